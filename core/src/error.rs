@@ -1,0 +1,338 @@
+//! One error type, one table of stable codes.
+//!
+//! Every failure in Counterfoil is an [`Error`]: a [`Code`] that never changes its meaning and is the
+//! same in every language, the *place* where it happened (a JSON Pointer, a file and byte, a lane and
+//! sequence), the *offending value* cut to a readable length, and a lower-case message. A refused
+//! call is not an error: see `Denial`.
+
+use alloc::{boxed::Box, string::String, string::ToString};
+use core::fmt;
+
+/// The result of anything in this crate that can fail.
+pub type Result<T> = core::result::Result<T, Error>;
+
+/// A failure: what ([`Error::code`]), where ([`Error::place`]) and on which input
+/// ([`Error::offending`]).
+///
+/// ```
+/// use counterfoil::{Code, Error};
+///
+/// let e = Error::new(Code::JsonUnknownField).at("/charges/0/prise").value("prise");
+/// assert_eq!(e.code().as_str(), "json_unknown_field");
+/// assert_eq!(e.to_string(), "unknown field: `prise` at /charges/0/prise");
+/// ```
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", Text(self))]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Inner {
+    code: Code,
+    place: Option<String>,
+    offending: Option<String>,
+    detail: Option<&'static str>,
+}
+
+/// The offending value is shown up to this many characters.
+const SHOWN: usize = 80;
+
+impl Error {
+    /// An error with this code and nothing else known yet.
+    #[must_use]
+    pub fn new(code: Code) -> Self {
+        Error(Box::new(Inner { code, place: None, offending: None, detail: None }))
+    }
+
+    /// Names the place, unless an inner step has named it already: the innermost place wins.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        if self.0.place.is_none() {
+            self.0.place = Some(place.into());
+        }
+        self
+    }
+
+    /// Puts `outer` before the place, for a step that knows where the inner document stands:
+    /// `/usage/input_tokens` becomes `line 7: /usage/input_tokens`.
+    #[must_use]
+    pub fn within(mut self, outer: impl Into<String>) -> Self {
+        let mut place = outer.into();
+        if let Some(inner) = self.0.place.take() {
+            place.push_str(": ");
+            place.push_str(&inner);
+        }
+        self.0.place = Some(place);
+        self
+    }
+
+    /// Echoes the offending value, cut to a readable length.
+    #[must_use]
+    pub fn value(mut self, value: impl fmt::Display) -> Self {
+        let text = value.to_string();
+        let mut shown: String = text.chars().take(SHOWN).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        self.0.offending = Some(shown);
+        self
+    }
+
+    /// Says in a few lower-case words what was expected instead.
+    #[must_use]
+    pub fn because(mut self, detail: &'static str) -> Self {
+        self.0.detail = Some(detail);
+        self
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// Where: a JSON Pointer, `lane 0x…/17/charge`, `segment 3 byte 512`, …
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.0.place.as_deref()
+    }
+
+    /// The offending value, at most 80 characters of it.
+    #[must_use]
+    pub fn offending(&self) -> Option<&str> {
+        self.0.offending.as_deref()
+    }
+
+    /// What was expected instead, where the code alone does not say it.
+    #[must_use]
+    pub fn detail(&self) -> Option<&'static str> {
+        self.0.detail
+    }
+}
+
+struct Text<'a>(&'a Error);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0.0;
+        f.write_str(inner.code.message())?;
+        if let Some(detail) = inner.detail {
+            write!(f, " ({detail})")?;
+        }
+        if let Some(offending) = &inner.offending {
+            write!(f, ": `{offending}`")?;
+        }
+        if let Some(place) = &inner.place {
+            let place = if place.is_empty() { "the document's root" } else { place };
+            write!(f, " at {place}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}", self.code().as_str(), Text(self))
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Error::new(code)
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $message:literal;)*) => {
+        /// The stable code of an [`Error`]. A code is never renamed and never changes its meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($(#[$doc])* $variant,)* }
+
+        impl Code {
+            /// Every code, in the order of the table in `docs/ERRORS.md`.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            /// The code as it stands in JSON, exit messages and every binding.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $code,)* }
+            }
+
+            /// The lower-case message, without place and value.
+            #[must_use]
+            pub const fn message(self) -> &'static str {
+                match self { $(Code::$variant => $message,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The document is longer than the reader's bound.
+    JsonTooLarge = "json_too_large", "document too large";
+    /// Arrays and objects are nested deeper than the reader's bound.
+    JsonTooDeep = "json_too_deep", "document nested too deep";
+    /// More values than the reader's bound.
+    JsonTooMany = "json_too_many", "document has too many values";
+    /// Not JSON (RFC 8259), or cut short.
+    JsonSyntax = "json_syntax", "malformed json";
+    /// Not UTF-8, or an escape that is half a surrogate pair.
+    JsonEncoding = "json_encoding", "malformed text encoding";
+    /// A member name occurs twice in one object.
+    JsonDuplicateKey = "json_duplicate_key", "duplicate key";
+    /// A member that this format does not have.
+    JsonUnknownField = "json_unknown_field", "unknown field";
+    /// A required member is absent.
+    JsonMissingField = "json_missing_field", "missing field";
+    /// A value of another JSON type than the field has.
+    JsonType = "json_type", "wrong type";
+    /// A JSON number that is negative, fractional, has an exponent or is not below 2^53.
+    JsonNumber = "json_number", "number is not an exact non-negative integer below 2^53";
+    /// Text that is not in Unicode normalization form C, or too long, or empty where it may not be.
+    TextInvalid = "text_invalid", "text not allowed here";
+    /// Hexadecimal of the wrong length or alphabet, or an address whose checksum is wrong (EIP-55).
+    HexInvalid = "hex_invalid", "malformed hex";
+
+    /// Not a canonical decimal: digits, optionally a point and digits, without sign, exponent,
+    /// leading zeros or trailing zeros.
+    DecimalInvalid = "decimal_invalid", "not a canonical decimal";
+    /// A price or amount with more digits than its grid of 10^-18 atomic unit has.
+    DecimalTooFine = "decimal_too_fine", "finer than the exact grid";
+    /// A result does not fit its type. Nothing wraps and nothing is clamped.
+    AmountOverflow = "amount_overflow", "amount overflow";
+    /// Amounts in two currencies were combined.
+    CurrencyMismatch = "currency_mismatch", "currencies differ";
+    /// Not a known currency form (CAIP-2 network with token and decimals, or ISO-4217 code).
+    CurrencyInvalid = "currency_invalid", "not a currency";
+    /// Shares that are empty, zero in sum, or name one payee twice.
+    SharesInvalid = "shares_invalid", "shares do not describe a split";
+
+    /// An instant outside the years 1970 to 9999, or a malformed one.
+    TimeInvalid = "time_invalid", "not an instant";
+
+    /// The document is not a plan of this format version.
+    PlanFormat = "plan_format", "not a plan of a known format";
+    /// A field of the plan has a value that the rules of plans refuse.
+    PlanInvalid = "plan_invalid", "plan refused";
+    /// Tier bounds are not ascending, have a gap, or the last tier is bounded.
+    PlanTiers = "plan_tiers", "tiers are not ascending with an open end";
+    /// Two parts of a plan have the same id, or a set is not sorted.
+    PlanOrder = "plan_order", "not sorted or not unique";
+    /// A charge, limit or condition names what the plan does not define.
+    PlanReference = "plan_reference", "name not defined in the plan";
+
+    /// No usage surface of this name.
+    UsageSurface = "usage_surface", "unknown usage surface";
+    /// The body carries no usage where its surface puts it.
+    UsageMissing = "usage_missing", "no usage in the response";
+    /// A part is larger than the whole it is included in.
+    UsageContradiction = "usage_contradiction", "a part exceeds its whole";
+    /// The surface's total equation does not hold.
+    UsageTotal = "usage_total", "total differs from the sum of its parts";
+    /// A quantity is not an exact integer below 2^63.
+    UsageQuantity = "usage_quantity", "quantity is not an exact non-negative integer below 2^63";
+    /// The call used a meter that the plan does not have, or one without any price.
+    UsageUnpriced = "usage_unpriced", "the plan has no price for this meter";
+
+    /// Bytes that end too early, too late, or are not of this kind and version.
+    BytesInvalid = "bytes_invalid", "malformed bytes";
+    /// A later version than this reader knows.
+    BytesVersion = "bytes_version", "unknown kind or version";
+
+    /// Not 65 bytes with v 27 or 28, r and s in range and s in the lower half.
+    SignatureInvalid = "signature_invalid", "malformed signature";
+    /// A well-formed signature by another key.
+    SignatureWrongKey = "signature_wrong_key", "signed by another key";
+    /// The key is zero or not below the order of secp256k1.
+    KeyInvalid = "key_invalid", "not a private key";
+    /// A signature that must be there is not.
+    SignatureMissing = "signature_missing", "signature missing";
+
+    /// No subscription of this id, or not open.
+    SubscriptionUnknown = "subscription_unknown", "unknown subscription";
+    /// The subscription exists already with other terms.
+    SubscriptionConflict = "subscription_conflict", "subscription exists with other terms";
+    /// The plan is not known to this meter.
+    PlanUnknown = "plan_unknown", "unknown plan";
+    /// No hold of this id: never made, released, or forgotten after its deadline and the settle grace.
+    HoldUnknown = "hold_unknown", "unknown hold";
+    /// The request id was used with another input.
+    RequestConflict = "request_conflict", "request id reused with another input";
+    /// The request is older than the plan's replay horizon, so that a replay could not be told.
+    RequestTooOld = "request_too_old", "request older than the replay horizon";
+    /// An instant further ahead of the meter than the plan's clock skew allows, or before the term.
+    ClockSkew = "clock_skew", "instant outside the allowed clock skew";
+    /// The call's window is closed.
+    WindowClosed = "window_closed", "window is closed";
+
+    /// The meter waits for the fate of a write: call `recover` first.
+    MeterStalled = "meter_stalled", "a write's outcome is unknown";
+    /// The step was abandoned, or one before it was: propose again.
+    StepAbandoned = "step_abandoned", "step was abandoned";
+    /// The ticket is not one of this meter's pending steps.
+    StepUnknown = "step_unknown", "unknown step";
+    /// The entry cannot follow the state it is applied to.
+    EntryMisplaced = "entry_misplaced", "entry does not follow from the state before it";
+
+    /// A recorded result differs from what the plan and the recorded usage give.
+    AuditMismatch = "audit_mismatch", "recorded value differs from the recomputed one";
+    /// The chain of a lane is broken: a receipt is missing, repeated, reordered or forked.
+    AuditChain = "audit_chain", "the lane's chain is broken";
+    /// The receipt's body does not hash to what its head commits to.
+    BodyMismatch = "body_mismatch", "body does not match its head";
+    /// A proof does not lead to the root.
+    ProofInvalid = "proof_invalid", "proof does not lead to the root";
+    /// A position or size that the log does not have.
+    LogRange = "log_range", "outside the log";
+
+    /// A collected amount falls, or names an unknown lane.
+    CollectedInvalid = "collected_invalid", "collected amount refused";
+    /// A voucher does not fit the lane, the network or the contract's rules.
+    VoucherInvalid = "voucher_invalid", "voucher refused";
+
+    /// The input that was metered before has changed.
+    InputChanged = "input_changed", "the input differs from what was metered";
+    /// A line of a usage log is not a record.
+    InputRecord = "input_record", "malformed usage record";
+
+    /// A file of the ledger is damaged.
+    LedgerCorrupt = "ledger_corrupt", "ledger damaged";
+    /// The ledger ends in the middle of a frame.
+    LedgerTorn = "ledger_torn", "ledger ends in a torn write";
+    /// Another process writes to this ledger.
+    LedgerLocked = "ledger_locked", "ledger is in use by another writer";
+    /// The folder is not a ledger, or is one where none may be.
+    LedgerMissing = "ledger_missing", "not a ledger";
+    /// Reading or writing failed.
+    Io = "io", "input or output failed";
+    /// The command line or its options are wrong.
+    Arguments = "arguments", "arguments refused";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn codes_are_unique_and_messages_are_lower_case() {
+        let mut seen = BTreeSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.as_str()), "{code} twice");
+            assert!(code.as_str().chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+            assert!(!code.message().chars().next().unwrap().is_uppercase());
+        }
+    }
+
+    #[test]
+    fn a_long_value_is_cut_and_the_innermost_place_wins() {
+        let e = Error::new(Code::JsonType).value("x".repeat(500)).at("/a").at("/b").within("line 3");
+        assert_eq!(e.offending().unwrap().chars().count(), SHOWN + 1);
+        assert_eq!(e.place(), Some("line 3: /a"));
+    }
+}
