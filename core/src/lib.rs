@@ -13,6 +13,8 @@
 extern crate alloc;
 
 mod codec;
+pub mod crypto;
 pub mod error;
 
+pub use crypto::Digest;
 pub use error::{Code, Error, Result};
