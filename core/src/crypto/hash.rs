@@ -42,7 +42,7 @@ impl AsRef<[u8]> for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "0x{}", base16ct::HexDisplay(&self.0))
+        write!(f, "0x{:x}", base16ct::HexDisplay(&self.0))
     }
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N]> {
 /// `0x` and lower-case hexadecimal digits.
 #[allow(dead_code, reason = "used by rooms that are about to land")]
 pub(crate) fn write_hex(bytes: &[u8]) -> String {
-    alloc::format!("0x{}", base16ct::HexDisplay(bytes))
+    alloc::format!("0x{:x}", base16ct::HexDisplay(bytes))
 }
 
 /// SHA-256 over the parts, one after the other.
