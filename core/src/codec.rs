@@ -83,10 +83,6 @@ impl<'a> Reader<'a> {
         Error::new(Code::BytesInvalid).because(why).at(alloc::format!("byte {}", self.position()))
     }
 
-    pub(crate) fn left(&self) -> usize {
-        self.rest.len()
-    }
-
     pub(crate) fn raw(&mut self, n: usize) -> Result<&'a [u8]> {
         match self.rest.split_at_checked(n) {
             Some((taken, rest)) => {

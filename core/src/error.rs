@@ -331,7 +331,8 @@ mod tests {
 
     #[test]
     fn a_long_value_is_cut_and_the_innermost_place_wins() {
-        let e = Error::new(Code::JsonType).value("x".repeat(500)).at("/a").at("/b").within("line 3");
+        let e =
+            Error::new(Code::JsonType).value("x".repeat(500)).at("/a").at("/b").within("line 3");
         assert_eq!(e.offending().unwrap().chars().count(), SHOWN + 1);
         assert_eq!(e.place(), Some("line 3: /a"));
     }

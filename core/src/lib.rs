@@ -12,9 +12,32 @@
 
 extern crate alloc;
 
+mod account;
+pub mod amount;
+pub mod audit;
 mod codec;
 pub mod crypto;
+pub mod entry;
 pub mod error;
+pub mod json;
+pub mod log;
+pub mod meter;
+pub mod plan;
+pub mod rating;
+pub mod receipt;
+pub mod rules;
+#[cfg(feature = "serde")]
+mod serde_text;
+pub mod settlement;
+pub mod time;
+pub mod usage;
+pub mod x402;
 
-pub use crypto::Digest;
+pub use amount::{Amount, Currency, Exact, Rounding};
+pub use crypto::{Address, Digest, LocalKey, Signature};
 pub use error::{Code, Error, Result};
+pub use meter::Meter;
+pub use plan::Plan;
+pub use receipt::{Receipt, VerifiedReceipt};
+pub use time::Timestamp;
+pub use usage::Usage;

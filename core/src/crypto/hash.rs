@@ -61,6 +61,9 @@ impl FromStr for Digest {
     }
 }
 
+#[cfg(feature = "serde")]
+crate::serde_text::as_text!(Digest, "0x and 64 hexadecimal digits");
+
 /// `0x` and exactly `2 N` hexadecimal digits of either case.
 pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N]> {
     let refused = || Error::new(Code::HexInvalid).value(text);

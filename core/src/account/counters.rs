@@ -1,0 +1,229 @@
+//! Counters and the rating of one call against them.
+
+use alloc::vec::Vec;
+
+use crate::{
+    account::Windows,
+    amount::Exact,
+    error::{Code, Error, Result},
+    plan::{Limit, LimitRule, Plan},
+    time::{Timestamp, Window},
+};
+
+/// One charge's counter in one window.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Counter {
+    /// Units settled.
+    pub(crate) units: u64,
+    /// What the window was billed: the second counter B.
+    pub(crate) billed: Exact,
+    /// Units that open holds may still use.
+    pub(crate) outstanding: u64,
+    /// The most that the outstanding units may still cost; follows from the three above.
+    pub(crate) reserve: Exact,
+    /// Whether more was billed than F says: the window's close owes a true-up.
+    pub(crate) owes: bool,
+}
+
+/// One charge's part of a call, priced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rated {
+    pub(crate) charge: usize,
+    pub(crate) window: Window,
+    pub(crate) units_before: u64,
+    pub(crate) units: u64,
+    pub(crate) billed_before: Exact,
+    pub(crate) amount: Exact,
+}
+
+/// Counters, spend and rates of one subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// By charge of the plan.
+    pub(crate) counters: Vec<Windows<Counter>>,
+    /// By limit of the plan: what was billed in each window, as limits compare it.
+    pub(crate) spent: Vec<Windows<Exact>>,
+    /// By limit of the plan: the GCRA state.
+    pub(crate) rates: Vec<u128>,
+}
+
+/// When a window is closed for good: its end and the plan's settle grace. A window without end never
+/// closes.
+pub(crate) fn closes_at(window: Window, plan: &Plan) -> Option<Timestamp> {
+    window.end.checked_add(plan.times().grace).ok()
+}
+
+/// The sum of the amounts.
+pub(crate) fn total(rated: &[Rated]) -> Result<Exact> {
+    rated.iter().try_fold(Exact::ZERO, |sum, line| sum.checked_add(line.amount))
+}
+
+impl Account {
+    pub(crate) fn new(plan: &Plan) -> Account {
+        Account {
+            counters: plan.charges().iter().map(|_| Windows::default()).collect(),
+            spent: plan.limits().iter().map(|_| Windows::default()).collect(),
+            rates: plan.limits().iter().map(|_| 0).collect(),
+        }
+    }
+
+    /// Prices the units of one call from the counters as they stand.
+    pub(crate) fn rate(
+        &self,
+        plan: &Plan,
+        units: &[(usize, u64)],
+        at: Timestamp,
+    ) -> Result<Vec<Rated>> {
+        let mut lines = Vec::with_capacity(units.len());
+        for &(index, quantity) in units {
+            let (Some(charge), Some(windows)) =
+                (plan.charges().get(index), self.counters.get(index))
+            else {
+                return Err(Error::new(Code::EntryMisplaced).because("no such charge"));
+            };
+            let window = charge.window(at);
+            let (before, billed) =
+                windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
+            let after = before
+                .checked_add(quantity)
+                .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
+            let amount = charge.tariff.total(after)?.minus_or_zero(billed);
+            lines.push(Rated {
+                charge: index,
+                window,
+                units_before: before,
+                units: quantity,
+                billed_before: billed,
+                amount,
+            });
+        }
+        Ok(lines)
+    }
+
+    /// Records a settled call: counters and what the limits count of it. Returns the windows that
+    /// are new, by charge.
+    pub(crate) fn advance(
+        &mut self,
+        plan: &Plan,
+        rated: &[Rated],
+        compared: Exact,
+        at: Timestamp,
+    ) -> Result<Vec<(usize, Window)>> {
+        let mut opened = Vec::new();
+        for line in rated {
+            let counter = self.counter(line.charge, line.window, &mut opened)?;
+            counter.units = counter
+                .units
+                .checked_add(line.units)
+                .ok_or_else(|| Error::new(Code::AmountOverflow))?;
+            counter.billed = counter.billed.checked_add(line.amount)?;
+            self.refresh(plan, line.charge, line.window)?;
+        }
+        for (limit, spent) in plan.limits().iter().zip(self.spent.iter_mut()) {
+            if let LimitRule::Spend { period, .. } = limit.rule {
+                if let (Some(sum), _) = spent.open(Limit::window(period, at)) {
+                    *sum = sum.checked_add(compared)?;
+                }
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Adds a hold's units to what is outstanding.
+    pub(crate) fn reserve(
+        &mut self,
+        plan: &Plan,
+        units: &[(usize, u64)],
+        at: Timestamp,
+    ) -> Result<Vec<(usize, Window)>> {
+        let mut opened = Vec::new();
+        for &(index, quantity) in units {
+            let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
+            let window = charge.window(at);
+            let counter = self.counter(index, window, &mut opened)?;
+            counter.outstanding = counter
+                .outstanding
+                .checked_add(quantity)
+                .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
+            self.refresh(plan, index, window)?;
+        }
+        Ok(opened)
+    }
+
+    /// Takes a hold's units out again.
+    pub(crate) fn free(
+        &mut self,
+        plan: &Plan,
+        units: &[(usize, u64)],
+        at: Timestamp,
+    ) -> Result<()> {
+        for &(index, quantity) in units {
+            let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
+            let window = charge.window(at);
+            let counter = self
+                .counters
+                .get_mut(index)
+                .and_then(|windows| windows.get_mut(window))
+                .ok_or(Code::EntryMisplaced)?;
+            counter.outstanding =
+                counter.outstanding.checked_sub(quantity).ok_or(Code::EntryMisplaced)?;
+            self.refresh(plan, index, window)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets windows that are closed at `now`. A window that owes a true-up stays until it is made.
+    pub(crate) fn forget_closed(&mut self, plan: &Plan, now: Timestamp) {
+        for windows in &mut self.counters {
+            if windows.len() > 1 {
+                windows.drop_where(|window, counter| {
+                    counter.outstanding == 0
+                        && !counter.owes
+                        && closes_at(window, plan).is_some_and(|closes| closes <= now)
+                });
+            }
+        }
+        for windows in &mut self.spent {
+            if windows.len() > 1 {
+                windows.drop_where(|window, _| {
+                    closes_at(window, plan).is_some_and(|closes| closes <= now)
+                });
+            }
+        }
+    }
+
+    fn counter(
+        &mut self,
+        index: usize,
+        window: Window,
+        opened: &mut Vec<(usize, Window)>,
+    ) -> Result<&mut Counter> {
+        let windows = self.counters.get_mut(index).ok_or(Code::EntryMisplaced)?;
+        let (counter, new) = windows.open(window);
+        if new {
+            opened.push((index, window));
+        }
+        counter.ok_or_else(|| Error::new(Code::EntryMisplaced))
+    }
+
+    /// Recomputes a counter's reserve: the highest F that outstanding units can reach, less what is
+    /// billed.
+    pub(crate) fn refresh(&mut self, plan: &Plan, index: usize, window: Window) -> Result<()> {
+        let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
+        if let Some(counter) =
+            self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
+        {
+            counter.owes =
+                charge.tariff.can_fall() && counter.billed > charge.tariff.total(counter.units)?;
+            counter.reserve = if counter.outstanding == 0 {
+                Exact::ZERO
+            } else {
+                charge
+                    .tariff
+                    .highest(counter.units, counter.outstanding)?
+                    .minus_or_zero(counter.billed)
+            };
+        }
+        Ok(())
+    }
+}

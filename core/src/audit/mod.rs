@@ -1,0 +1,320 @@
+//! Auditing a ledger: re-rate, re-hash and re-chain every receipt, offline.
+//!
+//! An [`Auditor`] takes the entries of a ledger one by one and makes each receipt again from the plan,
+//! the recorded usage and the counters that the receipts before it leave. The first difference is an
+//! error that names receipt and field.
+
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+};
+
+use crate::{
+    crypto::{Address, Digest, Signature, check},
+    entry::{Entry, ReceiptEntry},
+    error::{Code, Error, Result},
+    log::Checkpoint,
+    meter::{Facts, LaneTotals, State, draft_call, draft_true_up, lane_totals},
+    plan::{Plan, Signing},
+    receipt::{Item, Kind},
+    usage::Usage,
+};
+
+/// What an entry wants to be signed, as an auditor sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The slot of the signature: a log position, or a checkpoint's number.
+    pub slot: u64,
+    /// Whether the slot is a checkpoint's.
+    pub checkpoint: bool,
+    /// Whether the signature must be there: false for a head in checkpoint mode.
+    pub required: bool,
+    digest: Digest,
+    signer: Address,
+    place: String,
+}
+
+impl Expected {
+    /// Checks the signature that stands in the slot.
+    ///
+    /// # Errors
+    /// `signature_missing` where one is required, `signature_invalid`, `signature_wrong_key`, each
+    /// with the receipt's place.
+    pub fn check(&self, signature: Option<&[u8; 65]>) -> Result<()> {
+        match signature {
+            Some(bytes) => Signature::from_bytes(bytes)
+                .and_then(|signature| check(&self.digest, &signature, self.signer))
+                .map_err(|e| e.within(self.place.clone())),
+            None if self.required => Err(Error::new(Code::SignatureMissing).at(self.place.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Counts of what was audited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// All entries.
+    pub entries: u64,
+    /// Receipts.
+    pub receipts: u64,
+    /// Refused records.
+    pub denied: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+}
+
+/// Recomputes a ledger entry by entry.
+#[derive(Debug, Default)]
+pub struct Auditor {
+    state: State,
+    counts: Counts,
+    last_checkpoint: Option<Checkpoint>,
+}
+
+impl Auditor {
+    /// An auditor before the first entry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Audits the next entry. What it wants signed is returned, to be checked by the caller who has
+    /// the signatures; the entry itself too, for reports.
+    ///
+    /// # Errors
+    /// `audit_mismatch`, `audit_chain`, `body_mismatch` with receipt and field; `entry_misplaced`;
+    /// the codes of malformed bytes.
+    pub fn next(&mut self, bytes: &[u8]) -> Result<(Entry, Option<Expected>)> {
+        let place = format!("entry {}", self.counts.entries);
+        let entry = Entry::from_bytes(bytes).map_err(|e| e.within(place.clone()))?;
+        let expected = self.expected(&entry)?;
+        if let Entry::Receipt(receipt) = &entry {
+            self.recompute(receipt)?;
+        }
+        if let Entry::Plan(document) = &entry {
+            let plan = Plan::from_json(document).map_err(|e| e.within(place.clone()))?;
+            if plan.canonical() != document.as_slice() {
+                return Err(Error::new(Code::AuditMismatch)
+                    .at(place)
+                    .because("the plan is not in its canonical form"));
+            }
+        }
+        self.state.apply(&entry).map_err(|e| e.at(place))?;
+        self.count(&entry);
+        Ok((entry, expected))
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        let one = |n: &mut u64| *n = n.saturating_add(1);
+        one(&mut self.counts.entries);
+        match entry {
+            Entry::Receipt(_) => one(&mut self.counts.receipts),
+            Entry::Denied(_) => one(&mut self.counts.denied),
+            Entry::Checkpoint(checkpoint) => {
+                one(&mut self.counts.checkpoints);
+                self.last_checkpoint = Some(checkpoint.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn expected(&self, entry: &Entry) -> Result<Option<Expected>> {
+        let slot = self.state.next_slot();
+        let signer = || Ok::<_, Error>(self.state.instance()?.signer);
+        Ok(match entry {
+            Entry::Open(e) => {
+                let plan = self.state.plan(&e.lane.plan)?;
+                let signer = signer()?;
+                if plan.authority() != signer {
+                    return Err(Error::new(Code::SignatureWrongKey)
+                        .value(signer)
+                        .at(format!("lane {}", e.lane.digest()))
+                        .because("the plan names another authority"));
+                }
+                let digest = e.lane.digest();
+                Some(Expected {
+                    slot,
+                    checkpoint: false,
+                    required: true,
+                    digest,
+                    signer,
+                    place: format!("lane {digest}"),
+                })
+            }
+            Entry::Receipt(e) => {
+                let lane = self.state.lane(&e.head.lane)?;
+                let plan = self.state.plan(&lane.open.plan)?;
+                Some(Expected {
+                    slot,
+                    checkpoint: false,
+                    required: *plan.signing() == Signing::Each,
+                    digest: e.digest,
+                    signer: signer()?,
+                    place: place_of(e),
+                })
+            }
+            Entry::Checkpoint(e) => Some(Expected {
+                slot: self.state.checkpoints,
+                checkpoint: true,
+                required: true,
+                digest: e.digest(),
+                signer: signer()?,
+                place: format!("checkpoint {}", self.state.checkpoints),
+            }),
+            _ => None,
+        })
+    }
+
+    /// Makes the receipt again and compares.
+    fn recompute(&self, recorded: &ReceiptEntry) -> Result<()> {
+        let place = place_of(recorded);
+        if recorded.body.root() != recorded.head.body {
+            return Err(Error::new(Code::BodyMismatch).at(format!("{place} body")));
+        }
+        let lane = self.state.lane(&recorded.head.lane).map_err(|e| e.at(place.clone()))?;
+        if lane.sequence.checked_add(1) != Some(recorded.head.sequence) {
+            return Err(Error::new(Code::AuditChain)
+                .value(recorded.head.sequence)
+                .because("receipts are missing, repeated or out of order")
+                .at(format!("{place} sequence")));
+        }
+        let again = match recorded.head.kind {
+            Kind::Call => self.draft_again(recorded),
+            Kind::TrueUp => self.true_up_again(recorded),
+        }
+        .map_err(|e| e.within(place.clone()))?;
+        compare(recorded, &again, &place)
+    }
+
+    fn draft_again(&self, recorded: &ReceiptEntry) -> Result<ReceiptEntry> {
+        let mut source = None;
+        let mut attributes = BTreeMap::new();
+        for item in &recorded.body.items {
+            match item {
+                Item::Source { surface, basis, content } => {
+                    source = Some((*surface, *basis, *content));
+                }
+                Item::Attribute { name, value } => {
+                    attributes.insert(name.clone(), value.clone());
+                }
+                _ => {}
+            }
+        }
+        let (surface, basis, content) =
+            source.ok_or_else(|| Error::new(Code::AuditMismatch).at("source"))?;
+        let mut usage = Usage::new(surface, basis);
+        for item in &recorded.body.items {
+            if let Item::Quantity { meter, quantity } = item {
+                usage.set(meter, *quantity)?;
+            }
+        }
+        let facts = Facts {
+            subscription: self.state.lane(&recorded.head.lane)?.open.subscription,
+            subject: recorded.head.subject,
+            usage: &usage,
+            attributes: &attributes,
+            content,
+            authorized_at: recorded.head.authorized_at,
+            issued_at: recorded.head.issued_at,
+            import: recorded.import.as_ref(),
+        };
+        let draft = draft_call(&self.state, &facts, recorded.body.salt)?;
+        if recorded.import.is_some() && draft.short.is_some() {
+            return Err(Error::new(Code::AuditMismatch)
+                .at("price")
+                .because("a limit had no room for this call"));
+        }
+        Ok(draft.entry)
+    }
+
+    fn true_up_again(&self, recorded: &ReceiptEntry) -> Result<ReceiptEntry> {
+        let subscription = self.state.lane(&recorded.head.lane)?.open.subscription;
+        let plan = &self.state.subscription(&subscription)?.plan;
+        for item in &recorded.body.items {
+            if let Item::Correction { charge, window, .. } = item {
+                let index = crate::meter::charge_index(plan, charge)?;
+                let at = recorded.head.issued_at;
+                let salt = recorded.body.salt;
+                return draft_true_up(&self.state, &subscription, index, *window, at, salt);
+            }
+        }
+        Err(Error::new(Code::AuditMismatch).at("correction").because("a true-up corrects nothing"))
+    }
+
+    /// What was audited so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The latest checkpoint.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> Option<&Checkpoint> {
+        self.last_checkpoint.as_ref()
+    }
+
+    /// How many log positions there are.
+    #[must_use]
+    pub fn log_size(&self) -> u64 {
+        self.state.next_slot()
+    }
+
+    /// How many heads and openings no checkpoint covers yet.
+    #[must_use]
+    pub fn unproven(&self) -> u64 {
+        self.state.log.size().saturating_sub(self.state.checkpointed)
+    }
+
+    /// Every lane's totals.
+    pub fn lanes(&self) -> impl Iterator<Item = LaneTotals> + '_ {
+        lane_totals(&self.state)
+    }
+
+    /// The state as a meter shows it, to read subscriptions and counters from.
+    #[must_use]
+    pub fn into_meter(self) -> crate::Meter {
+        crate::Meter::from_state(self.state, [0; 32])
+    }
+}
+
+fn place_of(e: &ReceiptEntry) -> String {
+    format!("lane {} receipt {}", e.head.lane, e.head.sequence)
+}
+
+/// Names the first field in which a recorded receipt differs from the recomputed one.
+fn compare(recorded: &ReceiptEntry, again: &ReceiptEntry, place: &str) -> Result<()> {
+    if recorded == again {
+        return Ok(());
+    }
+    let differs = |code, field: &str, value: &dyn ToString| {
+        Err(Error::new(code).value(value.to_string()).at(format!("{place} {field}")))
+    };
+    let (a, b) = (&recorded.head, &again.head);
+    if a.previous != b.previous {
+        return differs(Code::AuditChain, "previous", &a.previous);
+    }
+    if a.subject != b.subject {
+        return differs(Code::AuditMismatch, "subject", &a.subject);
+    }
+    if a.charge != b.charge {
+        return differs(Code::AuditMismatch, "charge", &a.charge);
+    }
+    if a.cumulative != b.cumulative {
+        return differs(Code::AuditMismatch, "cumulative", &a.cumulative);
+    }
+    if a.credited != b.credited {
+        return differs(Code::AuditMismatch, "credited", &a.credited);
+    }
+    let (left, right) = (&recorded.body.items, &again.body.items);
+    for (i, item) in left.iter().enumerate() {
+        if right.get(i) != Some(item) {
+            return differs(Code::AuditMismatch, &item.label(), &item.to_value().compact());
+        }
+    }
+    if left.len() != right.len() {
+        return differs(Code::AuditMismatch, "items", &left.len());
+    }
+    differs(Code::AuditMismatch, "head", &recorded.digest)
+}

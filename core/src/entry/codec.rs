@@ -1,0 +1,286 @@
+//! The binary form of entries: kind, version, fields.
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+
+use crate::{
+    amount::{Amount, Exact},
+    codec::{Reader, Writer},
+    crypto::{Address, Digest},
+    entry::{
+        Collected, Denial, DenialCode, Denied, Entry, HoldEntry, ImportMark, Instance, Opening,
+        ReceiptEntry, Release, ReleaseReason,
+    },
+    error::{Code, Error, Result},
+    log::Checkpoint,
+    receipt::{Body, Head, LaneOpen},
+    time::Timestamp,
+};
+
+const VERSION: u8 = 0;
+
+impl Entry {
+    fn kind(&self) -> u8 {
+        match self {
+            Entry::Instance(_) => 1,
+            Entry::Plan(_) => 2,
+            Entry::Open(_) => 3,
+            Entry::Hold(_) => 4,
+            Entry::Denied(_) => 5,
+            Entry::Receipt(_) => 6,
+            Entry::Release(_) => 7,
+            Entry::Checkpoint(_) => 8,
+            Entry::Collected(_) => 9,
+        }
+    }
+
+    /// The entry's name in reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Entry::Instance(_) => "instance",
+            Entry::Plan(_) => "plan",
+            Entry::Open(_) => "open",
+            Entry::Hold(_) => "hold",
+            Entry::Denied(_) => "denied",
+            Entry::Receipt(_) => "receipt",
+            Entry::Release(_) => "release",
+            Entry::Checkpoint(_) => "checkpoint",
+            Entry::Collected(_) => "collected",
+        }
+    }
+
+    /// The entry's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut w = Writer::with_capacity(512);
+        w.u8(self.kind()).u8(VERSION);
+        match self {
+            Entry::Instance(e) => {
+                w.text(&e.origin).raw(e.signer.bytes()).u64(e.at.millis());
+            }
+            Entry::Plan(document) => {
+                w.bytes(document);
+            }
+            Entry::Open(e) => {
+                e.lane.write(&mut w);
+                write_option(&mut w, e.account.as_ref(), |w, name| {
+                    w.text(name);
+                });
+                w.raw(e.payer_salt.bytes()).u64(e.started_at.millis());
+            }
+            Entry::Hold(e) => {
+                w.raw(e.lane.bytes())
+                    .raw(e.subject.bytes())
+                    .raw(e.input.bytes())
+                    .u64(e.authorized_at.millis())
+                    .u64(e.deadline.millis());
+                write_units(&mut w, &e.units);
+                write_attributes(&mut w, &e.attributes);
+            }
+            Entry::Denied(e) => {
+                w.raw(e.lane.bytes()).raw(e.subject.bytes()).u64(e.at.millis());
+                write_denial(&mut w, &e.denial);
+                write_mark(&mut w, &e.import);
+            }
+            Entry::Receipt(e) => {
+                e.head.write(&mut w);
+                e.body.write(&mut w);
+                write_option(&mut w, e.import.as_ref(), write_mark);
+            }
+            Entry::Release(e) => {
+                w.raw(e.lane.bytes()).raw(e.subject.bytes()).u64(e.at.millis()).u8(
+                    match e.reason {
+                        ReleaseReason::Released => 1,
+                        ReleaseReason::Expired => 2,
+                        ReleaseReason::Unknown => 3,
+                    },
+                );
+            }
+            Entry::Checkpoint(e) => e.write(&mut w),
+            Entry::Collected(e) => {
+                w.raw(e.lane.bytes())
+                    .u128(e.amount.atomic())
+                    .u128(e.fee.atomic())
+                    .text(&e.reference)
+                    .u64(e.at.millis());
+            }
+        }
+        w.0
+    }
+
+    /// Reads an entry's bytes.
+    ///
+    /// # Errors
+    /// `bytes_invalid`, `bytes_version`, or the code of a field that cannot be.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Entry> {
+        let r = &mut Reader::new(bytes);
+        let kind = r.u8()?;
+        if r.u8()? != VERSION {
+            return Err(Error::new(Code::BytesVersion).at("byte 1"));
+        }
+        let entry = match kind {
+            1 => Entry::Instance(Instance {
+                origin: r.text()?,
+                signer: Address::new(r.array()?),
+                at: read_time(r)?,
+            }),
+            2 => Entry::Plan(r.bytes()?.to_vec()),
+            3 => Entry::Open(Opening {
+                lane: LaneOpen::read(r)?,
+                account: read_option(r, Reader::text)?,
+                payer_salt: Digest::new(r.array()?),
+                started_at: read_time(r)?,
+            }),
+            4 => Entry::Hold(HoldEntry {
+                lane: Digest::new(r.array()?),
+                subject: Digest::new(r.array()?),
+                input: Digest::new(r.array()?),
+                authorized_at: read_time(r)?,
+                deadline: read_time(r)?,
+                units: read_units(r)?,
+                attributes: read_attributes(r)?,
+            }),
+            5 => Entry::Denied(Denied {
+                lane: Digest::new(r.array()?),
+                subject: Digest::new(r.array()?),
+                at: read_time(r)?,
+                denial: read_denial(r)?,
+                import: read_mark(r)?,
+            }),
+            6 => {
+                let head = Head::read(r)?;
+                let digest = head.digest();
+                let body = Body::read(r)?;
+                Entry::Receipt(ReceiptEntry {
+                    head,
+                    digest,
+                    body,
+                    import: read_option(r, read_mark)?,
+                })
+            }
+            7 => Entry::Release(Release {
+                lane: Digest::new(r.array()?),
+                subject: Digest::new(r.array()?),
+                at: read_time(r)?,
+                reason: match r.u8()? {
+                    1 => ReleaseReason::Released,
+                    2 => ReleaseReason::Expired,
+                    3 => ReleaseReason::Unknown,
+                    _ => return Err(r.malformed("no release reason of this number")),
+                },
+            }),
+            8 => Entry::Checkpoint(Checkpoint::read(r)?),
+            9 => Entry::Collected(Collected {
+                lane: Digest::new(r.array()?),
+                amount: Amount::from_atomic(r.u128()?),
+                fee: Amount::from_atomic(r.u128()?),
+                reference: r.text()?,
+                at: read_time(r)?,
+            }),
+            _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),
+        };
+        r.clone().finish()?;
+        Ok(entry)
+    }
+}
+
+pub(crate) fn read_time(r: &mut Reader<'_>) -> Result<Timestamp> {
+    Timestamp::from_millis(r.u64()?)
+}
+
+pub(crate) fn write_option<T>(
+    w: &mut Writer,
+    value: Option<&T>,
+    write: impl FnOnce(&mut Writer, &T),
+) {
+    match value {
+        Some(value) => {
+            w.u8(1);
+            write(w, value);
+        }
+        None => {
+            w.u8(0);
+        }
+    }
+}
+
+pub(crate) fn read_option<'a, T>(
+    r: &mut Reader<'a>,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T>,
+) -> Result<Option<T>> {
+    if r.flag()? { read(r).map(Some) } else { Ok(None) }
+}
+
+pub(crate) fn write_units(w: &mut Writer, units: &[(usize, u64)]) {
+    w.count(units.len());
+    for (charge, quantity) in units {
+        w.count(*charge).u64(*quantity);
+    }
+}
+
+pub(crate) fn read_units(r: &mut Reader<'_>) -> Result<Vec<(usize, u64)>> {
+    let count = r.count(12)?;
+    let mut units = Vec::with_capacity(count);
+    for _ in 0..count {
+        let charge = usize::try_from(r.u32()?).map_err(|_| r.malformed("charge index"))?;
+        units.push((charge, r.u64()?));
+    }
+    Ok(units)
+}
+
+pub(crate) fn write_attributes(w: &mut Writer, attributes: &BTreeMap<String, String>) {
+    w.count(attributes.len());
+    for (name, value) in attributes {
+        w.text(name).text(value);
+    }
+}
+
+pub(crate) fn read_attributes(r: &mut Reader<'_>) -> Result<BTreeMap<String, String>> {
+    let mut attributes = BTreeMap::new();
+    for _ in 0..r.count(8)? {
+        let name = r.text()?;
+        if attributes.last_key_value().is_some_and(|(last, _)| *last >= name) {
+            return Err(r.malformed("attributes are sorted and unique"));
+        }
+        let value = r.text()?;
+        attributes.insert(name, value);
+    }
+    Ok(attributes)
+}
+
+pub(crate) fn write_mark(w: &mut Writer, mark: &ImportMark) {
+    w.raw(mark.input.bytes()).u64(mark.ordinal).u64(mark.offset).raw(mark.digest.bytes());
+}
+
+pub(crate) fn read_mark(r: &mut Reader<'_>) -> Result<ImportMark> {
+    Ok(ImportMark {
+        input: Digest::new(r.array()?),
+        ordinal: r.u64()?,
+        offset: r.u64()?,
+        digest: Digest::new(r.array()?),
+    })
+}
+
+fn write_denial(w: &mut Writer, denial: &Denial) {
+    w.u8(denial.code.number()).text(&denial.rule);
+    let exact = |w: &mut Writer, value: &Exact| {
+        w.raw(&value.to_bytes());
+    };
+    write_option(w, denial.needed.as_ref(), exact);
+    write_option(w, denial.available.as_ref(), exact);
+    write_option(w, denial.retry_at.as_ref(), |w, at| {
+        w.u64(at.millis());
+    });
+}
+
+fn read_denial(r: &mut Reader<'_>) -> Result<Denial> {
+    let number = r.u8()?;
+    let code = DenialCode::ALL.iter().copied().find(|code| code.number() == number);
+    Ok(Denial {
+        code: code.ok_or_else(|| r.malformed("no denial of this number"))?,
+        rule: r.text()?,
+        needed: read_option(r, |r| Exact::from_bytes(&r.array()?))?,
+        available: read_option(r, |r| Exact::from_bytes(&r.array()?))?,
+        retry_at: read_option(r, read_time)?,
+    })
+}

@@ -1,0 +1,158 @@
+//! The kinds of entry.
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+
+use crate::{
+    amount::Amount,
+    crypto::{Address, Digest},
+    entry::Denial,
+    log::Checkpoint,
+    receipt::{Body, Head, LaneOpen},
+    time::Timestamp,
+};
+
+/// A decided state change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// The meter begins, or begins anew after a backup was restored.
+    Instance(Instance),
+    /// A plan becomes known: its document in RFC 8785 form.
+    Plan(Vec<u8>),
+    /// A lane opens, and with lane 0 its subscription.
+    Open(Opening),
+    /// A call is authorised.
+    Hold(HoldEntry),
+    /// An imported call is refused.
+    Denied(Denied),
+    /// A call is settled, or a window trued up.
+    Receipt(ReceiptEntry),
+    /// A hold ends without a receipt, or its outcome becomes unknown.
+    Release(Release),
+    /// The log's state is fixed.
+    Checkpoint(Checkpoint),
+    /// Money has arrived for a lane.
+    Collected(Collected),
+}
+
+/// Who meters, and into which log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// The log's origin: a name without spaces, unique to this meter instance.
+    pub origin: String,
+    /// The key that signs lanes, receipts and checkpoints.
+    pub signer: Address,
+    /// When it began.
+    pub at: Timestamp,
+}
+
+/// A lane and what is known of its subscription outside the lane's signed opening.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The signed part.
+    pub lane: LaneOpen,
+    /// The seller's own name for the subscriber, if the payer is no address.
+    pub account: Option<String>,
+    /// The salt under which the payer's hash was made, or zero.
+    pub payer_salt: Digest,
+    /// When the subscription started.
+    pub started_at: Timestamp,
+}
+
+/// The place in an imported log up to which every record has its entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportMark {
+    /// The identity of the input.
+    pub input: Digest,
+    /// The record's number in it, from 0.
+    pub ordinal: u64,
+    /// The byte after the record.
+    pub offset: u64,
+    /// SHA-256 of the input up to that byte.
+    pub digest: Digest,
+}
+
+/// An authorised call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldEntry {
+    /// The lane whose receipt will settle it.
+    pub lane: Digest,
+    /// The hash of the request id.
+    pub subject: Digest,
+    /// The hash of the request, by which a replay is told from a conflict.
+    pub input: Digest,
+    /// The instant that fixes window and prices.
+    pub authorized_at: Timestamp,
+    /// The instant at which the hold expires.
+    pub deadline: Timestamp,
+    /// The most units that the call may use: (index of the charge, units).
+    pub units: Vec<(usize, u64)>,
+    /// The call's attributes.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A refused record of an imported log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// The lane that it would have been charged in.
+    pub lane: Digest,
+    /// The hash of the record's id.
+    pub subject: Digest,
+    /// The record's instant.
+    pub at: Timestamp,
+    /// Why.
+    pub denial: Denial,
+    /// The record's place.
+    pub import: ImportMark,
+}
+
+/// A receipt without its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptEntry {
+    /// The head.
+    pub head: Head,
+    /// The head's EIP-712 digest; not part of the bytes.
+    pub digest: Digest,
+    /// The body.
+    pub body: Body,
+    /// The place of the record, when it settles an imported one.
+    pub import: Option<ImportMark>,
+}
+
+/// A hold without a receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The hold's lane.
+    pub lane: Digest,
+    /// The hold's subject.
+    pub subject: Digest,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: ReleaseReason,
+}
+
+/// Why a hold changed without a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReleaseReason {
+    /// The host gave it back: the call was not made, or is free.
+    Released,
+    /// Its deadline passed. A later settle is charged as late.
+    Expired,
+    /// The host does not know whether the call was made. Still reserved until the deadline.
+    Unknown,
+}
+
+/// Money that arrived for a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// The lane.
+    pub lane: Digest,
+    /// All that was collected for the lane so far, in atomic units.
+    pub amount: Amount,
+    /// All fees so far that were kept back on the way, part of the amount.
+    pub fee: Amount,
+    /// The payment's reference: a transaction hash, an invoice number.
+    pub reference: String,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,105 @@
+//! What a host asks of a meter.
+
+use alloc::{boxed::Box, string::String};
+
+use crate::{
+    crypto::{Address, Digest},
+    entry::{Collected, ImportMark, ReleaseReason},
+    plan::Plan,
+    time::Timestamp,
+    usage::Usage,
+};
+
+/// A request to change the meter's state.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Begins the meter, or begins it anew after a backup was restored: a new log origin, and a new
+    /// lane for every subscription at its next call.
+    Begin {
+        /// The log's origin: 1 to 100 characters without spaces or control characters.
+        origin: String,
+        /// The key that will sign.
+        signer: Address,
+    },
+    /// Makes a plan known.
+    AddPlan(Box<Plan>),
+    /// Binds a payer to a plan, or opens the next lane of a subscription after a restore.
+    Subscribe(Subscribe),
+    /// Asks for a hold before a call.
+    Authorize(Request),
+    /// Charges what the call really used.
+    Settle(Settle),
+    /// Ends a hold without a charge, or marks its outcome unknown.
+    Release {
+        /// The subscription.
+        subscription: Digest,
+        /// The request id.
+        id: String,
+        /// Why. `Expired` is the meter's own and is refused here.
+        reason: ReleaseReason,
+    },
+    /// Meters one record of a finished call: authorise and settle in one entry.
+    Import(Import),
+    /// Does the first thing that is due: an expired hold, a closing window, a checkpoint.
+    Due,
+    /// Fixes the log's state now, if it grew since the last checkpoint.
+    Checkpoint,
+    /// Records money that arrived for a lane.
+    Collect(Collected),
+}
+
+/// Who subscribes to what.
+#[derive(Debug, Clone)]
+pub struct Subscribe {
+    /// The plan's id.
+    pub plan: Digest,
+    /// The payer's address; or else `account`.
+    pub payer: Option<Address>,
+    /// The seller's own name for the subscriber, hashed into the payer field with a salt.
+    pub account: Option<String>,
+    /// When the subscription starts. Together with plan and payer it is the subscription's identity.
+    pub started_at: Timestamp,
+    /// The rail that settles the lane, or zero.
+    pub rail: Digest,
+}
+
+/// A call that wants to be made.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The request id, unique per subscription within the replay horizon.
+    pub id: String,
+    /// The client's own instant, if the id carries one: too old an instant is refused.
+    pub created_at: Option<Timestamp>,
+    /// The most that the call may use.
+    pub most: Usage,
+}
+
+/// What a call used.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The request id of the hold.
+    pub id: String,
+    /// What was used; its attributes join those of the request.
+    pub usage: Usage,
+    /// SHA-256 of the bytes that the usage was read from, or zero.
+    pub content: Digest,
+}
+
+/// A record of a finished call in a log.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The record's instant.
+    pub at: Timestamp,
+    /// What was used.
+    pub usage: Usage,
+    /// SHA-256 of the record's bytes.
+    pub content: Digest,
+    /// The record's place.
+    pub mark: ImportMark,
+}

@@ -1,0 +1,243 @@
+//! Making receipts: from facts and the state before to head and body.
+//!
+//! The meter drafts what it records, and an auditor drafts the same receipt again from the recorded
+//! facts: both use the functions here, so a recorded receipt either is this result or is wrong.
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+
+use crate::{
+    account::{Rated, Room, admit, closes_at, total},
+    amount::{Amount, Exact, Rounding},
+    crypto::Digest,
+    entry::{ImportMark, ReceiptEntry},
+    error::{Code, Error, Result},
+    meter::{Hold, Lane, State, Subscription},
+    plan::{Limit, LimitRule, Plan},
+    receipt::{Body, Head, Item, Kind, window_subject},
+    time::{Timestamp, Window},
+    usage::Usage,
+};
+
+/// What a call's receipt is made from.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts<'a> {
+    pub(crate) subscription: Digest,
+    pub(crate) subject: Digest,
+    pub(crate) usage: &'a Usage,
+    pub(crate) attributes: &'a BTreeMap<String, String>,
+    pub(crate) content: Digest,
+    pub(crate) authorized_at: Timestamp,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) import: Option<&'a ImportMark>,
+}
+
+/// A receipt as it would be recorded, and the limit that cut it short, if one did.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) entry: ReceiptEntry,
+    pub(crate) needed: Exact,
+    pub(crate) short: Option<Room>,
+}
+
+/// Drafts the receipt of a call.
+pub(crate) fn draft_call(state: &State, facts: &Facts<'_>, salt: Digest) -> Result<Draft> {
+    let (subscription, lane) = state.current(&facts.subscription)?;
+    let plan = &*subscription.plan;
+    check_windows(plan, facts.authorized_at, facts.issued_at)?;
+    let units = plan.charged_units(facts.usage)?;
+    let rated = subscription.account.rate(plan, &units, facts.authorized_at)?;
+    let price = total(&rated)?;
+    let needed = plan.rounding().compared(price)?;
+    let hold = subscription.holds.get(&facts.subject);
+    let short = if hold.is_some_and(|hold| covers(hold, &units)) {
+        None
+    } else {
+        room_beside(subscription, plan, hold, &rated, facts.authorized_at, needed)?
+    };
+    let exact = match &short {
+        None => price,
+        Some(room) => match plan.rounding() {
+            Rounding::Carry => price.min(room.available),
+            _ => price.min(Exact::from_amount(room.available.floor())),
+        },
+    };
+    let uncollected = price.checked_sub(exact)?;
+    let billed = plan.rounding().bill(exact, lane.cumulative_remainder)?;
+
+    let mut items =
+        Vec::with_capacity(rated.len().saturating_add(facts.attributes.len()).saturating_add(8));
+    for (meter, quantity) in facts.usage.iter() {
+        items.push(Item::Quantity { meter: String::from(meter), quantity });
+    }
+    for line in rated {
+        let charge = plan.charges().get(line.charge).ok_or(Code::EntryMisplaced)?;
+        items.push(Item::Line {
+            charge: charge.id.clone(),
+            window: line.window,
+            units_before: line.units_before,
+            units: line.units,
+            billed_before: line.billed_before,
+            amount: line.amount,
+        });
+    }
+    items.push(Item::Price {
+        exact,
+        remainder_before: lane.cumulative_remainder,
+        remainder_after: billed.remainder,
+        uncollected,
+        late: hold.is_some_and(|hold| !hold.is_reserved()),
+    });
+    for (name, value) in facts.attributes {
+        items.push(Item::Attribute { name: name.clone(), value: value.clone() });
+    }
+    items.push(Item::Source {
+        surface: facts.usage.surface(),
+        basis: facts.usage.basis(),
+        content: facts.content,
+    });
+    let cumulative = lane.cumulative.checked_add(billed.amount)?;
+    let entry = finish(
+        lane,
+        subscription.lane,
+        Body { salt, items },
+        Parts {
+            kind: Kind::Call,
+            subject: facts.subject,
+            authorized_at: facts.authorized_at,
+            issued_at: facts.issued_at,
+            charge: billed.amount,
+            cumulative,
+            credited: lane.credited,
+            import: facts.import.cloned(),
+        },
+    )?;
+    Ok(Draft { entry, needed, short })
+}
+
+/// Drafts the true-up of a window that was billed more than F says.
+pub(crate) fn draft_true_up(
+    state: &State,
+    subscription_id: &Digest,
+    charge_index: usize,
+    window: Window,
+    issued_at: Timestamp,
+    salt: Digest,
+) -> Result<ReceiptEntry> {
+    let (subscription, lane) = state.current(subscription_id)?;
+    let plan = &*subscription.plan;
+    let misplaced = |why| Error::new(Code::EntryMisplaced).because(why);
+    let charge = plan.charges().get(charge_index).ok_or_else(|| misplaced("no such charge"))?;
+    let counter = subscription
+        .account
+        .counters
+        .get(charge_index)
+        .and_then(|windows| windows.get(window))
+        .ok_or_else(|| misplaced("no such window"))?;
+    if closes_at(window, plan).is_none_or(|closes| closes > issued_at) {
+        return Err(misplaced("the window is still open"));
+    }
+    let due = charge.tariff.total(counter.units)?;
+    // Never more is given back than was charged: uncollected parts were billed to the counter only.
+    let charged = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
+    let returned = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
+    let exact = counter.billed.minus_or_zero(due).min(charged.minus_or_zero(returned));
+    let billed = plan.rounding().bill(exact, lane.credited_remainder)?;
+    let item = Item::Correction {
+        charge: charge.id.clone(),
+        window,
+        units: counter.units,
+        billed: counter.billed,
+        due,
+        exact,
+        remainder_before: lane.credited_remainder,
+        remainder_after: billed.remainder,
+    };
+    let credited = lane.credited.checked_add(billed.amount)?.min(lane.cumulative);
+    finish(
+        lane,
+        subscription.lane,
+        Body { salt, items: alloc::vec![item] },
+        Parts {
+            kind: Kind::TrueUp,
+            subject: window_subject(&charge.id, window.start),
+            authorized_at: issued_at,
+            issued_at,
+            charge: Amount::ZERO,
+            cumulative: lane.cumulative,
+            credited,
+            import: None,
+        },
+    )
+}
+
+struct Parts {
+    kind: Kind,
+    subject: Digest,
+    authorized_at: Timestamp,
+    issued_at: Timestamp,
+    charge: Amount,
+    cumulative: Amount,
+    credited: Amount,
+    import: Option<ImportMark>,
+}
+
+fn finish(lane: &Lane, id: Digest, body: Body, parts: Parts) -> Result<ReceiptEntry> {
+    let head = Head {
+        lane: id,
+        sequence: lane.sequence.checked_add(1).ok_or(Code::AmountOverflow)?,
+        previous: lane.head,
+        kind: parts.kind,
+        subject: parts.subject,
+        authorized_at: parts.authorized_at,
+        issued_at: parts.issued_at,
+        body: body.root(),
+        charge: parts.charge,
+        cumulative: parts.cumulative,
+        credited: parts.credited,
+    };
+    Ok(ReceiptEntry { digest: head.digest(), head, body, import: parts.import })
+}
+
+/// Every window that a call at `at` counts in must still be open at `now`.
+pub(crate) fn check_windows(plan: &Plan, at: Timestamp, now: Timestamp) -> Result<()> {
+    let limits = plan.limits().iter().filter_map(|limit| match limit.rule {
+        LimitRule::Spend { period, .. } => Some(Limit::window(period, at)),
+        LimitRule::Rate(_) => None,
+    });
+    for window in plan.charges().iter().map(|charge| charge.window(at)).chain(limits) {
+        if closes_at(window, plan).is_some_and(|closes| closes <= now) {
+            return Err(Error::new(Code::WindowClosed).value(at));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a reserved hold has room for the units in every charge: then the limits have, too.
+fn covers(hold: &Hold, units: &[(usize, u64)]) -> bool {
+    hold.is_reserved()
+        && units.iter().all(|(charge, used)| {
+            hold.units.iter().any(|(held, most)| held == charge && used <= most)
+        })
+}
+
+/// Whether the limits have room for a call beside every *other* hold.
+fn room_beside(
+    subscription: &Subscription,
+    plan: &Plan,
+    hold: Option<&Hold>,
+    rated: &[Rated],
+    at: Timestamp,
+    needed: Exact,
+) -> Result<Option<Room>> {
+    let subject = hold.map(|hold| hold.subject);
+    let others = subscription.holds.values().filter(|other| Some(other.subject) != subject);
+    if !subscription.holds.values().any(Hold::is_reserved) {
+        return admit(plan, &subscription.account, others, at, needed);
+    }
+    let mut account = subscription.account.clone();
+    if let Some(hold) = hold.filter(|hold| hold.is_reserved()) {
+        account.free(plan, &hold.units, hold.authorized_at)?;
+    }
+    account.advance(plan, rated, Exact::ZERO, at)?;
+    admit(plan, &account, others, at, needed)
+}

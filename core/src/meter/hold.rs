@@ -1,0 +1,43 @@
+//! A reservation of what a call may cost.
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+
+use crate::{crypto::Digest, time::Timestamp};
+
+/// An authorised call that is not settled yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The hash of the request id; names the hold.
+    pub subject: Digest,
+    /// The lane that its receipt will enter.
+    pub lane: Digest,
+    /// The instant that fixes window and prices.
+    pub authorized_at: Timestamp,
+    /// When it expires.
+    pub deadline: Timestamp,
+    /// The most units that the call may use: (index of the charge in the plan, units).
+    pub units: Vec<(usize, u64)>,
+    /// The call's attributes.
+    pub attributes: BTreeMap<String, String>,
+    /// Whether it is open, in doubt or expired.
+    pub state: HoldState,
+}
+
+/// Where a hold stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HoldState {
+    /// Reserved; waits for its settle.
+    Open,
+    /// The host does not know whether the call was made. Still reserved.
+    Unknown,
+    /// Past its deadline: reserves nothing, but a late settle is still charged.
+    Expired,
+}
+
+impl Hold {
+    /// Whether the hold still counts against the limits.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        matches!(self.state, HoldState::Open | HoldState::Unknown)
+    }
+}

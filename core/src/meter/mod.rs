@@ -1,0 +1,29 @@
+//! The meter: propose → record → confirm.
+//!
+//! The meter never does I/O and never calls the host. [`Meter::propose`] decides on the fold of
+//! everything proposed so far and returns a [`Step`]: a ticket and the bytes of one entry. The host
+//! makes the bytes durable and calls [`Meter::confirm`], which is where the decision becomes
+//! readable. A write that failed is [`Meter::abandon`]ed; one whose fate is unknown
+//! [`Meter::stall`]s the meter until [`Meter::recover`].
+
+mod command;
+mod decide;
+mod draft;
+mod fold;
+mod hold;
+mod machine;
+mod outcome;
+mod snapshot;
+mod state;
+mod view;
+
+pub use command::{Command, Import, Request, Settle, Subscribe};
+pub use hold::{Hold, HoldState};
+pub use machine::{Meter, Step, Ticket};
+pub use outcome::{Outcome, Replay, SignRequest, Signed};
+pub use view::{CounterView, LaneTotals, SubscriptionView};
+
+pub(crate) use draft::{Facts, draft_call, draft_true_up};
+pub(crate) use fold::charge_index;
+pub(crate) use state::{Lane, Remembered, State, Subscription};
+pub(crate) use view::lane_totals;

@@ -1,0 +1,118 @@
+//! What a confirmed step decided.
+
+use alloc::string::String;
+
+use crate::{
+    amount::Exact,
+    crypto::{Address, Digest, Signature, check},
+    entry::{Denial, ReceiptEntry},
+    error::Result,
+    log::Checkpoint,
+    meter::Hold,
+    receipt::{Head, LaneOpen},
+};
+
+/// The decision of a step, readable once its entry is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done; nothing more to say.
+    Done,
+    /// A lane is open; its opening must be signed.
+    Opened {
+        /// The subscription's id.
+        subscription: Digest,
+        /// The lane's id.
+        lane: Digest,
+        /// The signature that is wanted; `None` when the lane was open already.
+        sign: Option<SignRequest>,
+    },
+    /// The call may be made.
+    Authorized {
+        /// The hold.
+        hold: Hold,
+        /// How much the hold raised the reserve, exact.
+        reserved: Exact,
+    },
+    /// The call may not be made.
+    Denied(Denial),
+    /// The call is settled, or a window trued up.
+    Receipt {
+        /// Head and body.
+        receipt: ReceiptEntry,
+        /// The position of the head in the log.
+        position: u64,
+        /// The signature that is wanted; `None` in checkpoint mode.
+        sign: Option<SignRequest>,
+    },
+    /// The hold has ended or changed.
+    Released {
+        /// The hold's subject.
+        subject: Digest,
+    },
+    /// The same request was made before; nothing was recorded.
+    Replayed(Replay),
+    /// A checkpoint was made; it must be signed.
+    Checkpointed {
+        /// The checkpoint.
+        checkpoint: Checkpoint,
+        /// Its signature.
+        sign: SignRequest,
+    },
+    /// Nothing is due.
+    Nothing,
+}
+
+/// What became of a request that is made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replay {
+    /// It was authorised and is not settled yet.
+    Held(Hold),
+    /// It was settled; the host finds the receipt by its digest.
+    Settled {
+        /// The receipt's digest.
+        receipt: Digest,
+    },
+    /// Its hold was released without a charge.
+    Released,
+}
+
+/// A signature that the meter wants: an effect, to be answered now or later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignRequest {
+    /// Which slot the signature belongs into: a log position, or a checkpoint's number.
+    pub slot: u64,
+    /// Whose signature.
+    pub signer: Address,
+    /// The EIP-712 digest.
+    pub digest: Digest,
+    /// What is signed.
+    pub signed: Signed,
+}
+
+/// The typed data behind a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signed {
+    /// A lane's opening.
+    Lane(LaneOpen),
+    /// A receipt's head.
+    Head(Head),
+    /// A checkpoint.
+    Checkpoint(Checkpoint),
+}
+
+impl SignRequest {
+    /// Takes a signature for this request, verified.
+    ///
+    /// # Errors
+    /// `signature_invalid`, `signature_wrong_key`.
+    pub fn accept(&self, signature: Signature) -> Result<Signature> {
+        check(&self.digest, &signature, self.signer)?;
+        Ok(signature)
+    }
+
+    /// The EIP-712 typed data as JSON, for wallets and key services that want to see what they sign.
+    #[must_use]
+    pub fn typed_data(&self) -> String {
+        self.signed.typed_data().compact()
+    }
+}

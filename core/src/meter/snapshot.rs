@@ -1,0 +1,320 @@
+//! A meter's state as bytes, so that opening a ledger need not fold it from the beginning.
+//!
+//! A snapshot is a cache: it can always be made again from the entries, and it is not part of the
+//! ledger. What follows from other fields (reserves, due lists) is computed again on reading.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
+
+use crate::{
+    account::{Account, Counter, Windows, closes_at},
+    amount::{Amount, Exact},
+    codec::{Reader, Writer},
+    crypto::{Address, Digest},
+    entry::{
+        Instance, read_attributes, read_mark, read_option, read_time, read_units, write_attributes,
+        write_mark, write_option, write_units,
+    },
+    error::{Code, Error, Result},
+    log::Frontier,
+    meter::{Hold, HoldState, Lane, Meter, Remembered, State, Subscription},
+    plan::Plan,
+    receipt::LaneOpen,
+    time::Window,
+};
+
+const KIND: u8 = 20;
+const VERSION: u8 = 0;
+
+impl Meter {
+    /// The durable state as bytes.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.u8(KIND).u8(VERSION);
+        write_state(&mut w, self.durable());
+        w.0
+    }
+
+    /// A meter that goes on from a snapshot; entries after [`Meter::entries`] are to be replayed.
+    ///
+    /// # Errors
+    /// `bytes_invalid`, `bytes_version`, or the code of a field that cannot be.
+    pub fn from_snapshot(bytes: &[u8], salt_key: [u8; 32]) -> Result<Meter> {
+        let mut r = Reader::new(bytes);
+        if (r.u8()?, r.u8()?) != (KIND, VERSION) {
+            return Err(Error::new(Code::BytesVersion).at("byte 0"));
+        }
+        let state = read_state(&mut r)?;
+        r.finish()?;
+        Ok(Meter::from_state(state, salt_key))
+    }
+}
+
+fn write_state(w: &mut Writer, state: &State) {
+    w.u64(state.entries);
+    write_option(w, state.instance.as_ref(), |w, e| {
+        w.text(&e.origin).raw(e.signer.bytes()).u64(e.at.millis());
+    });
+    w.count(state.plans.len());
+    for plan in state.plans.values() {
+        w.bytes(plan.canonical());
+    }
+    w.count(state.lanes.len());
+    for lane in state.lanes.values() {
+        write_lane(w, lane);
+    }
+    w.count(state.subscriptions.len());
+    for (id, subscription) in &state.subscriptions {
+        w.raw(id.bytes());
+        write_subscription(w, subscription);
+    }
+    w.count(state.imports.len());
+    for mark in state.imports.values() {
+        write_mark(w, mark);
+    }
+    w.u64(state.log.size()).count(state.log.peaks().len());
+    for peak in state.log.peaks() {
+        w.raw(peak.bytes());
+    }
+    w.u64(state.base).u64(state.checkpoints).u64(state.checkpointed).u64(state.latest.millis());
+    write_option(w, state.prove_by.as_ref(), |w, by| {
+        w.u64(by.millis());
+    });
+    w.flag(state.prove_now);
+}
+
+fn read_state(r: &mut Reader<'_>) -> Result<State> {
+    let mut state = State { entries: r.u64()?, ..State::default() };
+    state.instance = read_option(r, |r| {
+        Ok(Instance { origin: r.text()?, signer: Address::new(r.array()?), at: read_time(r)? })
+    })?;
+    for _ in 0..r.count(4)? {
+        let plan = Plan::from_json(r.bytes()?)?;
+        state.plans.insert(plan.id(), Arc::new(plan));
+    }
+    for _ in 0..r.count(200)? {
+        let lane = read_lane(r)?;
+        state.lanes.insert(lane.open.digest(), lane);
+    }
+    for _ in 0..r.count(100)? {
+        let id = Digest::new(r.array()?);
+        let subscription = read_subscription(r, &state)?;
+        index(&mut state, id, &subscription);
+        state.subscriptions.insert(id, subscription);
+    }
+    for _ in 0..r.count(80)? {
+        let mark = read_mark(r)?;
+        state.imports.insert(mark.input, mark);
+    }
+    let size = r.u64()?;
+    let mut peaks = Vec::new();
+    for _ in 0..r.count(32)? {
+        peaks.push(Digest::new(r.array()?));
+    }
+    state.log = Frontier::from_peaks(size, peaks)?;
+    state.base = r.u64()?;
+    state.checkpoints = r.u64()?;
+    state.checkpointed = r.u64()?;
+    state.latest = read_time(r)?;
+    state.prove_by = read_option(r, read_time)?;
+    state.prove_now = r.flag()?;
+    Ok(state)
+}
+
+/// The due lists follow from the subscriptions.
+fn index(state: &mut State, id: Digest, subscription: &Subscription) {
+    for hold in subscription.holds.values().filter(|hold| hold.is_reserved()) {
+        state.expiries.insert((hold.deadline, id, hold.subject));
+    }
+    for (charge, windows) in subscription.account.counters.iter().enumerate() {
+        for (window, counter) in windows.iter().filter(|(_, counter)| counter.owes) {
+            if let Some(closes) = closes_at(*window, &subscription.plan) {
+                let _ = counter;
+                state.closings.insert((closes, id, charge, window.start));
+            }
+        }
+    }
+}
+
+fn write_lane(w: &mut Writer, lane: &Lane) {
+    lane.open.write(w);
+    w.u64(lane.sequence)
+        .raw(lane.head.bytes())
+        .u128(lane.cumulative.atomic())
+        .u64(lane.cumulative_remainder)
+        .u128(lane.credited.atomic())
+        .u64(lane.credited_remainder)
+        .u64(lane.issued_at.millis())
+        .u64(lane.unproven_since)
+        .u64(lane.unproven_receipts)
+        .raw(&lane.unproven_value.to_bytes())
+        .u128(lane.collected.atomic())
+        .u128(lane.fee.atomic());
+}
+
+fn read_lane(r: &mut Reader<'_>) -> Result<Lane> {
+    Ok(Lane {
+        open: LaneOpen::read(r)?,
+        sequence: r.u64()?,
+        head: Digest::new(r.array()?),
+        cumulative: Amount::from_atomic(r.u128()?),
+        cumulative_remainder: r.u64()?,
+        credited: Amount::from_atomic(r.u128()?),
+        credited_remainder: r.u64()?,
+        issued_at: read_time(r)?,
+        unproven_since: r.u64()?,
+        unproven_receipts: r.u64()?,
+        unproven_value: Exact::from_bytes(&r.array()?)?,
+        collected: Amount::from_atomic(r.u128()?),
+        fee: Amount::from_atomic(r.u128()?),
+    })
+}
+
+fn write_subscription(w: &mut Writer, s: &Subscription) {
+    w.raw(s.plan.id().bytes()).raw(s.payer.bytes()).raw(s.payer_salt.bytes());
+    write_option(w, s.name.as_ref(), |w, name| {
+        w.text(name);
+    });
+    w.u64(s.started_at.millis()).raw(s.lane.bytes()).u64(s.denied);
+    write_account(w, &s.account);
+    w.count(s.holds.len());
+    for hold in s.holds.values() {
+        w.raw(hold.subject.bytes())
+            .raw(hold.lane.bytes())
+            .u64(hold.authorized_at.millis())
+            .u64(hold.deadline.millis())
+            .u8(match hold.state {
+                HoldState::Open => 1,
+                HoldState::Unknown => 2,
+                HoldState::Expired => 3,
+            });
+        write_units(w, &hold.units);
+        write_attributes(w, &hold.attributes);
+    }
+    w.count(s.remembered.len());
+    for (subject, known) in &s.remembered {
+        w.raw(subject.bytes())
+            .raw(known.input.bytes())
+            .raw(known.receipt.bytes())
+            .raw(known.used.bytes());
+    }
+    w.count(s.forgetting.len());
+    for (until, subject) in &s.forgetting {
+        w.u64(until.millis()).raw(subject.bytes());
+    }
+}
+
+fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> {
+    let plan = state.plan(&Digest::new(r.array()?))?.clone();
+    let payer = Digest::new(r.array()?);
+    let payer_salt = Digest::new(r.array()?);
+    let name = read_option(r, Reader::text)?;
+    let started_at = read_time(r)?;
+    let lane = Digest::new(r.array()?);
+    let denied = r.u64()?;
+    let account = read_account(r, &plan)?;
+    let mut holds = BTreeMap::new();
+    for _ in 0..r.count(89)? {
+        let subject = Digest::new(r.array()?);
+        let hold = Hold {
+            subject,
+            lane: Digest::new(r.array()?),
+            authorized_at: read_time(r)?,
+            deadline: read_time(r)?,
+            state: match r.u8()? {
+                1 => HoldState::Open,
+                2 => HoldState::Unknown,
+                3 => HoldState::Expired,
+                _ => return Err(r.malformed("no hold state of this number")),
+            },
+            units: read_units(r)?,
+            attributes: read_attributes(r)?,
+        };
+        holds.insert(subject, hold);
+    }
+    let mut remembered = BTreeMap::new();
+    for _ in 0..r.count(128)? {
+        let subject = Digest::new(r.array()?);
+        let known = Remembered {
+            input: Digest::new(r.array()?),
+            receipt: Digest::new(r.array()?),
+            used: Digest::new(r.array()?),
+        };
+        remembered.insert(subject, known);
+    }
+    let mut forgetting = VecDeque::new();
+    for _ in 0..r.count(40)? {
+        forgetting.push_back((read_time(r)?, Digest::new(r.array()?)));
+    }
+    Ok(Subscription {
+        plan,
+        payer,
+        payer_salt,
+        name,
+        started_at,
+        account,
+        lane,
+        holds,
+        remembered,
+        forgetting,
+        denied,
+    })
+}
+
+fn write_account(w: &mut Writer, account: &Account) {
+    for windows in &account.counters {
+        w.count(windows.len());
+        for (window, counter) in windows.iter() {
+            window.write(w);
+            w.u64(counter.units).raw(&counter.billed.to_bytes()).u64(counter.outstanding);
+        }
+    }
+    for windows in &account.spent {
+        w.count(windows.len());
+        for (window, spent) in windows.iter() {
+            window.write(w);
+            w.raw(&spent.to_bytes());
+        }
+    }
+    for rate in &account.rates {
+        w.u128(*rate);
+    }
+}
+
+fn read_account(r: &mut Reader<'_>, plan: &Plan) -> Result<Account> {
+    let mut account = Account::new(plan);
+    for index in 0..plan.charges().len() {
+        let mut opened: BTreeSet<Window> = BTreeSet::new();
+        for _ in 0..r.count(56)? {
+            let window = Window::read(r)?;
+            let counter = Counter {
+                units: r.u64()?,
+                billed: Exact::from_bytes(&r.array()?)?,
+                outstanding: r.u64()?,
+                ..Counter::default()
+            };
+            if !opened.insert(window) {
+                return Err(r.malformed("a window twice"));
+            }
+            if let Some(windows) = account.counters.get_mut(index) {
+                windows.push(window, counter);
+            }
+            account.refresh(plan, index, window)?;
+        }
+    }
+    for windows in &mut account.spent {
+        *windows = Windows::default();
+        for _ in 0..r.count(40)? {
+            let window = Window::read(r)?;
+            windows.push(window, Exact::from_bytes(&r.array()?)?);
+        }
+    }
+    for rate in &mut account.rates {
+        *rate = r.u128()?;
+    }
+    Ok(account)
+}

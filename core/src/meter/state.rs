@@ -1,0 +1,210 @@
+//! What a meter knows: the fold of its entries.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    string::String,
+    sync::Arc,
+};
+
+use crate::{
+    account::Account,
+    amount::{Amount, Exact},
+    crypto::Digest,
+    entry::{ImportMark, Instance},
+    error::{Code, Error, Result},
+    log::{Frontier, LaneState, lanes_root},
+    meter::Hold,
+    plan::Plan,
+    receipt::LaneOpen,
+    time::Timestamp,
+};
+
+/// The whole state. Two states folded from the same entries are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    /// How many entries were folded.
+    pub(crate) entries: u64,
+    pub(crate) instance: Option<Instance>,
+    pub(crate) plans: BTreeMap<Digest, Arc<Plan>>,
+    pub(crate) subscriptions: BTreeMap<Digest, Subscription>,
+    pub(crate) lanes: BTreeMap<Digest, Lane>,
+    pub(crate) imports: BTreeMap<Digest, ImportMark>,
+    /// Digests of lane openings and receipt heads of the current origin.
+    pub(crate) log: Frontier,
+    /// Log positions used by earlier origins: slots of signatures never restart.
+    pub(crate) base: u64,
+    pub(crate) checkpoints: u64,
+    /// The log's size at the last checkpoint.
+    pub(crate) checkpointed: u64,
+    /// The latest issue time in the log.
+    pub(crate) latest: Timestamp,
+    /// When a receipt will have been unproven for as long as its plan allows.
+    pub(crate) prove_by: Option<Timestamp>,
+    /// A lane has as many, or as much, unproven as its plan allows.
+    pub(crate) prove_now: bool,
+    /// (deadline, subscription, subject) of reserved holds.
+    pub(crate) expiries: BTreeSet<(Timestamp, Digest, Digest)>,
+    /// (closing time, subscription, charge, window start) of windows that owe a true-up.
+    pub(crate) closings: BTreeSet<(Timestamp, Digest, usize, Timestamp)>,
+}
+
+/// One payer bound to one plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) payer: Digest,
+    pub(crate) payer_salt: Digest,
+    /// The seller's own name for the subscriber.
+    pub(crate) name: Option<String>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) account: Account,
+    /// The lane that takes receipts.
+    pub(crate) lane: Digest,
+    pub(crate) holds: BTreeMap<Digest, Hold>,
+    pub(crate) remembered: BTreeMap<Digest, Remembered>,
+    /// In the order in which they are forgotten.
+    pub(crate) forgetting: VecDeque<(Timestamp, Digest)>,
+    /// How many imported records were refused.
+    pub(crate) denied: u64,
+}
+
+/// What became of a request id within the replay horizon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    /// The hash of the request.
+    pub(crate) input: Digest,
+    /// The receipt that settled it; zero while it is held, all ones when it was released.
+    pub(crate) receipt: Digest,
+    /// The hash of what settled it.
+    pub(crate) used: Digest,
+}
+
+impl Remembered {
+    /// Stands in `receipt` for a hold that was released.
+    pub(crate) const RELEASED: Digest = Digest::new([0xff; 32]);
+}
+
+/// A lane's opening and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lane {
+    pub(crate) open: LaneOpen,
+    pub(crate) sequence: u64,
+    /// The digest of the last head, or the lane's id.
+    pub(crate) head: Digest,
+    pub(crate) cumulative: Amount,
+    pub(crate) cumulative_remainder: u64,
+    pub(crate) credited: Amount,
+    pub(crate) credited_remainder: u64,
+    pub(crate) issued_at: Timestamp,
+    /// The checkpoint count that the two unproven totals belong to.
+    pub(crate) unproven_since: u64,
+    pub(crate) unproven_receipts: u64,
+    pub(crate) unproven_value: Exact,
+    pub(crate) collected: Amount,
+    pub(crate) fee: Amount,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            entries: 0,
+            instance: None,
+            plans: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            imports: BTreeMap::new(),
+            log: Frontier::new(),
+            base: 0,
+            checkpoints: 0,
+            checkpointed: 0,
+            latest: Timestamp::MIN,
+            prove_by: None,
+            prove_now: false,
+            expiries: BTreeSet::new(),
+            closings: BTreeSet::new(),
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn instance(&self) -> Result<&Instance> {
+        self.instance
+            .as_ref()
+            .ok_or_else(|| Error::new(Code::EntryMisplaced).because("the meter has not begun"))
+    }
+
+    pub(crate) fn plan(&self, id: &Digest) -> Result<&Arc<Plan>> {
+        self.plans.get(id).ok_or_else(|| Error::new(Code::PlanUnknown).value(id))
+    }
+
+    pub(crate) fn subscription(&self, id: &Digest) -> Result<&Subscription> {
+        self.subscriptions.get(id).ok_or_else(|| Error::new(Code::SubscriptionUnknown).value(id))
+    }
+
+    pub(crate) fn subscription_mut(&mut self, id: &Digest) -> Result<&mut Subscription> {
+        self.subscriptions
+            .get_mut(id)
+            .ok_or_else(|| Error::new(Code::SubscriptionUnknown).value(id))
+    }
+
+    pub(crate) fn lane(&self, id: &Digest) -> Result<&Lane> {
+        self.lanes
+            .get(id)
+            .ok_or_else(|| Error::new(Code::EntryMisplaced).because("no such lane").value(id))
+    }
+
+    /// The subscription and its lane, where the lane belongs to the current log.
+    pub(crate) fn current(&self, subscription: &Digest) -> Result<(&Subscription, &Lane)> {
+        let found = self.subscription(subscription)?;
+        let lane = self.lane(&found.lane)?;
+        if lane.open.origin != self.instance()?.origin {
+            return Err(Error::new(Code::SubscriptionUnknown)
+                .value(subscription)
+                .because("its lane belongs to an earlier log: subscribe again"));
+        }
+        Ok((found, lane))
+    }
+
+    /// The signature slot of the next log position.
+    pub(crate) fn next_slot(&self) -> u64 {
+        self.base.saturating_add(self.log.size())
+    }
+
+    /// The lanes root of the current origin's lanes.
+    pub(crate) fn lanes_root(&self) -> Result<Digest> {
+        let origin = self.instance.as_ref().map(|i| i.origin.as_str());
+        let ours = self.lanes.iter().filter(|(_, l)| Some(l.open.origin.as_str()) == origin);
+        let states: BTreeMap<Digest, LaneState> = ours
+            .map(|(id, lane)| {
+                let state = LaneState {
+                    sequence: lane.sequence,
+                    head: lane.head,
+                    cumulative: lane.cumulative.atomic(),
+                    credited: lane.credited.atomic(),
+                };
+                (*id, state)
+            })
+            .collect();
+        lanes_root(&states)
+    }
+}
+
+impl Lane {
+    pub(crate) fn new(id: Digest, open: LaneOpen) -> Lane {
+        Lane {
+            sequence: 0,
+            head: id,
+            cumulative: open.cumulative,
+            cumulative_remainder: open.cumulative_remainder,
+            credited: open.credited,
+            credited_remainder: open.credited_remainder,
+            issued_at: open.opened_at,
+            unproven_since: 0,
+            unproven_receipts: 0,
+            unproven_value: Exact::ZERO,
+            collected: Amount::ZERO,
+            fee: Amount::ZERO,
+            open,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Reading a meter: what hosts, reports and settlements look at.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{
+    amount::{Amount, Exact},
+    crypto::{Address, Digest},
+    entry::ImportMark,
+    meter::{Meter, State},
+    plan::Plan,
+    time::{Timestamp, Window},
+};
+
+/// Where a lane stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneTotals {
+    /// The lane's id.
+    pub lane: Digest,
+    /// Its subscription.
+    pub subscription: Digest,
+    /// Its payer.
+    pub payer: Digest,
+    /// Its rail, or zero.
+    pub rail: Digest,
+    /// The lane's number in its subscription.
+    pub number: u32,
+    /// The sequence of the last receipt; 0 when there is none.
+    pub sequence: u64,
+    /// The digest of the last head.
+    pub head: Digest,
+    /// What the lane started from.
+    pub baseline: Exact,
+    /// What the credits started from.
+    pub credited_baseline: Exact,
+    /// All charges, exact.
+    pub cumulative: Exact,
+    /// All credits, exact.
+    pub credited: Exact,
+    /// All that was collected.
+    pub collected: Amount,
+    /// All fees kept back on the way.
+    pub fee: Amount,
+}
+
+/// What is known of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionView {
+    /// Its id.
+    pub id: Digest,
+    /// Its plan.
+    pub plan: Digest,
+    /// Its payer.
+    pub payer: Digest,
+    /// The seller's own name for the subscriber, if there is one.
+    pub name: Option<String>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// The lane that takes receipts.
+    pub lane: Digest,
+    /// How many imported records were refused.
+    pub denied: u64,
+    /// How many holds are reserved.
+    pub holds: usize,
+    /// Every charge's newest window: (charge, window, units, billed).
+    pub counters: Vec<CounterView>,
+    /// What open holds may still cost together, exact.
+    pub reserved: Exact,
+}
+
+/// A counter in its newest window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CounterView {
+    /// The charge's id.
+    pub charge: String,
+    /// The window.
+    pub window: Window,
+    /// Units settled.
+    pub units: u64,
+    /// What they were billed, exact.
+    pub billed: Exact,
+}
+
+impl Meter {
+    /// The key that signs, once the meter has begun.
+    #[must_use]
+    pub fn signer(&self) -> Option<Address> {
+        self.durable().instance.as_ref().map(|instance| instance.signer)
+    }
+
+    /// The log's origin, once the meter has begun.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.durable().instance.as_ref().map(|instance| instance.origin.as_str())
+    }
+
+    /// The plans that are known, by id.
+    pub fn plans(&self) -> impl Iterator<Item = &Plan> {
+        self.durable().plans.values().map(|plan| &**plan)
+    }
+
+    /// A plan by its id.
+    #[must_use]
+    pub fn plan(&self, id: &Digest) -> Option<&Plan> {
+        self.durable().plans.get(id).map(|plan| &**plan)
+    }
+
+    /// Every lane, by id.
+    pub fn lanes(&self) -> impl Iterator<Item = LaneTotals> + '_ {
+        lane_totals(self.durable())
+    }
+
+    /// Every subscription, by id.
+    pub fn subscriptions(&self) -> impl Iterator<Item = SubscriptionView> + '_ {
+        self.durable().subscriptions.keys().filter_map(|id| self.subscription(id))
+    }
+
+    /// One subscription.
+    #[must_use]
+    pub fn subscription(&self, id: &Digest) -> Option<SubscriptionView> {
+        view(self.durable(), id)
+    }
+
+    /// The place up to which an input was imported, pending entries included.
+    #[must_use]
+    pub fn imported(&self, input: &Digest) -> Option<&ImportMark> {
+        self.proposed().imports.get(input)
+    }
+
+    /// Every input that was imported, and how far.
+    pub fn imports(&self) -> impl Iterator<Item = &ImportMark> {
+        self.durable().imports.values()
+    }
+
+    /// How many heads and lane openings the log holds, earlier origins included.
+    #[must_use]
+    pub fn log_size(&self) -> u64 {
+        self.durable().next_slot()
+    }
+
+    /// How many checkpoints were made.
+    #[must_use]
+    pub fn checkpoints(&self) -> u64 {
+        self.durable().checkpoints
+    }
+
+    /// Whether the subscription's lane belongs to the current log: if not, subscribe again.
+    #[must_use]
+    pub fn is_current(&self, subscription: &Digest) -> bool {
+        self.proposed().current(subscription).is_ok()
+    }
+}
+
+pub(crate) fn lane_totals(state: &State) -> impl Iterator<Item = LaneTotals> + '_ {
+    state.lanes.iter().filter_map(|(id, lane)| {
+        Some(LaneTotals {
+            lane: *id,
+            subscription: lane.open.subscription,
+            payer: lane.open.payer,
+            rail: lane.open.rail,
+            number: lane.open.number,
+            sequence: lane.sequence,
+            head: lane.head,
+            baseline: Exact::new(lane.open.cumulative.atomic(), lane.open.cumulative_remainder)
+                .ok()?,
+            credited_baseline: Exact::new(
+                lane.open.credited.atomic(),
+                lane.open.credited_remainder,
+            )
+            .ok()?,
+            cumulative: Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder).ok()?,
+            credited: Exact::new(lane.credited.atomic(), lane.credited_remainder).ok()?,
+            collected: lane.collected,
+            fee: lane.fee,
+        })
+    })
+}
+
+fn view(state: &State, id: &Digest) -> Option<SubscriptionView> {
+    let found = state.subscriptions.get(id)?;
+    let counters = found
+        .plan
+        .charges()
+        .iter()
+        .zip(&found.account.counters)
+        .filter_map(|(charge, windows)| {
+            let (window, counter) = windows.newest()?;
+            Some(CounterView {
+                charge: charge.id.clone(),
+                window: *window,
+                units: counter.units,
+                billed: counter.billed,
+            })
+        })
+        .collect();
+    Some(SubscriptionView {
+        id: *id,
+        plan: found.plan.id(),
+        payer: found.payer,
+        name: found.name.clone(),
+        started_at: found.started_at,
+        lane: found.lane,
+        denied: found.denied,
+        holds: found.holds.values().filter(|hold| hold.is_reserved()).count(),
+        counters,
+        reserved: crate::account::aggregate(&found.account).ok()?,
+    })
+}

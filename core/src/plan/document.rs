@@ -1,0 +1,322 @@
+//! The plan document: reading, validation and identity.
+
+use alloc::{collections::BTreeMap, collections::BTreeSet, string::String, vec::Vec};
+
+use crate::{
+    amount::{Currency, Rounding, Shares},
+    crypto::{Address, Digest, sha256},
+    error::{Code, Error, Result},
+    json::{self, Limits, Node, Value},
+    plan::{
+        Charge, Limit, Payee, REQUESTS, Signing, Times,
+        charge::{check_name, read_positive},
+        terms::read_payees,
+    },
+    rules::Condition,
+    time::Timestamp,
+};
+
+/// The format that this reader knows.
+const FORMAT: &str = "counterfoil/plan/1";
+/// What is hashed before the document, so that a plan id is no other hash.
+const DOMAIN: &[u8] = b"counterfoil/plan/1\n";
+/// A plan document is at most this long.
+const MAX_BYTES: usize = 256 * 1024;
+/// The most charges, and the most limits, of one plan.
+const MAX_PARTS: usize = 64;
+
+/// Smart-subscription terms, read from a document and valid.
+///
+/// ```
+/// use counterfoil::Plan;
+///
+/// let plan = Plan::from_json(br#"{
+///   "format": "counterfoil/plan/1",
+///   "name": "Pay as you go",
+///   "authority": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+///   "currency": {"iso4217": "USD"},
+///   "meters": {"input_tokens": "token"},
+///   "charges": [{"id": "input", "meter": "input_tokens", "model": "per_unit",
+///                "price": "2.5", "per": 1000000}],
+///   "payees": [{"payee": "seller", "weight": 1}]
+/// }"#)?;
+/// assert_eq!(plan.charges().len(), 1);
+///
+/// let refused = Plan::from_json(br#"{"format": "counterfoil/plan/1", "prise": "1"}"#).unwrap_err();
+/// assert_eq!(refused.code().as_str(), "json_missing_field");
+/// # Ok::<(), counterfoil::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    id: Digest,
+    canonical: Vec<u8>,
+    name: String,
+    authority: Address,
+    currency: Currency,
+    meters: BTreeMap<String, String>,
+    charges: Vec<Charge>,
+    limits: Vec<Limit>,
+    condition: Option<Condition>,
+    payees: Vec<Payee>,
+    shares: Shares,
+    duration: Option<u64>,
+    rounding: Rounding,
+    signing: Signing,
+    times: Times,
+}
+
+impl Plan {
+    /// Reads a plan document. The bytes may be laid out as one likes: the id is taken over the
+    /// RFC 8785 form.
+    ///
+    /// # Errors
+    /// A code with the JSON Pointer of the offending field: the reader's `json_*` codes, `plan_*`,
+    /// `decimal_*`, `text_invalid`, `hex_invalid`, `currency_invalid`, `shares_invalid`.
+    pub fn from_json(bytes: &[u8]) -> Result<Plan> {
+        let limits = Limits { bytes: MAX_BYTES, ..Limits::default() };
+        Self::from_value(&json::parse(bytes, &limits)?)
+    }
+
+    fn from_value(document: &Value) -> Result<Plan> {
+        let root = document.root();
+        let mut fields = root.fields()?;
+        let format = fields.required("format")?;
+        if format.text()? != FORMAT {
+            return Err(format.error(Code::PlanFormat));
+        }
+        let canonical = document.canonical()?;
+        let name = read_title(&fields.required("name")?)?;
+        let authority = fields.required("authority")?;
+        let authority = authority.text()?.parse().map_err(|e: Error| e.at(authority.pointer()))?;
+        let currency = read_currency(&fields.required("currency")?)?;
+        let decimals = currency.decimals();
+        let meters = read_meters(&fields.required("meters")?)?;
+        let charges = read_charges(&fields.required("charges")?, decimals, &meters)?;
+        let limits = match fields.optional("limits") {
+            Some(node) => read_limits(&node, decimals)?,
+            None => Vec::new(),
+        };
+        let condition = match fields.optional("condition") {
+            Some(node) => Some(Condition::read(&node)?),
+            None => None,
+        };
+        let (payees, shares) = read_payees(&fields.required("payees")?)?;
+        let duration = match fields.optional("duration") {
+            Some(node) => Some(read_positive(&node)?),
+            None => None,
+        };
+        let rounding = match fields.optional("rounding") {
+            Some(node) => Rounding::parse(node.text()?).ok_or_else(|| {
+                node.error(Code::PlanInvalid).because("carry, up, down or half_even")
+            })?,
+            None => Rounding::Carry,
+        };
+        let signing = Signing::read(fields.optional("signing"), decimals)?;
+        let times = Times::read(fields.optional("times"))?;
+        fields.finish()?;
+        let id = sha256(&[DOMAIN, &canonical]);
+        Ok(Plan {
+            id,
+            canonical,
+            name,
+            authority,
+            currency,
+            meters,
+            charges,
+            limits,
+            condition,
+            payees,
+            shares,
+            duration,
+            rounding,
+            signing,
+            times,
+        })
+    }
+
+    /// SHA-256 over `counterfoil/plan/1`, a line feed and the document's RFC 8785 form.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        self.id
+    }
+
+    /// The document in its RFC 8785 form: what the id is taken over.
+    #[must_use]
+    pub fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+
+    /// The plan's title for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whose signatures on receipts count.
+    #[must_use]
+    pub fn authority(&self) -> Address {
+        self.authority
+    }
+
+    /// The currency of every amount in the plan.
+    #[must_use]
+    pub fn currency(&self) -> &Currency {
+        &self.currency
+    }
+
+    /// Every meter and its unit, by name.
+    #[must_use]
+    pub fn meters(&self) -> &BTreeMap<String, String> {
+        &self.meters
+    }
+
+    /// The charges, in the order of the document.
+    #[must_use]
+    pub fn charges(&self) -> &[Charge] {
+        &self.charges
+    }
+
+    /// The limits, in the order in which they are asked.
+    #[must_use]
+    pub fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+
+    /// The condition that a call must meet, if any.
+    #[must_use]
+    pub fn condition(&self) -> Option<&Condition> {
+        self.condition.as_ref()
+    }
+
+    /// Who shares in what is collected, in the order of the document.
+    #[must_use]
+    pub fn payees(&self) -> &[Payee] {
+        &self.payees
+    }
+
+    /// The payees' shares, normalised, in the same order.
+    #[must_use]
+    pub fn shares(&self) -> &Shares {
+        &self.shares
+    }
+
+    /// How exact prices become atomic units.
+    #[must_use]
+    pub fn rounding(&self) -> Rounding {
+        self.rounding
+    }
+
+    /// How receipts become proof.
+    #[must_use]
+    pub fn signing(&self) -> &Signing {
+        &self.signing
+    }
+
+    /// The time allowances.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        self.times
+    }
+
+    /// Whether a charge counts this meter.
+    #[must_use]
+    pub fn prices(&self, meter: &str) -> bool {
+        self.charges.iter().any(|charge| charge.meter == meter)
+    }
+
+    /// The instant at which a subscription begun at `start` ends, if the plan has a duration.
+    ///
+    /// # Errors
+    /// `time_invalid` past the year 9999.
+    pub fn ends(&self, start: Timestamp) -> Result<Option<Timestamp>> {
+        self.duration.map(|ms| start.checked_add(ms)).transpose()
+    }
+}
+
+fn read_title(node: &Node<'_>) -> Result<String> {
+    let text = node.text()?;
+    if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
+        return Err(node.error(Code::TextInvalid).because("1 to 200 characters on one line"));
+    }
+    Ok(String::from(text))
+}
+
+fn read_currency(node: &Node<'_>) -> Result<Currency> {
+    let mut fields = node.fields()?;
+    let currency = if let Some(code) = fields.optional("iso4217") {
+        Currency::new_fiat(code.text()?).map_err(|e| e.at(code.pointer()))?
+    } else {
+        let network = fields.required("network")?.text()?;
+        let token = fields.required("token")?.text()?;
+        let decimals = fields.required("decimals")?;
+        let places = u8::try_from(decimals.integer()?)
+            .map_err(|_| decimals.error(Code::CurrencyInvalid).because("at most 36 decimals"))?;
+        Currency::new_token(network, token, places).map_err(|e| e.at(node.pointer()))?
+    };
+    fields.finish()?;
+    Ok(currency)
+}
+
+fn read_meters(node: &Node<'_>) -> Result<BTreeMap<String, String>> {
+    let mut meters = BTreeMap::new();
+    let fields = node.fields()?;
+    for (name, unit) in fields.iter() {
+        check_name(name).map_err(|e| e.at(unit.pointer()))?;
+        meters.insert(String::from(name), read_title(&unit)?);
+    }
+    Ok(meters)
+}
+
+fn read_charges(
+    node: &Node<'_>,
+    decimals: u8,
+    meters: &BTreeMap<String, String>,
+) -> Result<Vec<Charge>> {
+    let mut charges = Vec::new();
+    let mut ids = BTreeSet::new();
+    for item in node.items()? {
+        let charge = Charge::read(&item, decimals)?;
+        if charge.meter != REQUESTS && !meters.contains_key(&charge.meter) {
+            return Err(Error::new(Code::PlanReference)
+                .value(&charge.meter)
+                .at(alloc::format!("{}/meter", item.pointer())));
+        }
+        if !ids.insert(charge.id.clone()) {
+            return Err(twice(&item, &charge.id));
+        }
+        charges.push(charge);
+        check_count(node, charges.len())?;
+    }
+    if charges.is_empty() {
+        return Err(node.error(Code::PlanInvalid).because("a plan has at least one charge"));
+    }
+    Ok(charges)
+}
+
+fn read_limits(node: &Node<'_>, decimals: u8) -> Result<Vec<Limit>> {
+    let mut limits = Vec::new();
+    let mut ids = BTreeSet::new();
+    for item in node.items()? {
+        let limit = Limit::read(&item, decimals)?;
+        if !ids.insert(limit.id.clone()) {
+            return Err(twice(&item, &limit.id));
+        }
+        limits.push(limit);
+        check_count(node, limits.len())?;
+    }
+    Ok(limits)
+}
+
+fn twice(item: &Node<'_>, id: &str) -> Error {
+    Error::new(Code::PlanOrder)
+        .value(id)
+        .because("ids are unique")
+        .at(alloc::format!("{}/id", item.pointer()))
+}
+
+fn check_count(node: &Node<'_>, count: usize) -> Result<()> {
+    if count > MAX_PARTS {
+        return Err(Error::new(Code::PlanInvalid).at(node.pointer()).because("more than 64 parts"));
+    }
+    Ok(())
+}

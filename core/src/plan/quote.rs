@@ -1,0 +1,90 @@
+//! Pricing without state: what a usage would cost, and why.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{
+    amount::Exact,
+    error::{Code, Error, Result},
+    plan::{Plan, REQUESTS},
+    rating::Step,
+    usage::Usage,
+};
+
+/// What a usage costs under a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// The price of the usage as a subscription's very first call.
+    pub first: Exact,
+    /// The most that it can cost at any position of any counter: a ceiling to authorise.
+    pub ceiling: Exact,
+    /// How `first` comes about, one line per charge that the usage touches.
+    pub lines: Vec<QuoteLine>,
+}
+
+/// One charge's part of a quote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuoteLine {
+    /// The charge's id.
+    pub charge: String,
+    /// The meter that it counts.
+    pub meter: String,
+    /// The units counted.
+    pub units: u64,
+    /// The exact price.
+    pub amount: Exact,
+    /// How the price comes about, step by step.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Prices a usage without any state, and says how.
+    ///
+    /// # Errors
+    /// `usage_unpriced` when the usage has a meter for which the plan has no price,
+    /// `usage_contradiction` when a part exceeds its whole, `amount_overflow`.
+    pub fn quote(&self, usage: &Usage) -> Result<Quote> {
+        let mut quote = Quote { first: Exact::ZERO, ceiling: Exact::ZERO, lines: Vec::new() };
+        for (index, units) in self.charged_units(usage)? {
+            let Some(charge) = self.charges().get(index) else { continue };
+            let amount = charge.tariff.total(units)?;
+            quote.first = quote.first.checked_add(amount)?;
+            quote.ceiling = quote.ceiling.checked_add(charge.tariff.worst_single(units)?)?;
+            quote.lines.push(QuoteLine {
+                charge: charge.id.clone(),
+                meter: charge.meter.clone(),
+                units,
+                amount,
+                steps: charge.tariff.lines(0, units)?,
+            });
+        }
+        Ok(quote)
+    }
+
+    /// The units that each charge counts for this usage: (index of the charge, units), charges that
+    /// count nothing left out. Parts with a charge of their own are taken out of their whole.
+    pub(crate) fn charged_units(&self, usage: &Usage) -> Result<Vec<(usize, u64)>> {
+        let priced = |meter: &str| self.prices(meter);
+        if let Some(meter) = usage.uncovered(&priced) {
+            if meter != REQUESTS {
+                return Err(Error::new(Code::UsageUnpriced).value(meter));
+            }
+        }
+        let disjoint = usage.disjoint(&priced)?;
+        let requests = match usage.get(REQUESTS) {
+            0 => 1,
+            n => n,
+        };
+        let mut charged = Vec::with_capacity(self.charges().len());
+        for (index, charge) in self.charges().iter().enumerate() {
+            let units = if charge.meter == REQUESTS {
+                requests
+            } else {
+                disjoint.iter().find(|(meter, _)| *meter == charge.meter).map_or(0, |(_, n)| *n)
+            };
+            if units > 0 {
+                charged.push((index, units));
+            }
+        }
+        Ok(charged)
+    }
+}

@@ -1,0 +1,166 @@
+//! Payees, signing mode and time allowances of a plan.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{
+    amount::{Exact, Shares},
+    crypto::Address,
+    error::{Code, Error, Result},
+    json::{Fields, Node},
+    plan::charge::{read_money, read_positive},
+};
+
+/// The most payees that one plan may have.
+const MAX_PAYEES: usize = 1_000;
+
+/// Who gets a share of what a plan collects.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Payee {
+    /// An Ethereum address: can be paid through a payout tree.
+    Address(Address),
+    /// A name in the seller's own books: listed in the settlement, paid elsewhere.
+    Account(String),
+}
+
+impl Payee {
+    /// The bytes by which payees are sorted and ties are broken: the address, or `0x00` and the name.
+    #[must_use]
+    pub fn key(&self) -> Vec<u8> {
+        match self {
+            Payee::Address(address) => address.bytes().to_vec(),
+            Payee::Account(name) => {
+                let mut key = alloc::vec![0];
+                key.extend_from_slice(name.as_bytes());
+                key
+            }
+        }
+    }
+
+    /// Reads `0x…` as an address, anything else as an account name of at most 64 characters.
+    ///
+    /// # Errors
+    /// `hex_invalid` for a malformed address, `text_invalid` for an empty or long name.
+    pub fn parse(text: &str) -> Result<Payee> {
+        if text.starts_with("0x") {
+            return Ok(Payee::Address(text.parse()?));
+        }
+        if text.is_empty() || text.chars().count() > 64 || text.chars().any(char::is_control) {
+            return Err(Error::new(Code::TextInvalid).value(text).because("1 to 64 characters"));
+        }
+        Ok(Payee::Account(String::from(text)))
+    }
+}
+
+impl core::fmt::Display for Payee {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Payee::Address(address) => write!(f, "{address}"),
+            Payee::Account(name) => f.write_str(name),
+        }
+    }
+}
+
+/// The payees of a plan and their normalised shares, in the order of the document.
+pub(super) fn read_payees(node: &Node<'_>) -> Result<(Vec<Payee>, Shares)> {
+    let mut payees: Vec<Payee> = Vec::new();
+    let mut weights = Vec::new();
+    for item in node.items()? {
+        if payees.len() >= MAX_PAYEES {
+            return Err(node.error(Code::PlanInvalid).because("more than 1000 payees"));
+        }
+        let mut fields = item.fields()?;
+        let name = fields.required("payee")?;
+        let payee = Payee::parse(name.text()?).map_err(|e| e.at(name.pointer()))?;
+        let weight = read_positive(&fields.required("weight")?)?;
+        fields.finish()?;
+        if payees.last().is_some_and(|last| last.key() >= payee.key()) {
+            return Err(name.error(Code::PlanOrder).because("payees are sorted and unique"));
+        }
+        weights.push((payee.key(), weight));
+        payees.push(payee);
+    }
+    let shares = Shares::from_weights(&weights).map_err(|e| e.at(node.pointer()))?;
+    Ok((payees, shares))
+}
+
+/// How receipts become proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signing {
+    /// Every head is signed.
+    Each,
+    /// A head is bound by the next signed checkpoint; past any of these bounds one is due.
+    Checkpoint {
+        /// How many receipts of one lane may stay unproven.
+        receipts: u64,
+        /// How much money of one lane may stay unproven.
+        value: Exact,
+        /// How many milliseconds a receipt may stay unproven.
+        ms: u64,
+    },
+}
+
+impl Signing {
+    pub(super) fn read(node: Option<Node<'_>>, decimals: u8) -> Result<Signing> {
+        let Some(node) = node else { return Ok(Signing::Each) };
+        let mut fields = node.fields()?;
+        let mode = fields.required("mode")?;
+        let signing = match mode.text()? {
+            "each" => Signing::Each,
+            "checkpoint" => Signing::Checkpoint {
+                receipts: read_positive(&fields.required("receipts")?)?,
+                value: read_money(&fields.required("value")?, decimals)?,
+                ms: read_positive(&fields.required("ms")?)?,
+            },
+            _ => return Err(mode.error(Code::PlanInvalid).because("each or checkpoint")),
+        };
+        fields.finish()?;
+        Ok(signing)
+    }
+}
+
+/// Time allowances in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// How long a hold reserves before it expires. Default 10 minutes.
+    pub hold: u64,
+    /// How long after a window's end, or a hold's deadline, a call may still be settled. At least
+    /// `hold`. Default 1 hour.
+    pub grace: u64,
+    /// How far a request's instant may lie ahead of the meter's time. Default 5 minutes.
+    pub skew: u64,
+    /// How long a request id is remembered, so that a retry is told from a new call. Default 24 hours.
+    pub replay: u64,
+}
+
+impl Times {
+    const MOST: u64 = 366 * 86_400_000;
+
+    pub(super) fn read(node: Option<Node<'_>>) -> Result<Times> {
+        let mut times =
+            Times { hold: 600_000, grace: 3_600_000, skew: 300_000, replay: 86_400_000 };
+        let Some(node) = node else { return Ok(times) };
+        let mut fields = node.fields()?;
+        read_ms(&mut fields, "hold", &mut times.hold)?;
+        read_ms(&mut fields, "grace", &mut times.grace)?;
+        read_ms(&mut fields, "skew", &mut times.skew)?;
+        read_ms(&mut fields, "replay", &mut times.replay)?;
+        fields.finish()?;
+        if times.grace < times.hold {
+            return Err(node
+                .error(Code::PlanInvalid)
+                .because("grace is at least as long as a hold"));
+        }
+        Ok(times)
+    }
+}
+
+fn read_ms(fields: &mut Fields<'_>, name: &'static str, into: &mut u64) -> Result<()> {
+    if let Some(node) = fields.optional(name) {
+        let ms = read_positive(&node)?;
+        if ms > Times::MOST {
+            return Err(node.error(Code::PlanInvalid).because("at most 366 days"));
+        }
+        *into = ms;
+    }
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! Every unit at one price.
+
+use alloc::{format, vec, vec::Vec};
+
+use super::step::{Step, counted};
+use crate::{amount::UnitPrice, error::Result};
+
+pub(super) fn lines(price: UnitPrice, before: u64, after: u64) -> Result<Vec<Step>> {
+    let units = after.saturating_sub(before);
+    if units == 0 {
+        return Ok(Vec::new());
+    }
+    let what = format!("{} at {price}", counted(units, "unit"));
+    Ok(vec![Step { units, price: price.exact(), amount: price.times(units)?, what }])
+}

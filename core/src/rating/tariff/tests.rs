@@ -1,0 +1,234 @@
+use super::*;
+use alloc::{string::ToString, vec};
+use proptest::prelude::*;
+
+fn price(text: &str) -> UnitPrice {
+    UnitPrice::new(text.parse().unwrap())
+}
+
+fn tiers(tiers: &[(u64, &str)], open: &str) -> Vec<Tier> {
+    let bounded =
+        tiers.iter().map(|(up_to, text)| Tier { up_to: Some(*up_to), price: price(text) });
+    bounded.chain([Tier { up_to: None, price: price(open) }]).collect()
+}
+
+fn tariff(model: Model, free: u64) -> Tariff {
+    Tariff::new(model, free).unwrap()
+}
+
+fn totals<const N: usize>(tariff: &Tariff, counters: [u64; N]) -> [alloc::string::String; N] {
+    counters.map(|counter| tariff.total(counter).unwrap().to_string())
+}
+
+#[test]
+fn bounds_are_inclusive_and_free_units_advance_nothing() {
+    let graduated = tariff(Model::Graduated { tiers: tiers(&[(100, "1")], "0.5") }, 10);
+    assert_eq!(totals(&graduated, [0, 10, 11, 110, 111]), ["0", "0", "1", "100", "100.5"]);
+    let volume = tariff(Model::Volume { tiers: tiers(&[(15, "10")], "5") }, 0);
+    assert_eq!(totals(&volume, [0, 15, 16]), ["0", "150", "80"]);
+    let volume = tariff(Model::Volume { tiers: tiers(&[(15, "10")], "5") }, 50);
+    assert_eq!(totals(&volume, [50, 51, 65, 66]), ["0", "10", "150", "80"]);
+    let package = tariff(Model::Package { size: 1000, price: "2".parse().unwrap() }, 500);
+    assert_eq!(totals(&package, [0, 500, 501, 1500, 1501]), ["0", "0", "2", "2", "4"]);
+    let flat = tariff(Model::Flat { amount: "7".parse().unwrap() }, 2);
+    assert_eq!(totals(&flat, [0, 2, 3, 4]), ["0", "0", "7", "7"]);
+    let per_unit = tariff(Model::PerUnit { price: price("2.5") }, 2);
+    assert_eq!(totals(&per_unit, [0, 2, 3, 5]), ["0", "0", "2.5", "7.5"]);
+}
+
+#[test]
+fn tiers_are_refused_unless_they_ascend_to_an_open_one() {
+    let open = Tier { up_to: None, price: price("1") };
+    let bounded = |up_to| Tier { up_to: Some(up_to), price: price("1") };
+    let too_many = (1..=64).map(bounded).chain([open]).collect();
+    for refused in [
+        vec![],
+        vec![bounded(1)],
+        vec![open, open],
+        vec![bounded(0), open],
+        vec![bounded(5), bounded(5), open],
+        vec![bounded(5), bounded(4), open],
+        too_many,
+    ] {
+        for model in
+            [Model::Graduated { tiers: refused.clone() }, Model::Volume { tiers: refused.clone() }]
+        {
+            assert_eq!(Tariff::new(model, 0).unwrap_err().code(), Code::PlanTiers, "{refused:?}");
+        }
+    }
+    let empty = Model::Package { size: 0, price: Exact::ZERO };
+    assert_eq!(Tariff::new(empty, 0).unwrap_err().code(), Code::PlanInvalid);
+}
+
+#[test]
+fn steps_in_words() {
+    let what = |tariff: &Tariff, before, after| {
+        let steps = tariff.lines(before, after).unwrap();
+        steps.into_iter().map(|step| step.what).collect::<Vec<_>>()
+    };
+    let graduated = tariff(Model::Graduated { tiers: tiers(&[(1_000, "2.5")], "2") }, 100);
+    assert_eq!(
+        what(&graduated, 50, 2_100),
+        [
+            "50 units free",
+            "1,000 units at 2.5 (tier up to 1,000)",
+            "1,000 units at 2 (tier above 1,000)"
+        ]
+    );
+    assert_eq!(what(&graduated, 50, 50), [""; 0]);
+    let volume = tariff(Model::Volume { tiers: tiers(&[(15, "10")], "5") }, 0);
+    assert_eq!(what(&volume, 3, 4), ["1 unit at 10 (tier up to 15)"]);
+    assert_eq!(what(&volume, 10, 40), ["all 40 units at 5 (tier above 15), less 10 at 10"]);
+    let package = tariff(Model::Package { size: 1000, price: "2".parse().unwrap() }, 0);
+    assert_eq!(what(&package, 1, 2500), ["2 packages of 1,000 at 2"]);
+    assert_eq!(what(&package, 1, 2), ["within a package charged already"]);
+    let flat = tariff(Model::Flat { amount: "7".parse().unwrap() }, 0);
+    assert_eq!(
+        [what(&flat, 0, 1), what(&flat, 1, 2)],
+        [["flat amount of 7"], ["flat amount charged already"]]
+    );
+    let per_unit = tariff(Model::PerUnit { price: price("2.5") }, 0);
+    assert_eq!(what(&per_unit, 0, 1_000_000), ["1,000,000 units at 2.5"]);
+    assert_eq!(per_unit.lines(2, 1).unwrap_err().code(), Code::AmountOverflow);
+}
+
+#[test]
+fn a_high_price_can_still_be_quoted() {
+    // 100 units of a token with 18 decimals: the total at 2^63 does not fit, one call's increase does.
+    let dear = UnitPrice::parse("100", 18, 1).unwrap();
+    for model in [
+        Model::PerUnit { price: dear },
+        Model::Package { size: 1, price: dear.exact() },
+        Model::Graduated {
+            tiers: vec![
+                Tier { up_to: Some(5), price: price("1") },
+                Tier { up_to: None, price: dear },
+            ],
+        },
+    ] {
+        let tariff = tariff(model, 0);
+        assert_eq!(tariff.worst_single(3).unwrap(), dear.times(3).unwrap());
+        assert_eq!(tariff.total(u64::MAX).unwrap_err().code(), Code::AmountOverflow);
+    }
+    // The best that a call can meet under a volume tariff is the step to the higher price.
+    let steep = vec![Tier { up_to: Some(5), price: price("1") }, Tier { up_to: None, price: dear }];
+    let steep = tariff(Model::Volume { tiers: steep }, 0);
+    assert_eq!(
+        steep.worst_single(3).unwrap(),
+        dear.times(8).unwrap().checked_sub("5".parse().unwrap()).unwrap()
+    );
+}
+
+#[test]
+fn counters_do_not_wrap() {
+    let per_unit = tariff(Model::PerUnit { price: UnitPrice::ZERO }, 0);
+    let code = |result: Result<Exact>| result.unwrap_err().code();
+    assert_eq!(code(per_unit.highest(u64::MAX, 1)), Code::AmountOverflow);
+    assert_eq!(code(per_unit.worst_increase(u64::MAX, 1, 0)), Code::AmountOverflow);
+    assert_eq!(code(per_unit.worst_increase(u64::MAX - 1, 1, 1)), Code::AmountOverflow);
+}
+
+#[test]
+fn the_worst_start_may_lie_one_above_a_bound() {
+    // From 6, the first unit at the lower price, to 36: 72 - 18.
+    let falling = tariff(Model::Volume { tiers: tiers(&[(5, "9"), (20, "3")], "2") }, 0);
+    assert_eq!(falling.worst_increase(1, 10, 30).unwrap().to_string(), "54");
+    // From 3 to 11, the first unit at the last price: 33 - 15.
+    let mixed = tariff(Model::Volume { tiers: tiers(&[(5, "5"), (10, "1")], "3") }, 0);
+    assert_eq!(mixed.worst_increase(2, 2, 8).unwrap().to_string(), "18");
+}
+
+/// Bounds and prices so small that the models' edges lie close together.
+fn any_tiers() -> impl Strategy<Value = Vec<Tier>> {
+    let step = (1..8u64, 0..9u64);
+    (prop::collection::vec(step, 0..4), 0..9u64).prop_map(|(steps, open)| {
+        let mut upper = 0;
+        let bounded = steps.into_iter().map(|(width, price)| {
+            upper += width;
+            (Some(upper), price)
+        });
+        let all: Vec<_> = bounded.collect();
+        let price = |n: u64| UnitPrice::new(Exact::new(0, n).unwrap());
+        all.into_iter()
+            .chain([(None, open)])
+            .map(|(up_to, n)| Tier { up_to, price: price(n) })
+            .collect()
+    })
+}
+
+fn any_tariff() -> impl Strategy<Value = Tariff> {
+    let exact = (0..9u64).prop_map(|n| Exact::new(0, n).unwrap());
+    let model = prop_oneof![
+        1 => exact.clone().prop_map(|amount| Model::Flat { amount }),
+        1 => exact.clone().prop_map(|price| Model::PerUnit { price: UnitPrice::new(price) }),
+        1 => any_tiers().prop_map(|tiers| Model::Graduated { tiers }),
+        4 => any_tiers().prop_map(|tiers| Model::Volume { tiers }),
+        1 => (1..7u64, exact).prop_map(|(size, price)| Model::Package { size, price }),
+    ];
+    (model, 0..6u64).prop_map(|(model, free)| tariff(model, free))
+}
+
+/// The definition, unit by unit.
+fn defined(tariff: &Tariff, counter: u64) -> u64 {
+    let units = counter.saturating_sub(tariff.free());
+    let at = |tiers: &[Tier], unit: u64| {
+        let tier = tiers.iter().find(|tier| tier.up_to.is_none_or(|upper| unit <= upper)).unwrap();
+        tier.price.exact().fraction()
+    };
+    match tariff.model() {
+        Model::Flat { amount } => {
+            if units > 0 {
+                amount.fraction()
+            } else {
+                0
+            }
+        }
+        Model::PerUnit { price } => (0..units).map(|_| price.exact().fraction()).sum(),
+        Model::Graduated { tiers } => (1..=units).map(|unit| at(tiers, unit)).sum(),
+        Model::Volume { tiers } => units * at(tiers, units),
+        Model::Package { size, price } => {
+            (0..units).filter(|unit| unit % size == 0).map(|_| price.fraction()).sum()
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn bounds_are_those_of_brute_force(tariff in any_tariff(), counter in 0..40u64, others in 0..30u64, quantity in 0..30u64) {
+        let f: Vec<u64> = (0..100).map(|counter| defined(&tariff, counter)).collect();
+        let f = |counter: u64| f[usize::try_from(counter).unwrap()];
+        prop_assert_eq!(tariff.total(counter).unwrap(), Exact::new(0, f(counter)).unwrap());
+
+        let highest = (counter..=counter + others).map(f).max().unwrap();
+        prop_assert_eq!(tariff.highest(counter, others).unwrap().fraction(), highest);
+
+        let starts = counter..=counter + others;
+        let rises = starts.flat_map(|a| (a..=a + quantity).map(move |b| f(b).saturating_sub(f(a))));
+        prop_assert_eq!(tariff.worst_increase(counter, others, quantity).unwrap().fraction(), rises.max().unwrap());
+
+        // Beyond the last bound nothing new comes.
+        let anywhere = (0..60).flat_map(|a| (a..=a + quantity).map(move |b| f(b).saturating_sub(f(a))));
+        prop_assert_eq!(tariff.worst_single(quantity).unwrap().fraction(), anywhere.max().unwrap());
+
+        let falls = (0..60).any(|counter| f(counter + 1) < f(counter));
+        prop_assert_eq!(tariff.can_fall(), falls);
+    }
+
+    #[test]
+    fn steps_sum_to_the_increase(tariff in any_tariff(), counters in prop::collection::vec(0..12u64, 1..8)) {
+        let (mut counter, mut billed) = (0, Exact::ZERO);
+        for quantity in counters {
+            let (before, after) = (counter, counter + quantity);
+            let steps = tariff.lines(before, after).unwrap();
+            let sum = steps.iter().try_fold(Exact::ZERO, |sum, step| sum.checked_add(step.amount)).unwrap();
+            prop_assert_eq!(sum, tariff.total(after).unwrap().minus_or_zero(tariff.total(before).unwrap()));
+            counter = after;
+            billed = billed.checked_add(sum).unwrap();
+        }
+        if !tariff.can_fall() {
+            prop_assert_eq!(billed, tariff.total(counter).unwrap());
+        }
+    }
+}

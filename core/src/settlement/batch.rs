@@ -1,0 +1,238 @@
+//! Accumulating receipts.
+
+use alloc::collections::{BTreeMap, btree_map};
+
+use crate::{
+    amount::{Accumulator, Amount, Currency, Exact},
+    crypto::{Digest, sha256},
+    entry::ReceiptEntry,
+    error::{Code, Error, Result},
+    meter::LaneTotals,
+    plan::{Payee, Plan},
+    receipt::{Item, Kind},
+};
+
+/// How much of what lanes charged is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What was recorded as collected.
+    Collected,
+    /// Everything, as if all that is due were collected: the end of a relationship, or a preview.
+    Everything,
+}
+
+/// One lane's part of a settlement, in atomic units of the batch's currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneLine {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The payer.
+    pub payer: Digest,
+    /// The rail, or zero.
+    pub rail: Digest,
+    /// The sequence of the last receipt; the first is 1.
+    pub last: u64,
+    /// The digest of the last head.
+    pub head: Digest,
+    /// What this lane charged.
+    pub gross: Amount,
+    /// What it credited.
+    pub credited: Amount,
+    /// What was collected for it.
+    pub collected: Amount,
+    /// What was kept back on the way, part of `collected`.
+    pub fee: Amount,
+    /// Up to where in the lane's exact cumulative charge receipts are settled.
+    reach: Exact,
+}
+
+impl LaneLine {
+    /// What is due: charges less credits.
+    ///
+    /// # Errors
+    /// `amount_overflow` when more was credited than charged, which no ledger does.
+    pub fn net(&self) -> Result<Amount> {
+        self.gross.checked_sub(self.credited)
+    }
+}
+
+/// Lanes and shares of one currency. Two batches over the same receipts are equal, however the
+/// receipts were ordered or divided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    currency: Currency,
+    pub(super) lanes: BTreeMap<Digest, LaneLine>,
+    pub(super) earned: BTreeMap<Payee, Accumulator>,
+    pub(super) reversed: BTreeMap<Payee, Accumulator>,
+}
+
+impl Batch {
+    /// A batch without lanes.
+    #[must_use]
+    pub fn new(currency: Currency) -> Batch {
+        Batch {
+            currency,
+            lanes: BTreeMap::new(),
+            earned: BTreeMap::new(),
+            reversed: BTreeMap::new(),
+        }
+    }
+
+    /// The currency.
+    #[must_use]
+    pub fn currency(&self) -> &Currency {
+        &self.currency
+    }
+
+    /// The lanes, by id.
+    pub fn lanes(&self) -> impl Iterator<Item = (&Digest, &LaneLine)> {
+        self.lanes.iter()
+    }
+
+    /// Announces a lane with its final totals. Its receipts are added afterwards, in any order.
+    ///
+    /// # Errors
+    /// `currency_mismatch`, `collected_invalid` for a lane announced twice, `amount_overflow`.
+    pub fn add_lane(&mut self, totals: &LaneTotals, plan: &Plan, extent: Extent) -> Result<()> {
+        if *plan.currency() != self.currency {
+            return Err(Error::new(Code::CurrencyMismatch).value(plan.currency().id()));
+        }
+        let gross = totals.cumulative.floor().checked_sub(totals.baseline.floor())?;
+        let credited = totals.credited.floor().checked_sub(totals.credited_baseline.floor())?;
+        let net = gross.checked_sub(credited)?;
+        let (collected, fee) = match extent {
+            Extent::Collected => (totals.collected, totals.fee),
+            Extent::Everything => (net.max(totals.collected), totals.fee),
+        };
+        let distributed = collected.checked_sub(fee)?;
+        let reversed = totals.credited.checked_sub(totals.credited_baseline)?;
+        let reach = Exact::from_amount(totals.baseline.floor())
+            .checked_add(Exact::from_amount(distributed))?
+            .checked_add(reversed)?;
+        let line = LaneLine {
+            subscription: totals.subscription,
+            payer: totals.payer,
+            rail: totals.rail,
+            last: totals.sequence,
+            head: totals.head,
+            gross,
+            credited,
+            collected,
+            fee,
+            reach,
+        };
+        match self.lanes.entry(totals.lane) {
+            btree_map::Entry::Vacant(slot) => {
+                slot.insert(line);
+                Ok(())
+            }
+            btree_map::Entry::Occupied(_) => {
+                Err(Error::new(Code::CollectedInvalid).value(totals.lane).because("a lane twice"))
+            }
+        }
+    }
+
+    /// Adds one receipt of an announced lane to the payees of its plan. Receipts of other lanes are
+    /// left alone.
+    ///
+    /// # Errors
+    /// `body_mismatch` for a receipt without its price, `amount_overflow`.
+    pub fn add_receipt(&mut self, receipt: &ReceiptEntry, plan: &Plan) -> Result<()> {
+        let Some(line) = self.lanes.get(&receipt.head.lane) else { return Ok(()) };
+        match receipt.head.kind {
+            Kind::Call => {
+                let (before, after) = span(receipt)?;
+                let part = after.min(line.reach).minus_or_zero(before);
+                share(&mut self.earned, plan, part)
+            }
+            Kind::TrueUp => share(&mut self.reversed, plan, correction(receipt)),
+        }
+    }
+
+    /// Adds another batch: lanes of other shards.
+    ///
+    /// # Errors
+    /// `currency_mismatch`; `collected_invalid` for a lane that both have; `amount_overflow`. This
+    /// batch is then unchanged.
+    pub fn merge(&mut self, other: &Batch) -> Result<()> {
+        if self.currency != other.currency {
+            return Err(Error::new(Code::CurrencyMismatch).value(other.currency.id()));
+        }
+        if let Some(lane) = other.lanes.keys().find(|lane| self.lanes.contains_key(*lane)) {
+            return Err(Error::new(Code::CollectedInvalid)
+                .value(lane)
+                .because("a lane in two batches"));
+        }
+        let mut merged = self.clone();
+        merged.lanes.extend(other.lanes.iter().map(|(id, line)| (*id, line.clone())));
+        for (into, from) in
+            [(&mut merged.earned, &other.earned), (&mut merged.reversed, &other.reversed)]
+        {
+            for (payee, sum) in from {
+                into.entry(payee.clone()).or_insert(Accumulator::ZERO).add_all(sum)?;
+            }
+        }
+        *self = merged;
+        Ok(())
+    }
+
+    /// What a settlement commits to: SHA-256 over `counterfoil/settlement/0`, a line feed and the
+    /// sorted lanes' (id, first, last, head).
+    #[must_use]
+    pub fn commitment(&self) -> Digest {
+        let mut w = crate::codec::Writer::new();
+        w.raw(b"counterfoil/settlement/0\n");
+        for (id, line) in &self.lanes {
+            w.raw(id.bytes()).u64(line.last.min(1)).u64(line.last).raw(line.head.bytes());
+        }
+        sha256(&[&w.0])
+    }
+}
+
+/// The part of its lane's exact sum that a receipt occupies.
+fn span(receipt: &ReceiptEntry) -> Result<(Exact, Exact)> {
+    let head = &receipt.head;
+    for item in &receipt.body.items {
+        if let Item::Price { remainder_before, remainder_after, .. } = item {
+            let start = head.cumulative.checked_sub(head.charge)?;
+            let before = Exact::new(start.atomic(), *remainder_before)?;
+            let after = Exact::new(head.cumulative.atomic(), *remainder_after)?;
+            return Ok((before, after));
+        }
+    }
+    Err(Error::new(Code::BodyMismatch).at(alloc::format!(
+        "lane {} receipt {} price",
+        head.lane,
+        head.sequence
+    )))
+}
+
+fn correction(receipt: &ReceiptEntry) -> Exact {
+    receipt
+        .body
+        .items
+        .iter()
+        .find_map(|item| match item {
+            Item::Correction { exact, .. } => Some(*exact),
+            _ => None,
+        })
+        .unwrap_or(Exact::ZERO)
+}
+
+fn share(sums: &mut BTreeMap<Payee, Accumulator>, plan: &Plan, part: Exact) -> Result<()> {
+    if part.is_zero() {
+        return Ok(());
+    }
+    for (index, share) in plan.shares().iter() {
+        let Some(payee) = plan.payees().get(index) else { continue };
+        match sums.get_mut(payee) {
+            Some(sum) => sum.add(part, share)?,
+            None => {
+                let mut sum = Accumulator::ZERO;
+                sum.add(part, share)?;
+                sums.insert(payee.clone(), sum);
+            }
+        }
+    }
+    Ok(())
+}

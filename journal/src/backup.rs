@@ -1,0 +1,93 @@
+//! Restoring a ledger from a backup.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use counterfoil::{Code, Error, Result};
+
+use crate::files::{io, make_dir, names, sync_dir, sync_name};
+use crate::{segment, slots};
+
+/// The name of the file that marks a restored ledger.
+pub(crate) const RESTORED: &str = "restored";
+
+/// Copies the ledger of a backup to a new folder and marks it as restored, so that the host opens a
+/// new log origin and new lanes there: a ledger that goes on from a backup would number its receipts
+/// as the lost one did. Snapshots and repairs stay behind.
+///
+/// The new folder appears at once, when all of it is durable; until then it has `.unfinished` at the
+/// end of its name, and what an interrupted call left there is removed.
+///
+/// # Errors
+/// [`Code::LedgerMissing`] if `from` is no ledger, or something is in the place of `to` already;
+/// [`Code::Io`].
+pub fn copy_backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+    let (from, to) = (from.as_ref(), to.as_ref());
+    segment::list(from)?;
+    if to.try_exists().map_err(io(to))? {
+        let place = to.display().to_string();
+        return Err(Error::new(Code::LedgerMissing).at(place).because("the folder exists already"));
+    }
+    let mut unfinished = to.as_os_str().to_os_string();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    let marker = unfinished.join(RESTORED);
+    if marker.try_exists().map_err(io(&marker))? {
+        fs::remove_dir_all(&unfinished).map_err(io(&unfinished))?;
+    }
+    make_dir(&unfinished)?;
+    File::create_new(&marker).and_then(|file| file.sync_all()).map_err(io(&marker))?;
+    for folder in [segment::FOLDER, slots::FOLDER] {
+        copy_folder(&from.join(folder), &unfinished.join(folder))?;
+    }
+    sync_dir(&unfinished)?;
+    fs::rename(&unfinished, to).map_err(io(to))?;
+    sync_name(to)
+}
+
+/// Copies the files of a folder.
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    make_dir(to)?;
+    for name in names(from)? {
+        let (source, target) = (from.join(&name), to.join(&name));
+        let mut original = File::open(&source).map_err(io(&source))?;
+        // Not `fs::copy`: a backup may be read-only, and its copy must not be.
+        let mut copy = File::create_new(&target).map_err(io(&target))?;
+        std::io::copy(&mut original, &mut copy).map_err(io(&source))?;
+        copy.sync_all().map_err(io(&target))?;
+    }
+    sync_dir(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Journal, Options, Slots, write_snapshot};
+
+    #[test]
+    fn a_restored_ledger_says_so_until_cleared() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (from, to) = (tmp.path().join("backup"), tmp.path().join("ledger"));
+        assert_eq!(copy_backup(&from, &to).unwrap_err().code(), Code::LedgerMissing);
+        let journal = Journal::create(&from, Options::default()).unwrap();
+        journal.append(b"entry").unwrap();
+        journal.flush_through(0).unwrap();
+        assert_eq!(journal.is_restored(), Ok(false));
+        Slots::open(&from, "receipts").unwrap().set(0, &[7; 65]).unwrap();
+        write_snapshot(&from, 1, b"state").unwrap();
+
+        // What an interrupted copy left behind is no obstacle.
+        let unfinished = tmp.path().join("ledger.unfinished");
+        make_dir(&unfinished.join("segments/junk")).unwrap();
+        fs::write(unfinished.join(RESTORED), b"").unwrap();
+        copy_backup(&from, &to).unwrap();
+        assert_eq!(copy_backup(&from, &to).unwrap_err().code(), Code::LedgerMissing);
+        let copy = Journal::open(&to, Options::default()).unwrap();
+        assert_eq!(copy.entries(0).unwrap().next(), Some(Ok((0, b"entry".to_vec()))));
+        assert_eq!(Slots::open(&to, "receipts").unwrap().get(0), Ok(Some([7; 65])));
+        assert!(!to.join("snapshots").exists());
+        assert_eq!(copy.is_restored(), Ok(true));
+        copy.clear_restored().unwrap();
+        assert_eq!(copy.is_restored(), Ok(false));
+    }
+}
