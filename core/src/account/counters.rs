@@ -120,10 +120,10 @@ impl Account {
             self.refresh(plan, line.charge, line.window)?;
         }
         for (limit, spent) in plan.limits().iter().zip(self.spent.iter_mut()) {
-            if let LimitRule::Spend { period, .. } = limit.rule {
-                if let (Some(sum), _) = spent.open(Limit::window(period, at)) {
-                    *sum = sum.checked_add(compared)?;
-                }
+            if let LimitRule::Spend { period, .. } = limit.rule
+                && let (Some(sum), _) = spent.open(Limit::window(period, at))
+            {
+                *sum = sum.checked_add(compared)?;
             }
         }
         Ok(opened)

@@ -82,10 +82,10 @@ pub(crate) fn aggregate(account: &Account) -> Result<Exact> {
 }
 
 /// The sum of the worst cases of the holds authorised in `window`, each as a limit compares it.
-fn singly<'a>(
+fn singly(
     plan: &Plan,
     account: &Account,
-    holds: &mut dyn Iterator<Item = &'a Hold>,
+    holds: &mut dyn Iterator<Item = &Hold>,
     window: Window,
 ) -> Result<Exact> {
     let mut sum = Exact::ZERO;

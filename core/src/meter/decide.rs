@@ -1,6 +1,6 @@
 //! Deciding commands: from the state and a command to an entry and an outcome. Changes nothing.
 
-use alloc::{collections::BTreeMap, format, string::String};
+use alloc::{boxed::Box, collections::BTreeMap, format, string::String};
 
 use crate::{
     account::{admit, aggregate, closes_at},
@@ -129,7 +129,7 @@ impl State {
             open.credited = last.credited;
             open.credited_remainder = last.credited_remainder;
         }
-        Ok(self.opening(open, s.account.clone(), payer_salt, s.started_at)?)
+        self.opening(open, s.account.clone(), payer_salt, s.started_at)
     }
 
     fn opening(
@@ -144,6 +144,35 @@ impl State {
         let subscription = lane.subscription;
         let entry = Entry::Open(Opening { lane, account, payer_salt, started_at });
         Ok((Some(entry), Outcome::Opened { subscription, lane: id, sign: Some(sign) }))
+    }
+
+    /// The signature that an entry wants before it is folded, if any.
+    pub(crate) fn wanted(&self, entry: &Entry) -> Result<Option<SignRequest>> {
+        Ok(match entry {
+            Entry::Open(e) => {
+                Some(self.sign_request(e.lane.digest(), Signed::Lane(e.lane.clone()))?)
+            }
+            Entry::Receipt(e) => {
+                let plan = self.plan(&self.lane(&e.head.lane)?.open.plan)?;
+                match plan.signing() {
+                    Signing::Each => {
+                        Some(self.sign_request(e.digest, Signed::Head(e.head.clone()))?)
+                    }
+                    Signing::Checkpoint { .. } => None,
+                }
+            }
+            Entry::Checkpoint(e) => Some(self.sign_checkpoint(e)?),
+            _ => None,
+        })
+    }
+
+    fn sign_checkpoint(&self, checkpoint: &Checkpoint) -> Result<SignRequest> {
+        Ok(SignRequest {
+            slot: self.checkpoints,
+            signer: self.instance()?.signer,
+            digest: checkpoint.digest(),
+            signed: Signed::Checkpoint(checkpoint.clone()),
+        })
     }
 
     fn sign_request(&self, digest: Digest, signed: Signed) -> Result<SignRequest> {
@@ -230,18 +259,17 @@ impl State {
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let draft = draft_call(self, &facts, salt)?;
-        self.receipt_decision(draft.entry, &subscription.plan)
+        self.receipt_decision(draft.entry)
     }
 
-    fn receipt_decision(&self, entry: ReceiptEntry, plan: &Plan) -> Result<Decision> {
-        let sign = match plan.signing() {
-            Signing::Each => {
-                Some(self.sign_request(entry.digest, Signed::Head(entry.head.clone()))?)
-            }
-            Signing::Checkpoint { .. } => None,
+    fn receipt_decision(&self, receipt: ReceiptEntry) -> Result<Decision> {
+        let entry = Entry::Receipt(receipt.clone());
+        let outcome = Outcome::Receipt {
+            receipt: Box::new(receipt),
+            position: self.next_slot(),
+            sign: self.wanted(&entry)?,
         };
-        let outcome = Outcome::Receipt { receipt: entry.clone(), position: self.next_slot(), sign };
-        Ok((Some(Entry::Receipt(entry)), outcome))
+        Ok((Some(entry), outcome))
     }
 
     fn decide_release(
@@ -309,24 +337,24 @@ impl State {
         if let Some(denial) = deny_by_rate(plan, &subscription.account.rates, import.at)? {
             return Ok(deny(denial));
         }
-        self.receipt_decision(draft.entry, plan)
+        self.receipt_decision(draft.entry)
     }
 
     fn decide_due(&self, now: Timestamp, key: &Digest) -> Result<Decision> {
-        if let Some((deadline, id, subject)) = self.expiries.first() {
-            if *deadline <= now {
-                let hold = self.subscription(id)?.holds.get(subject);
-                let lane = hold.map(|hold| hold.lane).ok_or(Code::HoldUnknown)?;
-                let release =
-                    Release { lane, subject: *subject, at: now, reason: ReleaseReason::Expired };
-                let outcome = Outcome::Released { subject: *subject };
-                return Ok((Some(Entry::Release(release)), outcome));
-            }
+        if let Some((deadline, id, subject)) = self.expiries.first()
+            && *deadline <= now
+        {
+            let hold = self.subscription(id)?.holds.get(subject);
+            let lane = hold.map(|hold| hold.lane).ok_or(Code::HoldUnknown)?;
+            let release =
+                Release { lane, subject: *subject, at: now, reason: ReleaseReason::Expired };
+            let outcome = Outcome::Released { subject: *subject };
+            return Ok((Some(Entry::Release(release)), outcome));
         }
-        if let Some((closes, id, charge, start)) = self.closings.first() {
-            if *closes <= now {
-                return self.decide_closing(id, *charge, *start, now, key);
-            }
+        if let Some((closes, id, charge, start)) = self.closings.first()
+            && *closes <= now
+        {
+            return self.decide_closing(id, *charge, *start, now, key);
         }
         if self.prove_now || self.prove_by.is_some_and(|by| by <= now) {
             return self.decide_checkpoint();
@@ -367,7 +395,7 @@ impl State {
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let issued_at = now.max(lane.issued_at);
         let entry = draft_true_up(self, id, charge, window, issued_at, salt)?;
-        self.receipt_decision(entry, &subscription.plan)
+        self.receipt_decision(entry)
     }
 
     fn decide_checkpoint(&self) -> Result<Decision> {
@@ -382,12 +410,7 @@ impl State {
             lanes: self.lanes_root()?,
             time: self.latest,
         };
-        let sign = SignRequest {
-            slot: self.checkpoints,
-            signer: instance.signer,
-            digest: checkpoint.digest(),
-            signed: Signed::Checkpoint(checkpoint.clone()),
-        };
+        let sign = self.sign_checkpoint(&checkpoint)?;
         let outcome = Outcome::Checkpointed { checkpoint: checkpoint.clone(), sign };
         Ok((Some(Entry::Checkpoint(checkpoint)), outcome))
     }

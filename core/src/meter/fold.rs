@@ -268,11 +268,11 @@ impl State {
                 _ => {}
             }
         }
-        if let Some(hold) = subscription.holds.remove(&head.subject) {
-            if hold.is_reserved() {
-                subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
-                self.expiries.remove(&(hold.deadline, id, head.subject));
-            }
+        if let Some(hold) = subscription.holds.remove(&head.subject)
+            && hold.is_reserved()
+        {
+            subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
+            self.expiries.remove(&(hold.deadline, id, head.subject));
         }
         if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
             remembered.receipt = e.digest;
@@ -358,10 +358,10 @@ impl State {
     }
 
     fn mark(&mut self, mark: &ImportMark) -> Result<()> {
-        if let Some(before) = self.imports.get(&mark.input) {
-            if mark.ordinal <= before.ordinal || mark.offset <= before.offset {
-                return Err(misplaced("an imported record twice"));
-            }
+        if let Some(before) = self.imports.get(&mark.input)
+            && (mark.ordinal <= before.ordinal || mark.offset <= before.offset)
+        {
+            return Err(misplaced("an imported record twice"));
         }
         self.imports.insert(mark.input, mark.clone());
         Ok(())

@@ -9,7 +9,7 @@ use crate::{
     crypto::Digest,
     entry::Entry,
     error::{Code, Error, Result},
-    meter::{Command, Outcome, State},
+    meter::{Command, Outcome, SignRequest, State},
     time::Timestamp,
 };
 
@@ -87,18 +87,20 @@ impl Meter {
         Meter { proposed: state.clone(), durable: state, ..Meter::new(salt_key) }
     }
 
-    /// Folds a durable entry when a ledger is opened. Only before anything is proposed.
+    /// Folds a durable entry when a ledger is opened. Only before anything is proposed. What the
+    /// entry wants signed is returned, for a host that finds the signature's slot empty.
     ///
     /// # Errors
     /// `entry_misplaced` and the codes of a broken chain, or of malformed bytes.
-    pub fn replay(&mut self, entry: &[u8]) -> Result<Entry> {
+    pub fn replay(&mut self, entry: &[u8]) -> Result<Option<SignRequest>> {
         if !self.pending.is_empty() {
             return Err(Error::new(Code::EntryMisplaced).because("steps are pending"));
         }
         let entry = Entry::from_bytes(entry)?;
+        let wanted = self.durable.wanted(&entry)?;
         self.proposed.apply(&entry)?;
         self.durable.apply(&entry)?;
-        Ok(entry)
+        Ok(wanted)
     }
 
     /// Decides a command at `now` on the fold of everything proposed so far.
@@ -111,11 +113,11 @@ impl Meter {
             return Err(Error::new(Code::MeterStalled));
         }
         let (entry, outcome) = self.proposed.decide(command, now, &self.salt_key)?;
-        if let Some(entry) = &entry {
-            if let Err(error) = self.proposed.apply(entry) {
-                self.rebuild()?;
-                return Err(error);
-            }
+        if let Some(entry) = &entry
+            && let Err(error) = self.proposed.apply(entry)
+        {
+            self.rebuild()?;
+            return Err(error);
         }
         let ticket = self.next;
         self.next = self.next.checked_add(1).ok_or(Code::AmountOverflow)?;

@@ -64,10 +64,10 @@ impl Plan {
     /// count nothing left out. Parts with a charge of their own are taken out of their whole.
     pub(crate) fn charged_units(&self, usage: &Usage) -> Result<Vec<(usize, u64)>> {
         let priced = |meter: &str| self.prices(meter);
-        if let Some(meter) = usage.uncovered(&priced) {
-            if meter != REQUESTS {
-                return Err(Error::new(Code::UsageUnpriced).value(meter));
-            }
+        if let Some(meter) = usage.uncovered(&priced)
+            && meter != REQUESTS
+        {
+            return Err(Error::new(Code::UsageUnpriced).value(meter));
         }
         let disjoint = usage.disjoint(&priced)?;
         let requests = match usage.get(REQUESTS) {

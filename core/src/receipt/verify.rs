@@ -60,10 +60,10 @@ impl Receipt {
     }
 
     fn with_body(self, digest: Digest) -> Result<VerifiedReceipt> {
-        if let Some(body) = &self.body {
-            if body.root() != self.head.body {
-                return Err(Error::new(Code::BodyMismatch).at(self.place()));
-            }
+        if let Some(body) = &self.body
+            && body.root() != self.head.body
+        {
+            return Err(Error::new(Code::BodyMismatch).at(self.place()));
         }
         Ok(VerifiedReceipt { receipt: self, digest })
     }

@@ -45,15 +45,15 @@ pub(super) fn messages(body: Node<'_>) -> Result<Usage> {
             usage.set("cache_write_1h_tokens", long)?;
         }
     }
-    if let Some(details) = fields.maybe("output_tokens_details") {
-        if let Some(thinking) = details.fields()?.maybe("thinking_tokens") {
-            let quantity = thinking.integer()?;
-            if quantity > output {
-                return Err(thinking.error(Code::UsageContradiction));
-            }
-            if quantity > 0 {
-                usage.set("reasoning_tokens", quantity)?;
-            }
+    if let Some(details) = fields.maybe("output_tokens_details")
+        && let Some(thinking) = details.fields()?.maybe("thinking_tokens")
+    {
+        let quantity = thinking.integer()?;
+        if quantity > output {
+            return Err(thinking.error(Code::UsageContradiction));
+        }
+        if quantity > 0 {
+            usage.set("reasoning_tokens", quantity)?;
         }
     }
     if let Some(tools) = fields.maybe("server_tool_use") {
