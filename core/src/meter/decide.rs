@@ -89,14 +89,14 @@ impl State {
         let origin = &self.instance()?.origin;
         let plan = self.plan(&s.plan)?;
         let (payer, payer_salt) = match (&s.payer, &s.account) {
-            (Some(address), None) => (Digest::new(address.word()), Digest::ZERO),
+            (Some(address), _) => (Digest::new(address.word()), Digest::ZERO),
             (None, Some(account)) => {
                 let salt = sha256(&[key.bytes(), b"payer", account.as_bytes()]);
                 (sha256(&[salt.bytes(), account.as_bytes()]), salt)
             }
             _ => {
                 return Err(Error::new(Code::SubscriptionConflict)
-                    .because("a payer is either an address or an account"));
+                    .because("a payer is an address or an account"));
             }
         };
         let id = subscription_id(&plan.id(), &payer, s.started_at);
