@@ -51,11 +51,7 @@ impl State {
         let opened = subscription.account.reserve(&plan, &units, now)?;
         let tried = try_hold(subscription, &plan, &units, &subject, &lane_id, now);
         subscription.account.free(&plan, &units, now)?;
-        for (charge, window) in opened {
-            if let Some(windows) = subscription.account.counters.get_mut(charge) {
-                windows.drop_where(|w, _| w == window);
-            }
-        }
+        subscription.account.close(&opened);
         let (after, short) = tried?;
         let reserved = after.minus_or_zero(before);
         if let Some(room) = short {
