@@ -7,6 +7,7 @@ use crate::{
     amount::Exact,
     error::{Code, Error, Result},
     plan::{Limit, LimitRule, Plan},
+    rating::Tariff,
     time::{Timestamp, Window},
 };
 
@@ -129,7 +130,10 @@ impl Account {
         Ok(opened)
     }
 
-    /// Adds a hold's units to what is outstanding.
+    /// Adds a hold's units to what is outstanding. Returns the windows that are new, by charge.
+    ///
+    /// # Errors
+    /// `amount_overflow`; nothing has changed then.
     pub(crate) fn reserve(
         &mut self,
         plan: &Plan,
@@ -137,17 +141,44 @@ impl Account {
         at: Timestamp,
     ) -> Result<Vec<(usize, Window)>> {
         let mut opened = Vec::new();
-        for &(index, quantity) in units {
-            let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
-            let window = charge.window(at);
-            let counter = self.counter(index, window, &mut opened)?;
-            counter.outstanding = counter
-                .outstanding
-                .checked_add(quantity)
-                .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
-            self.refresh(plan, index, window)?;
+        for (done, &(index, quantity)) in units.iter().enumerate() {
+            if let Err(error) = self.reserve_one(plan, index, quantity, at, &mut opened) {
+                self.free(plan, units.get(..done).unwrap_or_default(), at)?;
+                self.close(&opened);
+                return Err(error);
+            }
         }
         Ok(opened)
+    }
+
+    fn reserve_one(
+        &mut self,
+        plan: &Plan,
+        index: usize,
+        quantity: u64,
+        at: Timestamp,
+        opened: &mut Vec<(usize, Window)>,
+    ) -> Result<()> {
+        let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
+        let window = charge.window(at);
+        let counter = self.counter(index, window, opened)?;
+        let outstanding = counter
+            .outstanding
+            .checked_add(quantity)
+            .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
+        let reserve = reserved(&charge.tariff, counter, outstanding)?;
+        counter.outstanding = outstanding;
+        counter.reserve = reserve;
+        Ok(())
+    }
+
+    /// Drops windows that `reserve` opened.
+    pub(crate) fn close(&mut self, opened: &[(usize, Window)]) {
+        for (charge, window) in opened {
+            if let Some(windows) = self.counters.get_mut(*charge) {
+                windows.drop_where(|w, _| w == *window);
+            }
+        }
     }
 
     /// Takes a hold's units out again.
@@ -215,15 +246,16 @@ impl Account {
         {
             counter.owes =
                 charge.tariff.can_fall() && counter.billed > charge.tariff.total(counter.units)?;
-            counter.reserve = if counter.outstanding == 0 {
-                Exact::ZERO
-            } else {
-                charge
-                    .tariff
-                    .highest(counter.units, counter.outstanding)?
-                    .minus_or_zero(counter.billed)
-            };
+            counter.reserve = reserved(&charge.tariff, counter, counter.outstanding)?;
         }
         Ok(())
     }
+}
+
+/// The most that outstanding units can still cost.
+fn reserved(tariff: &Tariff, counter: &Counter, outstanding: u64) -> Result<Exact> {
+    if outstanding == 0 {
+        return Ok(Exact::ZERO);
+    }
+    Ok(tariff.highest(counter.units, outstanding)?.minus_or_zero(counter.billed))
 }

@@ -140,7 +140,11 @@ pub(crate) fn draft_true_up(
     // Never more is given back than was charged: uncollected parts were billed to the counter only.
     let charged = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
     let returned = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
-    let exact = counter.billed.minus_or_zero(due).min(charged.minus_or_zero(returned));
+    // As a limit compares it: rounded where receipts are, so that shares reverse what is credited.
+    let exact = plan
+        .rounding()
+        .compared(counter.billed.minus_or_zero(due))?
+        .min(charged.minus_or_zero(returned));
     let billed = plan.rounding().bill(exact, lane.credited_remainder)?;
     let item = Item::Correction {
         charge: charge.id.clone(),
@@ -152,7 +156,7 @@ pub(crate) fn draft_true_up(
         remainder_before: lane.credited_remainder,
         remainder_after: billed.remainder,
     };
-    let credited = lane.credited.checked_add(billed.amount)?.min(lane.cumulative);
+    let credited = lane.credited.checked_add(billed.amount)?;
     finish(
         lane,
         subscription.lane,

@@ -85,7 +85,8 @@ pub enum Item {
         billed: Exact,
         /// What F says that it owes.
         due: Exact,
-        /// What is credited, exact: billed − due.
+        /// What is credited: billed − due, rounded as the plan rounds calls, and never more than the
+        /// lane was charged.
         exact: Exact,
         /// The lane's credit remainder before, in 10^-18 atomic unit.
         remainder_before: u64,

@@ -47,12 +47,34 @@ pub struct LaneLine {
 }
 
 impl LaneLine {
-    /// What is due: charges less credits.
+    /// What is due: charges less credits. Zero where more was credited than charged, as a lane may
+    /// that gives back what the lane before it charged.
+    #[must_use]
+    pub fn net(&self) -> Amount {
+        self.gross.checked_sub(self.credited).unwrap_or(Amount::ZERO)
+    }
+
+    /// What was collected, or credited, beyond what is due.
     ///
     /// # Errors
-    /// `amount_overflow` when more was credited than charged, which no ledger does.
-    pub fn net(&self) -> Result<Amount> {
-        self.gross.checked_sub(self.credited)
+    /// `amount_overflow`.
+    pub fn owed(&self) -> Result<Amount> {
+        let covered = self.collected.checked_add(self.credited)?;
+        Ok(covered.checked_sub(self.gross).unwrap_or(Amount::ZERO))
+    }
+
+    /// The part of [`LaneLine::owed`] that is still in hand: what came in, less fees, is given back
+    /// first.
+    ///
+    /// # Errors
+    /// `amount_overflow`.
+    pub fn held(&self) -> Result<Amount> {
+        Ok(self.owed()?.min(self.collected.checked_sub(self.fee)?))
+    }
+
+    /// What of the collected money is the payees'.
+    pub(super) fn distributed(&self) -> Result<Amount> {
+        self.collected.checked_sub(self.fee)?.checked_sub(self.held()?)
     }
 }
 
@@ -99,17 +121,7 @@ impl Batch {
         }
         let gross = totals.cumulative.floor().checked_sub(totals.baseline.floor())?;
         let credited = totals.credited.floor().checked_sub(totals.credited_baseline.floor())?;
-        let net = gross.checked_sub(credited)?;
-        let (collected, fee) = match extent {
-            Extent::Collected => (totals.collected, totals.fee),
-            Extent::Everything => (net.max(totals.collected), totals.fee),
-        };
-        let distributed = collected.checked_sub(fee)?;
-        let reversed = totals.credited.checked_sub(totals.credited_baseline)?;
-        let reach = Exact::from_amount(totals.baseline.floor())
-            .checked_add(Exact::from_amount(distributed))?
-            .checked_add(reversed)?;
-        let line = LaneLine {
+        let mut line = LaneLine {
             subscription: totals.subscription,
             payer: totals.payer,
             rail: totals.rail,
@@ -117,10 +129,17 @@ impl Batch {
             head: totals.head,
             gross,
             credited,
-            collected,
-            fee,
-            reach,
+            collected: totals.collected,
+            fee: totals.fee,
+            reach: Exact::ZERO,
         };
+        if extent == Extent::Everything {
+            line.collected = line.collected.max(line.net());
+        }
+        let reversed = totals.credited.checked_sub(totals.credited_baseline)?;
+        line.reach = Exact::from_amount(totals.baseline.floor())
+            .checked_add(Exact::from_amount(line.distributed()?))?
+            .checked_add(reversed)?;
         match self.lanes.entry(totals.lane) {
             btree_map::Entry::Vacant(slot) => {
                 slot.insert(line);

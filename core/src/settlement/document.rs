@@ -24,7 +24,11 @@ impl Settlement {
             .payees
             .iter()
             .map(|line| {
-                Value::object([("payee", text(&line.payee)), ("payable", text(&line.payable))])
+                Value::object([
+                    ("payee", text(&line.payee)),
+                    ("payable", text(&line.payable)),
+                    ("owed", text(&line.owed)),
+                ])
             })
             .collect();
         let lanes: Vec<Value> = self.lanes.iter().map(|(id, line)| lane(id, line)).collect();
@@ -50,6 +54,7 @@ fn totals(t: &Totals) -> Value {
         ("fees", text(&t.fees)),
         ("claimable", text(&t.claimable)),
         ("owed", text(&t.owed)),
+        ("held", text(&t.held)),
         ("payouts", text(&t.payouts)),
         ("residue", text(&t.residue)),
     ])

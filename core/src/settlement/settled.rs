@@ -1,6 +1,6 @@
 //! Flooring a batch: payouts, residue, and the law that nothing is lost.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use crate::{
     amount::{Accumulator, Amount, Currency, distribute_residue},
@@ -17,13 +17,14 @@ pub struct PayeeLine {
     pub payee: Payee,
     /// All that the payee is to receive so far, in atomic units.
     pub payable: Amount,
+    /// What was reversed beyond what the payee earned in this batch: absorbed by later shares.
+    pub owed: Amount,
 }
 
 /// The sums of a settlement, in atomic units.
 ///
 /// `gross − credited + owed = collected + claimable` and
-/// `payouts + fees + residue + owed_held = collected`, where `owed_held` is the part of `owed` that
-/// was collected beyond what is due.
+/// `payouts + fees + residue + held = collected`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals {
     /// All charges.
@@ -38,6 +39,8 @@ pub struct Totals {
     pub claimable: Amount,
     /// What was collected beyond what is due: returned, or absorbed by later charges.
     pub owed: Amount,
+    /// The part of `owed` that is in hand: fees may have been taken from the rest.
+    pub held: Amount,
     /// All payouts.
     pub payouts: Amount,
     /// What flooring left: fewer units than there are payees, and parts of units.
@@ -67,47 +70,41 @@ impl Batch {
     /// Settles the batch. `closing` pays the residue out as well, by largest remainder.
     ///
     /// # Errors
-    /// `amount_overflow`; `collected_invalid` if a payee's reversals exceed what it earned, which
-    /// needs another rail than this batch.
+    /// `amount_overflow`.
     pub fn settle(&self, closing: bool) -> Result<Settlement> {
         let mut totals = Totals::default();
+        // What was collected beyond what is due is no payee's, and neither is a fee.
+        let mut distributed = Amount::ZERO;
         for line in self.lanes.values() {
-            let net = line.net()?;
             add(&mut totals.gross, line.gross)?;
             add(&mut totals.credited, line.credited)?;
             add(&mut totals.collected, line.collected)?;
             add(&mut totals.fees, line.fee)?;
-            if line.collected <= net {
-                add(&mut totals.claimable, net.checked_sub(line.collected)?)?;
-            } else {
-                add(&mut totals.owed, line.collected.checked_sub(net)?)?;
-            }
+            let claimable = line.net().checked_sub(line.collected).unwrap_or(Amount::ZERO);
+            add(&mut totals.claimable, claimable)?;
+            add(&mut totals.owed, line.owed()?)?;
+            add(&mut totals.held, line.held()?)?;
+            add(&mut distributed, line.distributed()?)?;
         }
         let mut parts: Vec<(Vec<u8>, Accumulator)> = Vec::with_capacity(self.earned.len());
-        let mut names: Vec<&Payee> = Vec::with_capacity(self.earned.len());
-        for (payee, earned) in &self.earned {
-            let kept = match self.reversed.get(payee) {
-                Some(reversed) => earned.checked_sub(reversed).map_err(|_| {
-                    Error::new(Code::CollectedInvalid)
-                        .value(payee)
-                        .because("more was reversed than earned")
-                })?,
-                None => *earned,
-            };
-            parts.push((payee.key(), kept));
-            names.push(payee);
+        let mut names: Vec<(&Payee, Amount)> = Vec::with_capacity(self.earned.len());
+        let none = Accumulator::ZERO;
+        for payee in self.earned.keys().chain(self.reversed.keys()).collect::<BTreeSet<_>>() {
+            let earned = self.earned.get(payee).unwrap_or(&none);
+            let reversed = self.reversed.get(payee).unwrap_or(&none);
+            let owed = reversed.checked_sub(earned).unwrap_or(none);
+            parts.push((payee.key(), earned.checked_sub(reversed).unwrap_or(none)));
+            names.push((payee, owed.floor()?));
         }
-        // What was collected beyond what is due is no payee's, and neither is a fee.
-        let distributed = totals.collected.checked_sub(totals.fees)?.checked_sub(totals.owed)?;
-        let amounts = if closing && !parts.is_empty() {
-            distribute_residue(distributed, &parts)?
+        let amounts = if closing {
+            distribute_residue(distributed.min(ceiling(&parts)?), &parts)?
         } else {
             parts.iter().map(|(_, sum)| sum.floor()).collect::<Result<Vec<_>>>()?
         };
         let mut payees = Vec::with_capacity(parts.len());
-        for (payee, payable) in names.into_iter().zip(amounts) {
+        for ((payee, owed), payable) in names.into_iter().zip(amounts) {
             add(&mut totals.payouts, payable)?;
-            payees.push(PayeeLine { payee: payee.clone(), payable });
+            payees.push(PayeeLine { payee: payee.clone(), payable, owed });
         }
         totals.residue = distributed.checked_sub(totals.payouts)?;
         let settlement = Settlement {
@@ -131,16 +128,16 @@ impl Settlement {
     /// `audit_mismatch` naming the sum that does not hold.
     pub fn check_conservation(&self) -> Result<()> {
         let t = &self.totals;
-        let due = t.gross.checked_sub(t.credited)?.checked_add(t.owed)?;
-        if due != t.collected.checked_add(t.claimable)? {
+        let charged = t.gross.checked_add(t.owed)?;
+        if charged != t.credited.checked_add(t.collected)?.checked_add(t.claimable)? {
             return Err(Error::new(Code::AuditMismatch)
-                .at("charges less credits = collected + claimable")
-                .value(due));
+                .at("gross + owed = credited + collected + claimable")
+                .value(charged));
         }
-        let spent = t.payouts.checked_add(t.fees)?.checked_add(t.residue)?.checked_add(t.owed)?;
+        let spent = t.payouts.checked_add(t.fees)?.checked_add(t.residue)?.checked_add(t.held)?;
         if spent != t.collected {
             return Err(Error::new(Code::AuditMismatch)
-                .at("payouts + fees + residue + owed = collected")
+                .at("payouts + fees + residue + held = collected")
                 .value(spent));
         }
         Ok(())
@@ -150,6 +147,15 @@ impl Settlement {
 fn add(sum: &mut Amount, more: Amount) -> Result<()> {
     *sum = sum.checked_add(more)?;
     Ok(())
+}
+
+/// The sum of the parts, rounded up: credits are floored lane by lane, so a little more may have been
+/// collected than was earned, and nobody has a claim on it.
+fn ceiling(parts: &[(Vec<u8>, Accumulator)]) -> Result<Amount> {
+    let mut sum = Accumulator::ZERO;
+    parts.iter().try_for_each(|(_, part)| sum.add_all(part))?;
+    let floor = sum.floor()?;
+    if sum.remainder()?.is_zero() { Ok(floor) } else { floor.checked_add(Amount::from_atomic(1)) }
 }
 
 fn payout_tree(currency: &Currency, payees: &[PayeeLine]) -> Result<Option<PayoutTree>> {

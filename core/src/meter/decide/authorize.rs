@@ -1,0 +1,155 @@
+//! Deciding whether a call may be made.
+
+use alloc::collections::BTreeMap;
+
+use crate::{
+    account::{Room, admit, aggregate},
+    amount::Exact,
+    codec::Writer,
+    crypto::{Digest, sha256},
+    entry::{Entry, HoldEntry, write_attributes},
+    error::{Code, Error, Result},
+    meter::{
+        Hold, HoldState, Outcome, Remembered, Replay, Request, State, Subscription,
+        decide::{
+            Decision,
+            admit::{deny_before_money, deny_by_rate, limit_denial},
+        },
+        draft::check_windows,
+    },
+    plan::Plan,
+    receipt::request_subject,
+    time::Timestamp,
+};
+
+impl State {
+    pub(super) fn decide_authorize(
+        &mut self,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Decision> {
+        check_request_id(&request.id)?;
+        let (subscription, lane) = self.current(&request.subscription)?;
+        let plan = alloc::sync::Arc::clone(&subscription.plan);
+        let lane_id = subscription.lane;
+        check_created(request, &plan, now)?;
+        let subject = request_subject(&request.id);
+        let input = request_digest(request);
+        if let Some(known) = subscription.remembered.get(&subject) {
+            return replay(subscription, known, &subject, input);
+        }
+        check_windows(&plan, now, lane.issued_at)?;
+        let units = plan.charged_units(&request.most)?;
+        if let Some(denial) =
+            deny_before_money(&plan, subscription, request.most.attributes(), now)?
+        {
+            return Ok((None, Outcome::Denied(denial)));
+        }
+        let before = aggregate(&subscription.account)?;
+        // The hold is tried on the account and taken out again: entries alone change the state.
+        let subscription = self.subscription_mut(&request.subscription)?;
+        let opened = subscription.account.reserve(&plan, &units, now)?;
+        let tried = try_hold(subscription, &plan, &units, &subject, &lane_id, now);
+        subscription.account.free(&plan, &units, now)?;
+        subscription.account.close(&opened);
+        let (after, short) = tried?;
+        let reserved = after.minus_or_zero(before);
+        if let Some(room) = short {
+            let denial = limit_denial(&plan, room.limit, reserved, room.available, &room)?;
+            return Ok((None, Outcome::Denied(denial)));
+        }
+        if let Some(denial) = deny_by_rate(&plan, &subscription.account.rates, now)? {
+            return Ok((None, Outcome::Denied(denial)));
+        }
+        let entry = HoldEntry {
+            lane: lane_id,
+            subject,
+            input,
+            authorized_at: now,
+            deadline: now.checked_add(plan.times().hold)?,
+            units,
+            attributes: request.most.attributes().clone(),
+        };
+        let hold = hold_of(&entry);
+        Ok((Some(Entry::Hold(entry)), Outcome::Authorized { hold, reserved }))
+    }
+}
+
+fn try_hold(
+    subscription: &Subscription,
+    plan: &Plan,
+    units: &[(usize, u64)],
+    subject: &Digest,
+    lane: &Digest,
+    now: Timestamp,
+) -> Result<(Exact, Option<Room>)> {
+    let after = aggregate(&subscription.account)?;
+    let candidate = Hold {
+        subject: *subject,
+        lane: *lane,
+        authorized_at: now,
+        deadline: now,
+        units: units.to_vec(),
+        attributes: BTreeMap::new(),
+        state: HoldState::Open,
+    };
+    let holds = subscription.holds.values().chain(core::iter::once(&candidate));
+    Ok((after, admit(plan, &subscription.account, holds, now, Exact::ZERO)?))
+}
+pub(super) fn check_request_id(id: &str) -> Result<()> {
+    if id.is_empty() || id.len() > 256 {
+        return Err(Error::new(Code::TextInvalid)
+            .value(id)
+            .because("a request id is 1 to 256 bytes"));
+    }
+    Ok(())
+}
+
+fn check_created(request: &Request, plan: &Plan, now: Timestamp) -> Result<()> {
+    let Some(created) = request.created_at else { return Ok(()) };
+    if created.checked_add(plan.times().replay)? < now {
+        return Err(Error::new(Code::RequestTooOld).value(created));
+    }
+    if now.checked_add(plan.times().skew)? < created {
+        return Err(Error::new(Code::ClockSkew).value(created));
+    }
+    Ok(())
+}
+
+fn request_digest(request: &Request) -> Digest {
+    let mut w = Writer::new();
+    for (meter, quantity) in request.most.iter() {
+        w.text(meter).u64(quantity);
+    }
+    write_attributes(&mut w, request.most.attributes());
+    sha256(&[&w.0])
+}
+
+fn replay(
+    subscription: &Subscription,
+    known: &Remembered,
+    subject: &Digest,
+    input: Digest,
+) -> Result<Decision> {
+    if known.input != input {
+        return Err(Error::new(Code::RequestConflict));
+    }
+    let replay = match subscription.holds.get(subject) {
+        Some(hold) => Replay::Held(hold.clone()),
+        None if known.receipt == Remembered::RELEASED => Replay::Released,
+        None => Replay::Settled { receipt: known.receipt },
+    };
+    Ok((None, Outcome::Replayed(replay)))
+}
+
+fn hold_of(entry: &HoldEntry) -> Hold {
+    Hold {
+        subject: entry.subject,
+        lane: entry.lane,
+        authorized_at: entry.authorized_at,
+        deadline: entry.deadline,
+        units: entry.units.clone(),
+        attributes: entry.attributes.clone(),
+        state: HoldState::Open,
+    }
+}

@@ -1,0 +1,66 @@
+//! Metering a record of a finished call.
+
+use crate::{
+    crypto::{Digest, sha256},
+    entry::{Denial, Denied, Entry},
+    error::Result,
+    meter::{
+        Import, Outcome, State,
+        decide::{
+            Decision,
+            admit::{deny_before_money, deny_by_rate, limit_denial},
+        },
+        draft::{Facts, check_windows, draft_call},
+    },
+    receipt::receipt_salt,
+};
+
+impl State {
+    pub(super) fn decide_import(&self, import: &Import, key: &Digest) -> Result<Decision> {
+        let (subscription, lane) = self.current(&import.subscription)?;
+        if self.imports.get(&import.mark.input).is_some_and(|m| import.mark.ordinal <= m.ordinal) {
+            return Ok((None, Outcome::Nothing));
+        }
+        let plan = &*subscription.plan;
+        let mark = &import.mark;
+        let subject =
+            sha256(&[b"counterfoil/import/0\n", mark.input.bytes(), &mark.ordinal.to_be_bytes()]);
+        let issued_at = import.at.max(lane.issued_at);
+        check_windows(plan, import.at, issued_at)?;
+        let deny = |denial: Denial| {
+            let entry = Denied {
+                lane: subscription.lane,
+                subject,
+                at: import.at,
+                denial: denial.clone(),
+                import: mark.clone(),
+            };
+            (Some(Entry::Denied(entry)), Outcome::Denied(denial))
+        };
+        let attributes = import.usage.attributes();
+        // An unpriced meter or a contradiction is the record's error, not the subscriber's.
+        plan.charged_units(&import.usage)?;
+        if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
+            return Ok(deny(denial));
+        }
+        let facts = Facts {
+            subscription: import.subscription,
+            subject,
+            usage: &import.usage,
+            attributes,
+            content: import.content,
+            authorized_at: import.at,
+            issued_at,
+            import: Some(mark),
+        };
+        let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
+        let draft = draft_call(self, &facts, salt)?;
+        if let Some(room) = draft.short {
+            return Ok(deny(limit_denial(plan, room.limit, draft.needed, room.available, &room)?));
+        }
+        if let Some(denial) = deny_by_rate(plan, &subscription.account.rates, import.at)? {
+            return Ok(deny(denial));
+        }
+        self.receipt_decision(draft.entry)
+    }
+}

@@ -1,0 +1,62 @@
+//! Deciding commands: from the state and a command to an entry and an outcome. Changes nothing.
+
+mod admit;
+mod authorize;
+mod due;
+mod import;
+mod open;
+mod settle;
+mod sign;
+
+use alloc::boxed::Box;
+
+use crate::{
+    crypto::Digest,
+    entry::{Entry, ReceiptEntry},
+    error::{Code, Error, Result},
+    meter::{Command, Outcome, State},
+    time::Timestamp,
+};
+
+/// An entry to record, if any, and what it means.
+pub(crate) type Decision = (Option<Entry>, Outcome);
+
+impl State {
+    /// Decides a command at `now`. `key` is the salt key.
+    pub(crate) fn decide(
+        &mut self,
+        command: &Command,
+        now: Timestamp,
+        key: &Digest,
+    ) -> Result<Decision> {
+        match command {
+            Command::Begin { origin, signer } => self.decide_begin(origin, *signer, now),
+            Command::AddPlan(plan) => self.decide_plan(plan),
+            Command::Subscribe(subscribe) => self.decide_subscribe(subscribe, now, key),
+            Command::Authorize(request) => self.decide_authorize(request, now),
+            Command::Settle(settle) => self.decide_settle(settle, now, key),
+            Command::Release { subscription, id, reason } => {
+                self.decide_release(subscription, id, *reason, now)
+            }
+            Command::Import(import) => self.decide_import(import, key),
+            Command::Due => self.decide_due(now, key),
+            Command::Checkpoint => self.decide_checkpoint(),
+            Command::Collect(collected) => {
+                self.lane(&collected.lane).map_err(|_| {
+                    Error::new(Code::CollectedInvalid).value(collected.lane).because("no lane")
+                })?;
+                Ok((Some(Entry::Collected(collected.clone())), Outcome::Done))
+            }
+        }
+    }
+
+    pub(super) fn receipt_decision(&self, receipt: ReceiptEntry) -> Result<Decision> {
+        let entry = Entry::Receipt(receipt.clone());
+        let outcome = Outcome::Receipt {
+            receipt: Box::new(receipt),
+            position: self.next_slot(),
+            sign: self.wanted(&entry)?,
+        };
+        Ok((Some(entry), outcome))
+    }
+}

@@ -1,0 +1,91 @@
+//! Ending a hold: with a receipt, or without.
+
+use crate::{
+    codec::Writer,
+    crypto::{Digest, sha256},
+    entry::{Entry, Release, ReleaseReason},
+    error::{Code, Error, Result},
+    meter::{
+        Outcome, Remembered, Replay, Settle, State,
+        decide::{Decision, authorize::check_request_id},
+        draft::{Facts, draft_call},
+    },
+    receipt::{receipt_salt, request_subject},
+    time::Timestamp,
+    usage::Usage,
+};
+
+impl State {
+    pub(super) fn decide_settle(
+        &self,
+        settle: &Settle,
+        now: Timestamp,
+        key: &Digest,
+    ) -> Result<Decision> {
+        check_request_id(&settle.id)?;
+        let (subscription, lane) = self.current(&settle.subscription)?;
+        let subject = request_subject(&settle.id);
+        let unknown = || Error::new(Code::HoldUnknown).value(&settle.id);
+        let Some(hold) = subscription.holds.get(&subject) else {
+            let known = subscription.remembered.get(&subject).ok_or_else(unknown)?;
+            if known.receipt.is_zero() || known.receipt == Remembered::RELEASED {
+                return Err(unknown());
+            }
+            return match used_of(self, settle, known)? {
+                true => Ok((None, Outcome::Replayed(Replay::Settled { receipt: known.receipt }))),
+                false => Err(Error::new(Code::RequestConflict).value(&settle.id)),
+            };
+        };
+        let mut attributes = settle.usage.attributes().clone();
+        attributes.extend(hold.attributes.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let facts = Facts {
+            subscription: settle.subscription,
+            subject,
+            usage: &settle.usage,
+            attributes: &attributes,
+            content: settle.content,
+            authorized_at: hold.authorized_at,
+            issued_at: now.max(lane.issued_at),
+            import: None,
+        };
+        let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
+        let draft = draft_call(self, &facts, salt)?;
+        self.receipt_decision(draft.entry)
+    }
+
+    pub(super) fn decide_release(
+        &self,
+        subscription: &Digest,
+        id: &str,
+        reason: ReleaseReason,
+        now: Timestamp,
+    ) -> Result<Decision> {
+        let found = self.subscription(subscription)?;
+        let subject = request_subject(id);
+        let hold =
+            found.holds.get(&subject).ok_or_else(|| Error::new(Code::HoldUnknown).value(id))?;
+        if reason == ReleaseReason::Expired
+            || (reason == ReleaseReason::Unknown && !hold.is_reserved())
+        {
+            return Err(Error::new(Code::HoldUnknown).value(id).because("the hold has expired"));
+        }
+        let release = Release { lane: hold.lane, subject, at: now, reason };
+        Ok((Some(Entry::Release(release)), Outcome::Released { subject }))
+    }
+}
+
+/// Whether a settle repeats the one that made the known receipt.
+fn used_of(state: &State, settle: &Settle, known: &Remembered) -> Result<bool> {
+    state.subscription(&settle.subscription)?;
+    Ok(known.used == usage_digest(&settle.usage, settle.content))
+}
+
+/// The hash of what a settle says was used.
+pub(crate) fn usage_digest(usage: &Usage, content: Digest) -> Digest {
+    let mut w = Writer::new();
+    w.text(usage.surface().as_str()).u8(usage.basis().number()).raw(content.bytes());
+    for (meter, quantity) in usage.iter() {
+        w.text(meter).u64(quantity);
+    }
+    sha256(&[&w.0])
+}
