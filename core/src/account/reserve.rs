@@ -26,7 +26,30 @@ pub(crate) struct Room {
 }
 
 /// Whether every spend limit that a call at `at` falls under has room for `more` beside what was
-/// billed and what `holds` reserve. `None` when all have; otherwise the first that has not.
+/// billed and what `holds` reserve. `None` when all have; otherwise the one that leaves the least.
+pub(crate) fn room<'a>(
+    plan: &Plan,
+    account: &Account,
+    holds: impl Iterator<Item = &'a Hold> + Clone,
+    at: Timestamp,
+    more: Exact,
+) -> Result<Option<Room>> {
+    let mut least: Option<Room> = None;
+    for (index, limit) in plan.limits().iter().enumerate() {
+        let LimitRule::Spend { most, period } = limit.rule else { continue };
+        let window = Limit::window(period, at);
+        let found = one_limit(plan, account, holds.clone(), (index, most, window), more)?;
+        if let Some(room) = found
+            && least.as_ref().is_none_or(|least| room.available < least.available)
+        {
+            least = Some(room);
+        }
+    }
+    Ok(least)
+}
+
+/// As [`room`], and whether the limits that the call does not fall under still have room for the
+/// holds that do: a call moves the counters, which may raise what those can cost.
 pub(crate) fn admit<'a>(
     plan: &Plan,
     account: &Account,
@@ -34,22 +57,44 @@ pub(crate) fn admit<'a>(
     at: Timestamp,
     more: Exact,
 ) -> Result<Option<Room>> {
+    let own = room(plan, account, holds.clone(), at, more)?;
+    if own.is_some() {
+        return Ok(own);
+    }
     for (index, limit) in plan.limits().iter().enumerate() {
         let LimitRule::Spend { most, period } = limit.rule else { continue };
-        let window = Limit::window(period, at);
-        let spent = account
-            .spent
-            .get(index)
-            .and_then(|windows| windows.get(window).copied())
-            .unwrap_or(Exact::ZERO);
-        let reserved = reserve(plan, account, holds.clone(), window)?;
-        let available = most.minus_or_zero(spent).minus_or_zero(reserved);
-        let committed = spent.checked_add(reserved)?.checked_add(more)?;
-        if committed > most {
-            return Ok(Some(Room { limit: index, window, available }));
+        let mut last = Limit::window(period, at);
+        for hold in holds.clone().filter(|hold| hold.is_reserved()) {
+            let window = Limit::window(period, hold.authorized_at);
+            if window == last || window == Limit::window(period, at) {
+                continue;
+            }
+            last = window;
+            let limit = (index, most, window);
+            if let Some(short) = one_limit(plan, account, holds.clone(), limit, Exact::ZERO)? {
+                return Ok(Some(short));
+            }
         }
     }
     Ok(None)
+}
+
+fn one_limit<'a>(
+    plan: &Plan,
+    account: &Account,
+    holds: impl Iterator<Item = &'a Hold> + Clone,
+    (index, most, window): (usize, Exact, Window),
+    more: Exact,
+) -> Result<Option<Room>> {
+    let spent = account
+        .spent
+        .get(index)
+        .and_then(|windows| windows.get(window).copied())
+        .unwrap_or(Exact::ZERO);
+    let reserved = reserve(plan, account, holds, window)?;
+    let committed = spent.checked_add(reserved)?.checked_add(more)?;
+    let available = most.minus_or_zero(spent).minus_or_zero(reserved);
+    Ok((committed > most).then_some(Room { limit: index, window, available }))
 }
 
 /// What the holds authorised in `window` may still cost together.

@@ -12,12 +12,12 @@ use alloc::{
 
 use crate::{
     crypto::{Address, Digest, Signature, check},
-    entry::{Entry, ReceiptEntry},
+    entry::{Denial, Entry, HoldEntry, ReceiptEntry},
     error::{Code, Error, Result},
     log::Checkpoint,
     meter::{Facts, LaneTotals, State, draft_call, draft_true_up, lane_totals},
     plan::{Plan, Signing},
-    receipt::{Item, Kind},
+    receipt::{Item, Kind, import_subject},
     usage::Usage,
 };
 
@@ -90,8 +90,10 @@ impl Auditor {
         let place = format!("entry {}", self.counts.entries);
         let entry = Entry::from_bytes(bytes).map_err(|e| e.within(place.clone()))?;
         let expected = self.expected(&entry)?;
-        if let Entry::Receipt(receipt) = &entry {
-            self.recompute(receipt)?;
+        match &entry {
+            Entry::Receipt(receipt) => self.recompute(receipt)?,
+            Entry::Hold(hold) => self.admit_again(hold).map_err(|e| e.within(place.clone()))?,
+            _ => {}
         }
         if let Entry::Plan(document) = &entry {
             let plan = Plan::from_json(document).map_err(|e| e.within(place.clone()))?;
@@ -188,7 +190,25 @@ impl Auditor {
         compare(recorded, &again, &place)
     }
 
+    /// A hold must have been admissible: what is charged under it relies on that.
+    fn admit_again(&mut self, hold: &HoldEntry) -> Result<()> {
+        let subscription = self.state.lane(&hold.lane)?.open.subscription;
+        let lane = self.state.subscription(&subscription)?.lane;
+        let times = self.state.subscription(&subscription)?.plan.times();
+        if lane != hold.lane {
+            return Err(Error::new(Code::AuditMismatch).at("lane"));
+        }
+        if hold.authorized_at.checked_add(times.hold)? != hold.deadline {
+            return Err(Error::new(Code::AuditMismatch).at("deadline").value(hold.deadline));
+        }
+        self.state.admit_hold(&subscription, hold)?.map(|_| ()).map_err(refused)
+    }
+
     fn draft_again(&self, recorded: &ReceiptEntry) -> Result<ReceiptEntry> {
+        let lane = self.state.lane(&recorded.head.lane)?;
+        let subscription_id = lane.open.subscription;
+        let subscription = self.state.subscription(&subscription_id)?;
+        let hold = subscription.holds.get(&recorded.head.subject);
         let mut source = None;
         let mut attributes = BTreeMap::new();
         for item in &recorded.body.items {
@@ -210,13 +230,29 @@ impl Auditor {
                 usage.set(meter, *quantity)?;
             }
         }
+        let subject = match &recorded.import {
+            Some(mark) => {
+                if let Some(denial) = self.state.deny_by_terms(
+                    &subscription_id,
+                    &attributes,
+                    recorded.head.authorized_at,
+                )? {
+                    return Err(refused(denial));
+                }
+                import_subject(mark)
+            }
+            None => recorded.head.subject,
+        };
+        if let Some(hold) = hold {
+            attributes.extend(hold.attributes.clone());
+        }
         let facts = Facts {
-            subscription: self.state.lane(&recorded.head.lane)?.open.subscription,
-            subject: recorded.head.subject,
+            subscription: subscription_id,
+            subject,
             usage: &usage,
             attributes: &attributes,
             content,
-            authorized_at: recorded.head.authorized_at,
+            authorized_at: hold.map_or(recorded.head.authorized_at, |hold| hold.authorized_at),
             issued_at: recorded.head.issued_at,
             import: recorded.import.as_ref(),
         };
@@ -279,6 +315,11 @@ impl Auditor {
     }
 }
 
+/// A recorded call that the plan refuses.
+fn refused(denial: Denial) -> Error {
+    Error::new(Code::AuditMismatch).at(denial.rule).because("the plan refuses this call")
+}
+
 fn place_of(e: &ReceiptEntry) -> String {
     format!("lane {} receipt {}", e.head.lane, e.head.sequence)
 }
@@ -294,6 +335,12 @@ fn compare(recorded: &ReceiptEntry, again: &ReceiptEntry, place: &str) -> Result
     let (a, b) = (&recorded.head, &again.head);
     if a.previous != b.previous {
         return differs(Code::AuditChain, "previous", &a.previous);
+    }
+    if a.lane != b.lane {
+        return differs(Code::AuditChain, "lane", &a.lane);
+    }
+    if a.authorized_at != b.authorized_at {
+        return differs(Code::AuditMismatch, "authorizedAt", &a.authorized_at);
     }
     if a.subject != b.subject {
         return differs(Code::AuditMismatch, "subject", &a.subject);

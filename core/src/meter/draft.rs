@@ -6,7 +6,7 @@
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
-    account::{Rated, Room, admit, closes_at, total},
+    account::{Rated, Room, admit, closes_at, room, total},
     amount::{Amount, Exact, Rounding},
     crypto::Digest,
     entry::{ImportMark, ReceiptEntry},
@@ -49,11 +49,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>, salt: Digest) -> Resu
     let price = total(&rated)?;
     let needed = plan.rounding().compared(price)?;
     let hold = subscription.holds.get(&facts.subject);
-    let short = if hold.is_some_and(|hold| covers(hold, &units)) {
-        None
-    } else {
-        room_beside(subscription, plan, hold, &rated, facts.authorized_at, needed)?
-    };
+    let short = room_for(subscription, facts, &units, &rated, needed)?;
     let exact = match &short {
         None => price,
         Some(room) => match plan.rounding() {
@@ -216,7 +212,7 @@ pub(crate) fn check_windows(plan: &Plan, at: Timestamp, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// Whether a reserved hold has room for the units in every charge: then the limits have, too.
+/// Whether a reserved hold has room for the units in every charge.
 fn covers(hold: &Hold, units: &[(usize, u64)]) -> bool {
     hold.is_reserved()
         && units.iter().all(|(charge, used)| {
@@ -225,23 +221,35 @@ fn covers(hold: &Hold, units: &[(usize, u64)]) -> bool {
 }
 
 /// Whether the limits have room for a call beside every *other* hold.
-fn room_beside(
+fn room_for(
     subscription: &Subscription,
-    plan: &Plan,
-    hold: Option<&Hold>,
+    facts: &Facts<'_>,
+    units: &[(usize, u64)],
     rated: &[Rated],
-    at: Timestamp,
     needed: Exact,
 ) -> Result<Option<Room>> {
-    let subject = hold.map(|hold| hold.subject);
-    let others = subscription.holds.values().filter(|other| Some(other.subject) != subject);
-    if !subscription.holds.values().any(Hold::is_reserved) {
-        return admit(plan, &subscription.account, others, at, needed);
+    let (plan, at) = (&*subscription.plan, facts.authorized_at);
+    let mut reserved = subscription.holds.values().filter(|hold| hold.is_reserved());
+    let hold = subscription.holds.get(&facts.subject);
+    if reserved.next().is_none() {
+        return room(plan, &subscription.account, core::iter::empty(), at, needed);
+    }
+    // A call within its hold has room if all holds together have. They may not: a call that used more
+    // than it held moves the counters under the others.
+    if hold.is_some_and(|hold| covers(hold, units)) {
+        let all = subscription.holds.values();
+        if room(plan, &subscription.account, all, at, Exact::ZERO)?.is_none() {
+            return Ok(None);
+        }
     }
     let mut account = subscription.account.clone();
     if let Some(hold) = hold.filter(|hold| hold.is_reserved()) {
         account.free(plan, &hold.units, hold.authorized_at)?;
     }
     account.advance(plan, rated, Exact::ZERO, at)?;
-    admit(plan, &account, others, at, needed)
+    let others = subscription.holds.values().filter(|other| other.subject != facts.subject);
+    if facts.import.is_some() {
+        return admit(plan, &account, others, at, needed);
+    }
+    room(plan, &account, others, at, needed)
 }

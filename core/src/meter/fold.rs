@@ -1,21 +1,25 @@
 //! Applying an entry to the state. Nothing is decided and nothing is priced here; what cannot follow
 //! is refused, before anything changes wherever that can be told.
 
-use alloc::{collections::BTreeMap, collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
 
 use crate::{
     account::{Account, Rated, closes_at},
     amount::{Exact, Rounding},
-    crypto::{Digest, sha256},
+    crypto::{Address, Digest, sha256},
     entry::{
         Collected, Denied, Entry, HoldEntry, ImportMark, Instance, Opening, ReceiptEntry, Release,
         ReleaseReason,
     },
     error::{Code, Error, Result},
     log::{Checkpoint, Frontier},
-    meter::{Hold, HoldState, Lane, Remembered, State, Subscription},
+    meter::{Hold, HoldState, Lane, Remembered, State, Subscription, subscription_id},
     plan::{LimitRule, Plan, Signing},
-    receipt::{Item, Kind},
+    receipt::{Item, Kind, import_subject},
     time::{Timestamp, Window},
 };
 
@@ -59,14 +63,9 @@ impl State {
         if self.lanes.contains_key(&id) {
             return Err(misplaced("the lane is open already"));
         }
-        if e.lane.origin != self.instance()?.origin {
-            return Err(misplaced("the lane names another log"));
-        }
+        self.check_opening(e)?;
         match self.subscriptions.get_mut(&e.lane.subscription) {
             Some(subscription) => {
-                if e.lane.parent != subscription.lane {
-                    return Err(misplaced("the lane does not continue the subscription's last"));
-                }
                 subscription.lane = id;
             }
             None => {
@@ -83,7 +82,7 @@ impl State {
                         lane: id,
                         holds: BTreeMap::new(),
                         remembered: BTreeMap::new(),
-                        forgetting: VecDeque::new(),
+                        forgetting: BTreeSet::new(),
                         denied: 0,
                     },
                 );
@@ -92,6 +91,51 @@ impl State {
         self.log.append(&id)?;
         self.latest = self.latest.max(e.lane.opened_at);
         self.lanes.insert(id, Lane::new(id, e.lane.clone()));
+        Ok(())
+    }
+
+    /// Payer, subscription and baselines follow from what the opening names, and from the lane that it
+    /// continues.
+    fn check_opening(&self, e: &Opening) -> Result<()> {
+        let open = &e.lane;
+        if open.origin != self.instance()?.origin {
+            return Err(misplaced("the lane names another log"));
+        }
+        let payer = match &e.account {
+            Some(account) => sha256(&[e.payer_salt.bytes(), account.as_bytes()]),
+            None => open.payer,
+        };
+        let named = e.account.is_some()
+            || (e.payer_salt.is_zero() && Address::from_word(payer.bytes()).is_some());
+        if payer != open.payer || !named {
+            return Err(misplaced("the payer is not the account's hash"));
+        }
+        if subscription_id(&open.plan, &open.payer, e.started_at) != open.subscription {
+            return Err(misplaced("the subscription is not that of plan, payer and start"));
+        }
+        let parent = self.subscriptions.get(&open.subscription).map(|s| s.lane);
+        if open.parent != parent.unwrap_or(Digest::ZERO) {
+            return Err(misplaced("the lane does not continue the subscription's last"));
+        }
+        let from = parent.map(|parent| self.lane(&parent)).transpose()?;
+        let follows = match from {
+            Some(last) => {
+                open.number.checked_sub(1) == Some(last.open.number)
+                    && open.opened_at >= last.issued_at
+                    && (open.cumulative, open.cumulative_remainder)
+                        == (last.cumulative, last.cumulative_remainder)
+                    && (open.credited, open.credited_remainder)
+                        == (last.credited, last.credited_remainder)
+            }
+            None => {
+                open.number == 0
+                    && (open.cumulative.is_zero() && open.cumulative_remainder == 0)
+                    && (open.credited.is_zero() && open.credited_remainder == 0)
+            }
+        };
+        if !follows || !open.lease.is_zero() {
+            return Err(misplaced("the lane does not start where the last one stands"));
+        }
         Ok(())
     }
 
@@ -105,8 +149,7 @@ impl State {
         subscription.account.reserve(&plan, &e.units, e.authorized_at)?;
         advance_rates(&plan, &mut subscription.account, e.authorized_at)?;
         forget_requests(subscription, e.authorized_at);
-        let until = e.authorized_at.checked_add(plan.times().replay)?;
-        subscription.forgetting.push_back((until, e.subject));
+        subscription.forgetting.insert((forgotten_at(&plan, e.authorized_at), e.subject));
         subscription.remembered.insert(
             e.subject,
             Remembered { input: e.input, receipt: Digest::ZERO, used: Digest::ZERO },
@@ -129,6 +172,9 @@ impl State {
 
     fn apply_denied(&mut self, e: &Denied) -> Result<()> {
         let id = self.lane(&e.lane)?.open.subscription;
+        if import_subject(&e.import) != e.subject {
+            return Err(misplaced("a refused record whose subject is not its own"));
+        }
         let subscription = self.subscription_mut(&id)?;
         subscription.denied = subscription.denied.saturating_add(1);
         self.mark(&e.import)
@@ -144,6 +190,12 @@ impl State {
             .ok_or_else(|| misplaced("no such hold to release"))?;
         let (reserved, deadline) = (hold.is_reserved(), hold.deadline);
         match e.reason {
+            ReleaseReason::Unknown | ReleaseReason::Expired if !reserved => {
+                return Err(misplaced("the hold has expired already"));
+            }
+            ReleaseReason::Expired if e.at < deadline => {
+                return Err(misplaced("the hold has not expired yet"));
+            }
             ReleaseReason::Unknown => {
                 hold.state = HoldState::Unknown;
                 return Ok(());
@@ -161,6 +213,7 @@ impl State {
                 remembered.receipt = Remembered::RELEASED;
             }
         }
+        forget_ended(subscription, &e.subject, at);
         self.expiries.remove(&(deadline, id, e.subject));
         Ok(())
     }
@@ -204,7 +257,7 @@ impl State {
             if lane.unproven_receipts >= *receipts || lane.unproven_value >= *value {
                 self.prove_now = true;
             }
-            let by = head.issued_at.checked_add(*ms)?;
+            let by = head.issued_at.checked_add(*ms).unwrap_or(Timestamp::MAX);
             self.prove_by = Some(self.prove_by.map_or(by, |earlier| earlier.min(by)));
         }
         if let Some(mark) = &e.import {
@@ -227,10 +280,14 @@ impl State {
         if lane.sequence.checked_add(1) != Some(head.sequence) {
             return Err(broken("sequence"));
         }
+        let (subscription, _) = self.current(&lane.open.subscription)?;
+        if subscription.lane != head.lane {
+            return Err(broken("lane"));
+        }
         if head.previous != lane.head {
             return Err(broken("previous"));
         }
-        if head.issued_at < lane.issued_at {
+        if head.issued_at < lane.issued_at.max(head.authorized_at) {
             return Err(broken("issuedAt"));
         }
         if lane.cumulative.checked_add(head.charge)? != head.cumulative {
@@ -268,15 +325,21 @@ impl State {
                 _ => {}
             }
         }
-        if let Some(hold) = subscription.holds.remove(&head.subject)
-            && hold.is_reserved()
-        {
-            subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
-            self.expiries.remove(&(hold.deadline, id, head.subject));
-        }
-        if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
-            remembered.receipt = e.digest;
-            remembered.used = used_digest(&e.body.items);
+        match (subscription.holds.remove(&head.subject), &e.import) {
+            (Some(hold), None) => {
+                if hold.is_reserved() {
+                    subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
+                    self.expiries.remove(&(hold.deadline, id, head.subject));
+                }
+                if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
+                    remembered.receipt = e.digest;
+                    remembered.used = used_digest(&e.body.items);
+                }
+                forget_ended(subscription, &head.subject, hold.authorized_at);
+            }
+            (None, Some(mark)) if import_subject(mark) == head.subject => {}
+            (None, None) => return Err(misplaced("a call that was not authorised")),
+            _ => return Err(misplaced("an imported call whose subject is not its record's")),
         }
         let compared = match plan.rounding() {
             Rounding::Carry => exact,
@@ -391,14 +454,32 @@ fn advance_rates(plan: &Plan, account: &mut Account, at: Timestamp) -> Result<()
     Ok(())
 }
 
+/// When a request id may be forgotten: after the replay horizon, and not while its call may settle.
+fn forgotten_at(plan: &Plan, authorized_at: Timestamp) -> Timestamp {
+    let times = plan.times();
+    let kept = times.replay.max(times.hold.saturating_add(times.grace));
+    authorized_at.checked_add(kept).unwrap_or(Timestamp::MAX)
+}
+
+/// Forgets what is past its time. A hold that still reserves is forgotten when it ends.
 fn forget_requests(subscription: &mut Subscription, now: Timestamp) {
-    while subscription.forgetting.front().is_some_and(|(until, _)| *until <= now) {
-        if let Some((_, subject)) = subscription.forgetting.pop_front() {
+    while let Some((until, subject)) = subscription.forgetting.first().copied()
+        && until <= now
+    {
+        subscription.forgetting.remove(&(until, subject));
+        if !subscription.holds.get(&subject).is_some_and(Hold::is_reserved) {
             subscription.remembered.remove(&subject);
-            if subscription.holds.get(&subject).is_some_and(|hold| !hold.is_reserved()) {
-                subscription.holds.remove(&subject);
-            }
+            subscription.holds.remove(&subject);
         }
+    }
+}
+
+/// Forgets a hold that has ended after its time.
+fn forget_ended(subscription: &mut Subscription, subject: &Digest, authorized_at: Timestamp) {
+    let until = forgotten_at(&subscription.plan, authorized_at);
+    if !subscription.forgetting.contains(&(until, *subject)) {
+        subscription.remembered.remove(subject);
+        subscription.holds.remove(subject);
     }
 }
 

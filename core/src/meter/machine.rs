@@ -126,10 +126,12 @@ impl Meter {
         Ok(Step { ticket: Ticket(ticket), entry: bytes })
     }
 
-    /// Says that the step's entry and all before it are durable, and reads what was decided.
+    /// Says that the step's entry and all before it are durable, and reads what was decided. Every
+    /// ticket is to be confirmed once, in any order: outcomes that were not read are kept.
     ///
     /// # Errors
-    /// `step_abandoned` when it was abandoned, `step_unknown` when it was read before.
+    /// `step_abandoned` when it was abandoned, or read before; `step_unknown` when it was never
+    /// proposed.
     pub fn confirm(&mut self, ticket: Ticket) -> Result<Outcome> {
         while self.pending.front().is_some_and(|step| step.ticket <= ticket.0) {
             let Some(step) = self.pending.pop_front() else { break };
@@ -177,11 +179,16 @@ impl Meter {
         if durable < self.durable.entries {
             return Err(misfit("the ledger lost confirmed entries"));
         }
-        while self.durable.entries < durable {
-            let step = self
-                .pending
-                .pop_front()
-                .ok_or_else(|| misfit("the ledger holds entries that were not proposed here"))?;
+        let held = self.pending.iter().filter(|step| step.entry.is_some()).count();
+        let proposed = self.durable.entries.saturating_add(u64::try_from(held).unwrap_or(u64::MAX));
+        if durable > proposed {
+            return Err(misfit("the ledger holds entries that were not proposed here"));
+        }
+        // A step without an entry relies on those before it only.
+        while self.durable.entries < durable
+            || self.pending.front().is_some_and(|step| step.entry.is_none())
+        {
+            let Some(step) = self.pending.pop_front() else { break };
             if let Some(entry) = &step.entry {
                 self.durable.apply(entry)?;
             }

@@ -4,7 +4,7 @@
 //! ledger. What follows from other fields (reserves, due lists) is computed again on reading.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     vec::Vec,
 };
@@ -131,9 +131,8 @@ fn index(state: &mut State, id: Digest, subscription: &Subscription) {
         state.expiries.insert((hold.deadline, id, hold.subject));
     }
     for (charge, windows) in subscription.account.counters.iter().enumerate() {
-        for (window, counter) in windows.iter().filter(|(_, counter)| counter.owes) {
+        for (window, _) in windows.iter().filter(|(_, counter)| counter.owes) {
             if let Some(closes) = closes_at(*window, &subscription.plan) {
-                let _ = counter;
                 state.closings.insert((closes, id, charge, window.start));
             }
         }
@@ -246,9 +245,9 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         };
         remembered.insert(subject, known);
     }
-    let mut forgetting = VecDeque::new();
+    let mut forgetting = BTreeSet::new();
     for _ in 0..r.count(40)? {
-        forgetting.push_back((read_time(r)?, Digest::new(r.array()?)));
+        forgetting.insert((read_time(r)?, Digest::new(r.array()?)));
     }
     Ok(Subscription {
         plan,

@@ -1,7 +1,7 @@
 //! What a meter knows: the fold of its entries.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     string::String,
     sync::Arc,
 };
@@ -63,7 +63,7 @@ pub(crate) struct Subscription {
     pub(crate) holds: BTreeMap<Digest, Hold>,
     pub(crate) remembered: BTreeMap<Digest, Remembered>,
     /// In the order in which they are forgotten.
-    pub(crate) forgetting: VecDeque<(Timestamp, Digest)>,
+    pub(crate) forgetting: BTreeSet<(Timestamp, Digest)>,
     /// How many imported records were refused.
     pub(crate) denied: u64,
 }

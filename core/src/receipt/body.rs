@@ -1,7 +1,8 @@
 //! The body of a receipt: salted items under one Merkle root.
 //!
-//! The leaf of item *i* is SHA-256(0x00 ‖ salt ‖ item), with a 16-byte salt of its own; inner nodes
-//! are those of RFC 6962. The leaf salts derive from the receipt's salt, two from each
+//! The leaf of item *i* of *n* is SHA-256(0x00 ‖ u16 *i* ‖ u16 *n* ‖ salt ‖ item), with a 16-byte salt
+//! of its own; inner nodes are those of RFC 6962. A root alone does not fix the number of leaves, so a
+//! path that fits one position often fits another in a tree of another size: the leaf says both. The leaf salts derive from the receipt's salt, two from each
 //! SHA-256(salt ‖ u32 index / 2), so showing one item with its leaf salt says nothing of the others.
 
 use alloc::{string::String, vec::Vec};
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// The most items of one body.
-const MAX_ITEMS: usize = 1_024;
+pub(super) const MAX_ITEMS: usize = 1_024;
 
 /// One fact about a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,8 +225,8 @@ impl Body {
             }
             let (even, odd) = pair.split_at(16);
             scratch.0.clear();
-            scratch.u8(0).raw(if index & 1 == 0 { even } else { odd });
-            item.write(&mut scratch);
+            let half = if index & 1 == 0 { even } else { odd };
+            write_leaf(&mut scratch, index, self.items.len(), half, item);
             leaves.push(sha256(&[&scratch.0]));
         }
         leaves
@@ -295,12 +296,20 @@ impl Disclosure {
     /// `proof_invalid` when the proof does not lead to `body`.
     pub fn verify(&self, body: &Digest) -> Result<&Item> {
         let mut w = Writer::new();
-        w.u8(0).raw(&self.salt);
-        self.item.write(&mut w);
+        let index = u32::try_from(self.index).unwrap_or(u32::MAX);
+        write_leaf(&mut w, index, self.count, &self.salt, &self.item);
         let leaf = sha256(&[&w.0]);
         merkle_verify(&leaf, self.index, self.count, &self.path, body)?;
         Ok(&self.item)
     }
+}
+
+/// What a leaf is the hash of. A body has at most 1024 items; where an index or a count does not fit
+/// 16 bits, there is no such leaf.
+fn write_leaf(w: &mut Writer, index: u32, count: usize, salt: &[u8], item: &Item) {
+    let short = |n: Option<u16>| n.unwrap_or(u16::MAX).to_be_bytes();
+    w.u8(0).raw(&short(u16::try_from(index).ok())).raw(&short(u16::try_from(count).ok())).raw(salt);
+    item.write(w);
 }
 
 /// The salt of one receipt: SHA-256 over the salt key, the lane and the sequence.

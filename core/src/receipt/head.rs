@@ -8,6 +8,7 @@ use crate::{
     amount::Amount,
     codec::{Reader, Writer},
     crypto::{Digest, Signature, StructHash, sha256, typed_digest},
+    entry::ImportMark,
     error::{Code, Error, Result},
     time::Timestamp,
 };
@@ -215,6 +216,18 @@ impl Head {
 /// The subject of a call: SHA-256 over `counterfoil/request/0`, a line feed and the request id.
 pub(crate) fn request_subject(id: &str) -> Digest {
     sha256(&[b"counterfoil/request/0\n", id.as_bytes()])
+}
+
+/// The subject of an imported record: SHA-256 over `counterfoil/import/0`, a line feed, and the
+/// record's place: input, ordinal, offset and running digest. So a signed head binds all of it.
+pub(crate) fn import_subject(mark: &ImportMark) -> Digest {
+    sha256(&[
+        b"counterfoil/import/0\n",
+        mark.input.bytes(),
+        &mark.ordinal.to_be_bytes(),
+        &mark.offset.to_be_bytes(),
+        mark.digest.bytes(),
+    ])
 }
 
 /// The subject of a true-up: SHA-256 over `counterfoil/window/0`, a line feed, the window's start

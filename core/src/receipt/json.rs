@@ -11,7 +11,7 @@ use crate::{
     error::{Code, Error, Result},
     json::{Limits, Node, Value, parse},
     meter::Signed,
-    receipt::{Body, Head, Item, Kind, Receipt, head},
+    receipt::{Body, Head, Item, Kind, Receipt, body::MAX_ITEMS, head},
     time::{Timestamp, Window},
     usage::Basis,
 };
@@ -217,7 +217,11 @@ fn read_body(node: &Node<'_>) -> Result<Body> {
     let mut f = node.fields()?;
     let salt: Digest = read(&f.required("salt")?)?;
     let mut items = Vec::new();
-    for item in f.required("items")?.items()? {
+    let list = f.required("items")?;
+    for item in list.items()? {
+        if items.len() >= MAX_ITEMS {
+            return Err(list.error(Code::JsonTooMany).because("more than 1024 items"));
+        }
         items.push(read_item(&item)?);
     }
     f.finish()?;

@@ -5,12 +5,26 @@ use alloc::{collections::BTreeMap, format, string::String};
 use crate::{
     account::{Room, closes_at},
     amount::Exact,
+    crypto::Digest,
     entry::{Denial, DenialCode},
     error::{Code, Error, Result},
-    meter::Subscription,
+    meter::{State, Subscription},
     plan::{LimitRule, Plan},
     time::Timestamp,
 };
+
+impl State {
+    /// Whether term or condition refuse a call, for who checks a recorded one.
+    pub(crate) fn deny_by_terms(
+        &self,
+        subscription: &Digest,
+        attributes: &BTreeMap<String, String>,
+        at: Timestamp,
+    ) -> Result<Option<Denial>> {
+        let subscription = self.subscription(subscription)?;
+        deny_before_money(&subscription.plan, subscription, attributes, at)
+    }
+}
 
 /// Term and condition: what refuses a call before any money is looked at.
 pub(super) fn deny_before_money(
@@ -38,20 +52,14 @@ pub(super) fn deny_before_money(
     Ok(None)
 }
 
-pub(super) fn limit_denial(
-    plan: &Plan,
-    limit: usize,
-    needed: Exact,
-    available: Exact,
-    room: &Room,
-) -> Result<Denial> {
-    let limit = plan.limits().get(limit).ok_or(Code::EntryMisplaced)?;
+pub(super) fn limit_denial(plan: &Plan, room: &Room, needed: Exact) -> Result<Denial> {
+    let limit = plan.limits().get(room.limit).ok_or(Code::EntryMisplaced)?;
     let ends = closes_at(room.window, plan).map(|_| room.window.end);
     Ok(Denial {
         code: DenialCode::LimitReached,
         rule: format!("limits/{}", limit.id),
         needed: Some(needed),
-        available: Some(available),
+        available: Some(room.available),
         retry_at: ends,
     })
 }

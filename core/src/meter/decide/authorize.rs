@@ -1,13 +1,13 @@
 //! Deciding whether a call may be made.
 
-use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 
 use crate::{
     account::{Room, admit, aggregate},
     amount::Exact,
     codec::Writer,
     crypto::{Digest, sha256},
-    entry::{Entry, HoldEntry, write_attributes},
+    entry::{Denial, Entry, HoldEntry, write_attributes},
     error::{Code, Error, Result},
     meter::{
         Hold, HoldState, Outcome, Remembered, Replay, Request, State, Subscription,
@@ -29,8 +29,8 @@ impl State {
         now: Timestamp,
     ) -> Result<Decision> {
         check_request_id(&request.id)?;
-        let (subscription, lane) = self.current(&request.subscription)?;
-        let plan = alloc::sync::Arc::clone(&subscription.plan);
+        let (subscription, _) = self.current(&request.subscription)?;
+        let plan = Arc::clone(&subscription.plan);
         let lane_id = subscription.lane;
         check_created(request, &plan, now)?;
         let subject = request_subject(&request.id);
@@ -38,29 +38,7 @@ impl State {
         if let Some(known) = subscription.remembered.get(&subject) {
             return replay(subscription, known, &subject, input);
         }
-        check_windows(&plan, now, lane.issued_at)?;
         let units = plan.charged_units(&request.most)?;
-        if let Some(denial) =
-            deny_before_money(&plan, subscription, request.most.attributes(), now)?
-        {
-            return Ok((None, Outcome::Denied(denial)));
-        }
-        let before = aggregate(&subscription.account)?;
-        // The hold is tried on the account and taken out again: entries alone change the state.
-        let subscription = self.subscription_mut(&request.subscription)?;
-        let opened = subscription.account.reserve(&plan, &units, now)?;
-        let tried = try_hold(subscription, &plan, &units, &subject, &lane_id, now);
-        subscription.account.free(&plan, &units, now)?;
-        subscription.account.close(&opened);
-        let (after, short) = tried?;
-        let reserved = after.minus_or_zero(before);
-        if let Some(room) = short {
-            let denial = limit_denial(&plan, room.limit, reserved, room.available, &room)?;
-            return Ok((None, Outcome::Denied(denial)));
-        }
-        if let Some(denial) = deny_by_rate(&plan, &subscription.account.rates, now)? {
-            return Ok((None, Outcome::Denied(denial)));
-        }
         let entry = HoldEntry {
             lane: lane_id,
             subject,
@@ -70,32 +48,59 @@ impl State {
             units,
             attributes: request.most.attributes().clone(),
         };
-        let hold = hold_of(&entry);
-        Ok((Some(Entry::Hold(entry)), Outcome::Authorized { hold, reserved }))
+        match self.admit_hold(&request.subscription, &entry)? {
+            Ok(reserved) => {
+                let outcome = Outcome::Authorized { hold: hold_of(&entry), reserved };
+                Ok((Some(Entry::Hold(entry)), outcome))
+            }
+            Err(denial) => Ok((None, Outcome::Denied(denial))),
+        }
+    }
+
+    /// Whether the hold may be made: what it adds to the reserve, or why not. Changes nothing.
+    pub(crate) fn admit_hold(
+        &mut self,
+        id: &Digest,
+        entry: &HoldEntry,
+    ) -> Result<core::result::Result<Exact, Denial>> {
+        let (subscription, lane) = self.current(id)?;
+        let plan = Arc::clone(&subscription.plan);
+        let at = entry.authorized_at;
+        check_windows(&plan, at, lane.issued_at)?;
+        if let Some(denial) = deny_before_money(&plan, subscription, &entry.attributes, at)? {
+            return Ok(Err(denial));
+        }
+        let before = aggregate(&subscription.account)?;
+        // The hold is tried on the account and taken out again: entries alone change the state.
+        let subscription = self.subscription_mut(id)?;
+        let opened = subscription.account.reserve(&plan, &entry.units, at)?;
+        let tried = try_hold(subscription, &plan, entry);
+        subscription.account.free(&plan, &entry.units, at)?;
+        subscription.account.close(&opened);
+        let (after, short) = tried?;
+        let reserved = after.minus_or_zero(before);
+        if let Some(room) = short {
+            return Ok(Err(limit_denial(&plan, &room, reserved)?));
+        }
+        Ok(match deny_by_rate(&plan, &subscription.account.rates, at)? {
+            Some(denial) => Err(denial),
+            None => Ok(reserved),
+        })
     }
 }
 
 fn try_hold(
     subscription: &Subscription,
     plan: &Plan,
-    units: &[(usize, u64)],
-    subject: &Digest,
-    lane: &Digest,
-    now: Timestamp,
+    entry: &HoldEntry,
 ) -> Result<(Exact, Option<Room>)> {
     let after = aggregate(&subscription.account)?;
-    let candidate = Hold {
-        subject: *subject,
-        lane: *lane,
-        authorized_at: now,
-        deadline: now,
-        units: units.to_vec(),
-        attributes: BTreeMap::new(),
-        state: HoldState::Open,
-    };
+    let candidate = hold_of(entry);
     let holds = subscription.holds.values().chain(core::iter::once(&candidate));
-    Ok((after, admit(plan, &subscription.account, holds, now, Exact::ZERO)?))
+    let short = admit(plan, &subscription.account, holds, entry.authorized_at, Exact::ZERO)?;
+    Ok((after, short))
 }
+
 pub(super) fn check_request_id(id: &str) -> Result<()> {
     if id.is_empty() || id.len() > 256 {
         return Err(Error::new(Code::TextInvalid)

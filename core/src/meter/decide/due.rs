@@ -1,11 +1,11 @@
 //! What time brings: expired holds, closing windows, checkpoints.
 
 use crate::{
-    crypto::{Address, Digest},
+    crypto::Digest,
     entry::{Entry, Release, ReleaseReason},
     error::{Code, Result},
     log::Checkpoint,
-    meter::{Outcome, State, Subscribe, decide::Decision, draft::draft_true_up},
+    meter::{Outcome, State, decide::Decision, draft::draft_true_up},
     receipt::receipt_salt,
     time::Timestamp,
 };
@@ -44,17 +44,7 @@ impl State {
         let subscription = self.subscription(id)?;
         let lane = self.lane(&subscription.lane)?;
         if lane.open.origin != self.instance()?.origin {
-            let payer = (subscription.payer_salt.is_zero())
-                .then(|| Address::from_word(subscription.payer.bytes()))
-                .flatten();
-            let subscribe = Subscribe {
-                plan: subscription.plan.id(),
-                account: if payer.is_none() { subscription.name.clone() } else { None },
-                payer,
-                started_at: subscription.started_at,
-                rail: lane.open.rail,
-            };
-            return self.decide_subscribe(&subscribe, now, key);
+            return self.reopen(subscription, lane.open.rail, now);
         }
         let window = subscription
             .account

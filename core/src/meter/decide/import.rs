@@ -1,7 +1,7 @@
 //! Metering a record of a finished call.
 
 use crate::{
-    crypto::{Digest, sha256},
+    crypto::Digest,
     entry::{Denial, Denied, Entry},
     error::Result,
     meter::{
@@ -12,7 +12,7 @@ use crate::{
         },
         draft::{Facts, check_windows, draft_call},
     },
-    receipt::receipt_salt,
+    receipt::{import_subject, receipt_salt},
 };
 
 impl State {
@@ -23,8 +23,7 @@ impl State {
         }
         let plan = &*subscription.plan;
         let mark = &import.mark;
-        let subject =
-            sha256(&[b"counterfoil/import/0\n", mark.input.bytes(), &mark.ordinal.to_be_bytes()]);
+        let subject = import_subject(mark);
         let issued_at = import.at.max(lane.issued_at);
         check_windows(plan, import.at, issued_at)?;
         let deny = |denial: Denial| {
@@ -56,7 +55,7 @@ impl State {
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let draft = draft_call(self, &facts, salt)?;
         if let Some(room) = draft.short {
-            return Ok(deny(limit_denial(plan, room.limit, draft.needed, room.available, &room)?));
+            return Ok(deny(limit_denial(plan, &room, draft.needed)?));
         }
         if let Some(denial) = deny_by_rate(plan, &subscription.account.rates, import.at)? {
             return Ok(deny(denial));

@@ -8,6 +8,8 @@ mod open;
 mod settle;
 mod sign;
 
+pub(crate) use open::subscription_id;
+
 use alloc::boxed::Box;
 
 use crate::{
@@ -45,6 +47,11 @@ impl State {
                 self.lane(&collected.lane).map_err(|_| {
                     Error::new(Code::CollectedInvalid).value(collected.lane).because("no lane")
                 })?;
+                if collected.reference.len() > 256 {
+                    return Err(Error::new(Code::TextInvalid)
+                        .value(&collected.reference)
+                        .because("a reference is at most 256 bytes"));
+                }
                 Ok((Some(Entry::Collected(collected.clone())), Outcome::Done))
             }
         }

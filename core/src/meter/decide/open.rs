@@ -3,10 +3,11 @@
 use alloc::string::String;
 
 use crate::{
+    amount::Amount,
     crypto::{Address, Digest, sha256},
     entry::{Entry, Instance, Opening},
     error::{Code, Error, Result},
-    meter::{Outcome, Signed, State, Subscribe, decide::Decision},
+    meter::{Outcome, Signed, State, Subscribe, Subscription, decide::Decision},
     plan::Plan,
     receipt::LaneOpen,
     time::Timestamp,
@@ -58,6 +59,14 @@ impl State {
         let (payer, payer_salt) = match (&s.payer, &s.account) {
             (Some(address), _) => (Digest::new(address.word()), Digest::ZERO),
             (None, Some(account)) => {
+                if account.is_empty()
+                    || account.len() > 256
+                    || account.chars().any(char::is_control)
+                {
+                    return Err(Error::new(Code::TextInvalid)
+                        .value(account)
+                        .because("an account is 1 to 256 bytes without control characters"));
+                }
                 let salt = sha256(&[key.bytes(), b"payer", account.as_bytes()]);
                 (sha256(&[salt.bytes(), account.as_bytes()]), salt)
             }
@@ -67,7 +76,20 @@ impl State {
             }
         };
         let id = subscription_id(&plan.id(), &payer, s.started_at);
-        let mut open = LaneOpen {
+        if let Some(found) = self.subscriptions.get(&id) {
+            let last = self.lane(&found.lane)?;
+            if last.open.origin != *origin {
+                return self.reopen(found, s.rail, now);
+            }
+            if last.open.rail != s.rail {
+                return Err(Error::new(Code::SubscriptionConflict)
+                    .value(s.rail)
+                    .because("its lane has another rail"));
+            }
+            let outcome = Outcome::Opened { subscription: id, lane: found.lane, sign: None };
+            return Ok((None, outcome));
+        }
+        let open = LaneOpen {
             plan: plan.id(),
             subscription: id,
             payer,
@@ -77,26 +99,36 @@ impl State {
             lease: Digest::ZERO,
             origin: origin.clone(),
             opened_at: now,
-            cumulative: crate::amount::Amount::ZERO,
+            cumulative: Amount::ZERO,
             cumulative_remainder: 0,
-            credited: crate::amount::Amount::ZERO,
+            credited: Amount::ZERO,
             credited_remainder: 0,
         };
-        if let Some(found) = self.subscriptions.get(&id) {
-            let last = self.lane(&found.lane)?;
-            if last.open.origin == *origin {
-                let outcome = Outcome::Opened { subscription: id, lane: found.lane, sign: None };
-                return Ok((None, outcome));
-            }
-            open.number = last.open.number.checked_add(1).ok_or(Code::AmountOverflow)?;
-            open.parent = found.lane;
-            open.opened_at = now.max(last.issued_at);
-            open.cumulative = last.cumulative;
-            open.cumulative_remainder = last.cumulative_remainder;
-            open.credited = last.credited;
-            open.credited_remainder = last.credited_remainder;
-        }
         self.opening(open, s.account.clone(), payer_salt, s.started_at)
+    }
+
+    /// The next lane of a subscription whose last one belongs to an earlier log.
+    pub(super) fn reopen(
+        &self,
+        subscription: &Subscription,
+        rail: Digest,
+        now: Timestamp,
+    ) -> Result<Decision> {
+        let last = self.lane(&subscription.lane)?;
+        let open = LaneOpen {
+            number: last.open.number.checked_add(1).ok_or(Code::AmountOverflow)?,
+            parent: subscription.lane,
+            rail,
+            origin: self.instance()?.origin.clone(),
+            opened_at: now.max(last.issued_at),
+            cumulative: last.cumulative,
+            cumulative_remainder: last.cumulative_remainder,
+            credited: last.credited,
+            credited_remainder: last.credited_remainder,
+            ..last.open.clone()
+        };
+        let (name, salt) = (subscription.name.clone(), subscription.payer_salt);
+        self.opening(open, name, salt, subscription.started_at)
     }
 
     fn opening(

@@ -6,7 +6,7 @@ use crate::{
     entry::{Entry, Release, ReleaseReason},
     error::{Code, Error, Result},
     meter::{
-        Outcome, Remembered, Replay, Settle, State,
+        HoldState, Outcome, Remembered, Replay, Settle, State,
         decide::{Decision, authorize::check_request_id},
         draft::{Facts, draft_call},
     },
@@ -45,7 +45,7 @@ impl State {
             attributes: &attributes,
             content: settle.content,
             authorized_at: hold.authorized_at,
-            issued_at: now.max(lane.issued_at),
+            issued_at: now.max(lane.issued_at).max(hold.authorized_at),
             import: None,
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
@@ -68,6 +68,9 @@ impl State {
             || (reason == ReleaseReason::Unknown && !hold.is_reserved())
         {
             return Err(Error::new(Code::HoldUnknown).value(id).because("the hold has expired"));
+        }
+        if reason == ReleaseReason::Unknown && hold.state == HoldState::Unknown {
+            return Ok((None, Outcome::Released { subject }));
         }
         let release = Release { lane: hold.lane, subject, at: now, reason };
         Ok((Some(Entry::Release(release)), Outcome::Released { subject }))
