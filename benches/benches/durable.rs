@@ -40,10 +40,10 @@ fn durable(c: &mut Criterion) {
         });
     });
 
+    let journal = Journal::create(folder.path().join("ledger"), Options::default());
+    let journal = journal.expect("a journal");
     // Hold and receipt of every call durable before the call goes on.
     c.bench_function("durable/journal", |b| {
-        let journal = Journal::create(folder.path().join("ledger"), Options::default());
-        let journal = journal.expect("a journal");
         b.iter_custom(|calls| {
             let started = Instant::now();
             thread::scope(|scope| {
