@@ -101,14 +101,16 @@ impl State {
         if open.origin != self.instance()?.origin {
             return Err(misplaced("the lane names another log"));
         }
-        let payer = match &e.account {
-            Some(account) => sha256(&[e.payer_salt.bytes(), account.as_bytes()]),
-            None => open.payer,
+        // With a salt the payer is the account's hash; without one it is an address, and the account
+        // only the seller's name for it.
+        let payer = if e.payer_salt.is_zero() {
+            Address::from_word(open.payer.bytes()).is_some()
+        } else {
+            let hash = |account: &String| sha256(&[e.payer_salt.bytes(), account.as_bytes()]);
+            e.account.as_ref().map(hash) == Some(open.payer)
         };
-        let named = e.account.is_some()
-            || (e.payer_salt.is_zero() && Address::from_word(payer.bytes()).is_some());
-        if payer != open.payer || !named {
-            return Err(misplaced("the payer is not the account's hash"));
+        if !payer {
+            return Err(misplaced("the payer is neither an address nor the account's hash"));
         }
         if subscription_id(&open.plan, &open.payer, e.started_at) != open.subscription {
             return Err(misplaced("the subscription is not that of plan, payer and start"));
