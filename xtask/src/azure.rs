@@ -53,10 +53,10 @@ pub(crate) fn run(session: &mut Session, args: Args) -> Outcome {
 }
 
 /// Meters, verifies and settles one log; prints calls per second and returns peak memory in KiB.
-fn measure(cli: &Cli, input: Input, folder: &Path) -> Outcome<u64> {
+fn measure(cli: &Cli, mut input: Input, folder: &Path) -> Outcome<u64> {
     fs::create_dir_all(folder).map_err(|e| e.to_string())?;
     let calls = lines(&input.log)?.count() - 1;
-    let made = Made::with_key(cli, folder)?;
+    let made = Made::with_key(cli, folder, &mut input)?;
     let (time, memory) = watch(&mut cli.meter(&input, &made.key, &made.ledger))?;
     let rate = calls as f64 / time.as_secs_f64();
     println!("{calls} calls metered in {time:.2?}: {rate:.0} per second, peak memory {memory} KiB");

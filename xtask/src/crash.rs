@@ -20,7 +20,7 @@ pub(crate) const OPTIONS: &str = "[--runs 50] [--seed N] [--azure | --usage FILE
 pub(crate) fn run(session: &mut Session, mut args: Args) -> Outcome {
     let kills = args.number("--runs", 50)?;
     let mut random = Random::from_args(&mut args)?;
-    let input = if args.flag("--azure") {
+    let mut input = if args.flag("--azure") {
         args.done()?;
         let Some(log) = azure::log() else { return azure::absent(session) };
         Input::azure(log)
@@ -29,7 +29,7 @@ pub(crate) fn run(session: &mut Session, mut args: Args) -> Outcome {
     };
     let cli = Cli::build()?;
     let folder = scratch("crash")?;
-    let made = Made::with_key(&cli, &folder)?;
+    let made = Made::with_key(&cli, &folder, &mut input)?;
     let started = Instant::now();
     run_command(&mut cli.meter(&input, &made.key, &made.ledger))?;
     let whole = started.elapsed();

@@ -16,12 +16,12 @@ const FOLDER: &str = "demo-out";
 
 /// `demo`, on the sample log or on a person's own.
 pub(crate) fn run(session: &mut Session, args: Args) -> Outcome {
-    let input = input(session, args)?;
+    let mut input = input(session, args)?;
     let folder = Path::new(FOLDER);
     fresh(folder)?;
     let cli = Cli::build()?;
+    let made = Made::with_key(&cli, folder, &mut input)?;
     run_command(&mut cli.plan_check(&input.plan))?;
-    let made = Made::with_key(&cli, folder)?;
     made.settle(&cli, &input)?;
     let report = folder.join("report.html");
     run_command(&mut cli.report(&made.ledger, &made.settlement, &report))?;

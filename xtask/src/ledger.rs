@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::cli::{Cli, Input};
 use crate::tools::{Outcome, run};
@@ -17,14 +18,21 @@ pub(crate) struct Made {
 }
 
 impl Made {
-    /// Names the files in `folder` and makes the key.
-    pub(crate) fn with_key(cli: &Cli, folder: &Path) -> Outcome<Self> {
+    /// Names the files in `folder`, makes the key, and puts its address into a copy of the input's
+    /// plan: a plan names whose signatures count.
+    pub(crate) fn with_key(cli: &Cli, folder: &Path, input: &mut Input) -> Outcome<Self> {
         let made = Made {
             key: folder.join("seller.key"),
             ledger: folder.join("ledger"),
             settlement: folder.join("settlement.json"),
         };
-        run(&mut cli.keygen(&made.key))?;
+        let address = address(&mut cli.keygen(&made.key))?;
+        let failed = |path: &Path, e: std::io::Error| format!("{}: {e}", path.display());
+        let plan = fs::read_to_string(&input.plan).map_err(|e| failed(&input.plan, e))?;
+        let own = with_authority(&plan, &address)
+            .ok_or_else(|| format!("{}: no authority", input.plan.display()))?;
+        input.plan = folder.join("plan.json");
+        fs::write(&input.plan, own).map_err(|e| failed(&input.plan, e))?;
         Ok(made)
     }
 
@@ -34,6 +42,27 @@ impl Made {
         run(&mut cli.verify(&input.plan, &self.ledger))?;
         run(&mut cli.settle(&self.ledger, &self.settlement))
     }
+}
+
+/// Makes a key, shows what `keygen` says, and reads the address out of it.
+fn address(keygen: &mut Command) -> Outcome<String> {
+    let out = keygen.output().map_err(|e| e.to_string())?;
+    let said = String::from_utf8_lossy(&out.stdout);
+    print!("{said}{}", String::from_utf8_lossy(&out.stderr));
+    let address = said.lines().find_map(|line| line.strip_prefix("address "));
+    match address {
+        Some(address) if out.status.success() => Ok(address.trim().into()),
+        _ => Err("keygen failed".into()),
+    }
+}
+
+/// The plan with another authority, everything else as it stands.
+fn with_authority(plan: &str, address: &str) -> Option<String> {
+    let key = "\"authority\"";
+    let after = plan.find(key)? + key.len();
+    let start = after + plan.get(after..)?.find('"')? + 1;
+    let end = start + plan.get(start..)?.find('"')?;
+    Some(format!("{}{address}{}", plan.get(..start)?, plan.get(end..)?))
 }
 
 /// The evidence in a ledger: its segments and signature files, sorted, relative to its folder.

@@ -20,8 +20,9 @@ pub(crate) fn run(session: &mut Session, args: Args) -> Outcome {
     args.done()?;
     let folder = scratch("peers")?;
     let cli = Cli::build()?;
-    let made = Made::with_key(&cli, &folder)?;
-    made.settle(&cli, &Input::sample())?;
+    let mut input = Input::sample();
+    let made = Made::with_key(&cli, &folder, &mut input)?;
+    made.settle(&cli, &input)?;
     let data = folder.join("peers.json");
     run_command(&mut cli.typed_data(&made.ledger, &made.settlement, &data))?;
     let data = data.canonicalize().map_err(|e| format!("{}: {e}", data.display()))?;

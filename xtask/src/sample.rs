@@ -31,7 +31,7 @@ use std::{fmt::Write as _, fs, io, path::Path};
 /// # Errors
 ///
 /// Those of the file system.
-pub fn write(path: impl AsRef<Path>) -> io::Result<()> {
+pub(crate) fn write(path: impl AsRef<Path>) -> io::Result<()> {
     let path = path.as_ref();
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

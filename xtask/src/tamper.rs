@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::args::Args;
-use crate::cli::{Cli, DEMO_PLAN, Input};
+use crate::cli::{Cli, Input};
 use crate::ledger::{Made, evidence};
 use crate::random::Random;
 use crate::session::Session;
@@ -18,19 +18,20 @@ pub(crate) fn run(_: &mut Session, mut args: Args) -> Outcome {
     let mut random = Random::from_args(&mut args)?;
     args.done()?;
     let cli = Cli::build()?;
-    let made = Made::with_key(&cli, &scratch("tamper")?)?;
-    made.settle(&cli, &Input::sample())?;
+    let mut input = Input::sample();
+    let made = Made::with_key(&cli, &scratch("tamper")?, &mut input)?;
+    made.settle(&cli, &input)?;
     let files: Vec<_> = evidence(&made.ledger)?.iter().map(|f| made.ledger.join(f)).collect();
     for _ in 0..runs {
         let file = &files[usize::try_from(random.below(files.len() as u64)).unwrap_or(0)];
         let bit = random.below(8 * fs::metadata(file).map_err(|e| e.to_string())?.len());
         flip(file, bit)?;
-        let refused = refused(&cli, &made.ledger);
+        let refused = refused(&cli, &input.plan, &made.ledger);
         flip(file, bit)?;
         println!("{} bit {bit}: {}", file.display(), refused?);
     }
     // The ledger itself is sound: it was the flipped bit that was refused, each time.
-    run_command(&mut cli.verify(DEMO_PLAN.as_ref(), &made.ledger))
+    run_command(&mut cli.verify(&input.plan, &made.ledger))
 }
 
 fn flip(file: &Path, bit: u64) -> Outcome {
@@ -42,8 +43,8 @@ fn flip(file: &Path, bit: u64) -> Outcome {
 }
 
 /// The line in which `verify` refuses the ledger.
-fn refused(cli: &Cli, ledger: &Path) -> Outcome<String> {
-    let out = cli.verify(DEMO_PLAN.as_ref(), ledger).output().map_err(|e| e.to_string())?;
+fn refused(cli: &Cli, plan: &Path, ledger: &Path) -> Outcome<String> {
+    let out = cli.verify(plan, ledger).output().map_err(|e| e.to_string())?;
     let said = String::from_utf8_lossy(&out.stderr);
     match out.status.code() {
         Some(0) => Err("verify accepted a flipped bit".into()),

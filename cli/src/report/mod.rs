@@ -7,11 +7,13 @@
 
 mod bars;
 mod chart;
+mod collect;
 mod data;
 mod html;
 mod markup;
 #[cfg(test)]
 mod sample;
+mod settled;
 mod settlement;
 mod style;
 mod tables;
@@ -21,5 +23,24 @@ mod text;
 mod tiers;
 mod time;
 
-pub use data::*;
-pub use html::render;
+use counterfoil::Result;
+
+use crate::args;
+use crate::io::{note, write_whole};
+use data::Report;
+use html::render;
+
+/// `counterfoil report`
+pub(crate) fn run(args: &args::Report) -> Result<()> {
+    let mut report = collect::collect(&args.ledger)?;
+    report.title = match &args.title {
+        Some(title) => title.clone(),
+        None => report.plan_name.clone(),
+    };
+    if let Some(path) = &args.settlement {
+        report.settlement = settled::read(path)?;
+    }
+    write_whole(&args.out, &render(&report))?;
+    note(&format!("wrote {}", args.out.display()));
+    Ok(())
+}

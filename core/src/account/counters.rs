@@ -51,6 +51,9 @@ pub(crate) struct Account {
 /// When a window is closed for good: its end and the plan's settle grace. A window without end never
 /// closes.
 pub(crate) fn closes_at(window: Window, plan: &Plan) -> Option<Timestamp> {
+    if window.end == Timestamp::MAX {
+        return None;
+    }
     window.end.checked_add(plan.times().grace).ok()
 }
 

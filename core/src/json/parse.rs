@@ -368,8 +368,10 @@ mod tests {
             let mut bytes = document.to_string().into_bytes();
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            if serde_json::from_slice::<serde_json::Value>(&bytes).is_err() {
-                prop_assert!(parse(&bytes, &Limits::default()).is_err());
+            if let Err(e) = serde_json::from_slice::<serde_json::Value>(&bytes) {
+                // A number too large for a float is one all the same: here it keeps its lexeme.
+                let large = e.to_string().starts_with("number out of range");
+                prop_assert!(large || parse(&bytes, &Limits::default()).is_err(), "{e}");
             }
         }
 

@@ -4,20 +4,28 @@ use alloc::vec::Vec;
 
 use super::proof::{bounded, climb, leads_to};
 use super::prove::path_of;
-use super::tree::Frontier;
+use super::tree::{empty_root, node_hash};
 use crate::crypto::Digest;
 use crate::error::{Code, Error, Result};
 
-/// The root over hashed leaves.
-pub(crate) fn merkle_root(leaves: &[Digest]) -> Digest {
-    let mut tree = Frontier::new();
-    for leaf in leaves {
-        // Fails at 2⁶⁴ leaves only.
-        if tree.append_hash(*leaf).is_err() {
-            break;
+/// The root over hashed leaves, level by level: neighbours are joined, and an odd last one rises.
+pub(crate) fn merkle_root(mut level: Vec<Digest>) -> Digest {
+    while level.len() > 1 {
+        let mut joined = 0;
+        for index in (0..level.len()).step_by(2) {
+            let node = match level.get(index..) {
+                Some([left, right, ..]) => node_hash(left, right),
+                Some([odd]) => *odd,
+                _ => break,
+            };
+            if let Some(slot) = level.get_mut(joined) {
+                *slot = node;
+            }
+            joined = joined.saturating_add(1);
         }
+        level.truncate(joined);
     }
-    tree.root()
+    level.first().copied().unwrap_or_else(empty_root)
 }
 
 /// The siblings of one leaf, from the leaf upwards.

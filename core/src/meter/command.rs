@@ -53,9 +53,9 @@ pub enum Command {
 pub struct Subscribe {
     /// The plan's id.
     pub plan: Digest,
-    /// The payer's address; or else `account`.
+    /// The payer's address, if it has one.
     pub payer: Option<Address>,
-    /// The seller's own name for the subscriber, hashed into the payer field with a salt.
+    /// The seller's own name for the subscriber; without an address its salted hash is the payer.
     pub account: Option<String>,
     /// When the subscription starts. Together with plan and payer it is the subscription's identity.
     pub started_at: Timestamp,

@@ -100,7 +100,25 @@ pub enum Signed {
     Checkpoint(Checkpoint),
 }
 
+impl Outcome {
+    /// The signature that the outcome wants, if any.
+    #[must_use]
+    pub fn sign(&self) -> Option<&SignRequest> {
+        match self {
+            Outcome::Opened { sign, .. } | Outcome::Receipt { sign, .. } => sign.as_ref(),
+            Outcome::Checkpointed { sign, .. } => Some(sign),
+            _ => None,
+        }
+    }
+}
+
 impl SignRequest {
+    /// Whether the slot is one of checkpoints, by number; otherwise it is a log position.
+    #[must_use]
+    pub fn is_checkpoint(&self) -> bool {
+        matches!(self.signed, Signed::Checkpoint(_))
+    }
+
     /// Takes a signature for this request, verified.
     ///
     /// # Errors

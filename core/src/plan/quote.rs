@@ -60,6 +60,14 @@ impl Plan {
         Ok(quote)
     }
 
+    /// Whether the plan can price a usage at all.
+    ///
+    /// # Errors
+    /// `usage_unpriced`, `usage_contradiction`.
+    pub fn check_usage(&self, usage: &Usage) -> Result<()> {
+        self.charged_units(usage).map(|_| ())
+    }
+
     /// The units that each charge counts for this usage: (index of the charge, units), charges that
     /// count nothing left out. Parts with a charge of their own are taken out of their whole.
     pub(crate) fn charged_units(&self, usage: &Usage) -> Result<Vec<(usize, u64)>> {

@@ -212,7 +212,7 @@ impl Body {
     /// The Merkle root that the head commits to.
     #[must_use]
     pub fn root(&self) -> Digest {
-        merkle_root(&self.leaves())
+        merkle_root(self.leaves())
     }
 
     fn leaves(&self) -> Vec<Digest> {

@@ -31,11 +31,12 @@ impl Date {
             .into_iter()
             .find(|year| year_start(*year) <= days)
             .unwrap_or(guess.saturating_sub(1));
-        let (mut month, mut day) = (1, days.saturating_sub(year_start(year)).saturating_add(1));
-        while month < 12 && day > days_in_month(year, month) {
-            day = day.saturating_sub(days_in_month(year, month));
-            month = month.saturating_add(1);
-        }
+        let past = days.saturating_sub(year_start(year));
+        // No month is longer than 32 days: this is the month or the one before it.
+        let guess = (past / 32).saturating_add(1);
+        let later = days_before(year, guess.saturating_add(1)) <= past;
+        let month = if later { guess.saturating_add(1) } else { guess };
+        let day = past.saturating_sub(days_before(year, month)).saturating_add(1);
         Date { year, month, day }
     }
 
@@ -69,10 +70,17 @@ pub(super) fn year_start(year: i64) -> i64 {
     year.saturating_mul(365).saturating_add(leap.saturating_sub(96)).saturating_sub(TO_1970)
 }
 
-/// The first day of a month, in days after 1970-01-01.
+/// The first day of a month, in days after 1970-01-01. A thirteenth month is the next year's first.
 pub(super) fn month_start(year: i64, month: i64) -> i64 {
-    (1..month)
-        .fold(year_start(year), |days, earlier| days.saturating_add(days_in_month(year, earlier)))
+    year_start(year).saturating_add(days_before(year, month))
+}
+
+/// Days of a year before one of its months, 1 to 13.
+fn days_before(year: i64, month: i64) -> i64 {
+    const COMMON: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    let index = usize::try_from(month.saturating_sub(1)).unwrap_or_default();
+    let common = COMMON.get(index).copied().unwrap_or(365);
+    common.saturating_add(i64::from(month > 2 && is_leap(year)))
 }
 
 fn days_in_month(year: i64, month: i64) -> i64 {

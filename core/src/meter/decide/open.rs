@@ -57,7 +57,7 @@ impl State {
         let origin = &self.instance()?.origin;
         let plan = self.plan(&s.plan)?;
         let (payer, payer_salt) = match (&s.payer, &s.account) {
-            (Some(address), None) => (Digest::new(address.word()), Digest::ZERO),
+            (Some(address), _) => (Digest::new(address.word()), Digest::ZERO),
             (None, Some(account)) => {
                 if account.is_empty()
                     || account.len() > 256
@@ -72,7 +72,7 @@ impl State {
             }
             _ => {
                 return Err(Error::new(Code::SubscriptionConflict)
-                    .because("a payer is either an address or an account"));
+                    .because("a payer is an address or an account"));
             }
         };
         let id = subscription_id(&plan.id(), &payer, s.started_at);

@@ -1,0 +1,95 @@
+//! A call through the meter, beside the hashing and signing that it cannot do without.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use counterfoil::crypto::recover;
+use counterfoil::rating::Tariff;
+use counterfoil::{Exact, Result, Usage};
+use counterfoil_bench::{Hashing, Host, plan, signer};
+use criterion::{Criterion, criterion_group, criterion_main};
+use k256::ecdsa::SigningKey;
+
+/// What rating does for one call: quantities made disjoint, F(after) − F(before) for each charge.
+fn rate(tariffs: &[(&str, &Tariff)], usage: &Usage, before: u64) -> Result<Exact> {
+    let priced = |meter: &str| tariffs.iter().any(|(known, _)| *known == meter);
+    assert!(usage.uncovered(&priced).is_none());
+    let units = usage.disjoint(&priced)?;
+    let mut sum = Exact::ZERO;
+    for (meter, tariff) in tariffs {
+        let quantity = units.iter().find(|(known, _)| known == meter).map_or(1, |(_, n)| *n);
+        let billed = tariff.total(before)?;
+        sum = sum.checked_add(tariff.total(before + quantity)?.minus_or_zero(billed))?;
+    }
+    Ok(sum)
+}
+
+fn rating(c: &mut Criterion) {
+    let plan = plan(Host::CHECKPOINT);
+    let tariffs: Vec<_> = plan.charges().iter().map(|c| (c.meter.as_str(), &c.tariff)).collect();
+    let host = Host::new(Host::CHECKPOINT);
+    let mut group = c.benchmark_group("rate");
+    group.bench_function("call", |b| {
+        let mut before = 9_990_000;
+        b.iter(|| {
+            before += 1;
+            rate(&tariffs, black_box(host.used()), before).expect("a price")
+        });
+    });
+    group.bench_function("quote", |b| {
+        b.iter(|| plan.quote(black_box(host.used())).expect("a quote"));
+    });
+    group.finish();
+}
+
+fn spine(c: &mut Criterion) {
+    let mut group = c.benchmark_group("spine");
+    group.bench_function("checkpoint", |b| {
+        let mut host = Host::new(Host::CHECKPOINT);
+        b.iter(|| host.call());
+    });
+    group.bench_function("each", |b| {
+        let (mut host, key) = (Host::new(Host::EACH), signer());
+        b.iter(|| {
+            let call = host.call();
+            key.sign(&call.sign.as_ref().expect("each head is signed").digest)
+        });
+    });
+    group.bench_function("verify", |b| {
+        let (key, mut host) = (signer(), Host::new(Host::EACH));
+        let digest = host.call().receipt.digest;
+        let signature = key.sign(&digest);
+        b.iter(|| recover(black_box(&digest), &signature).expect("a signature"));
+    });
+    group.finish();
+}
+
+fn floors(c: &mut Criterion) {
+    let mut group = c.benchmark_group("floor");
+    group.bench_function("hashing", |b| {
+        let mut host = Host::new(Host::CHECKPOINT);
+        let call = host.call();
+        let hashing = Hashing::of(&host, &call);
+        b.iter(|| black_box(&hashing).run());
+    });
+    group.bench_function("sign", |b| {
+        let key = SigningKey::from_slice(&[7; 32]).expect("a valid scalar");
+        let mut digest = [0u8; 32];
+        b.iter(|| {
+            let (signature, id) = key.sign_prehash_recoverable(&digest);
+            digest.copy_from_slice(&signature.to_bytes()[..32]);
+            id
+        });
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = rating, floors, spine
+}
+criterion_main!(benches);

@@ -1,0 +1,98 @@
+//! `counterfoil meter`: a usage log, record by record, into a durable ledger.
+
+mod import;
+mod lines;
+mod record;
+mod rejects;
+mod subscribers;
+
+use std::io::IsTerminal as _;
+
+use counterfoil::json::{Object, Value};
+use counterfoil::{Error, Result};
+use counterfoil_journal::{Ledger, Options};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::args;
+use crate::io::{note, say, warn};
+use crate::{keys, plan};
+use import::{Importer, Summary};
+use lines::Lines;
+use record::Shape;
+use rejects::Rejects;
+use subscribers::Subscribers;
+
+/// `counterfoil meter`
+pub(crate) fn run(args: &args::Meter) -> Result<()> {
+    let plan = plan::read(&args.plan)?;
+    let shape = Shape::from_args(args)?;
+    let known = Subscribers::read(args.subscribers.as_deref())?;
+    let keys = keys::read(&args.key)?;
+    let address = keys.signing.address();
+    if args.repair {
+        if let Some(repair) = Ledger::repair(&args.ledger)? {
+            warn(&format!(
+                "a torn tail of {} bytes was cut off after entry {} and kept in {}",
+                repair.bytes,
+                repair.entries,
+                repair.kept.display()
+            ));
+        }
+    }
+    let ledger = Ledger::open(&args.ledger, Box::new(keys.signing), keys.salt, Options::default())?;
+    let origin = match &args.origin {
+        Some(origin) => origin.clone(),
+        None => format!("counterfoil/{address}"),
+    };
+    let lines = Lines::open(&args.log, &shape)?;
+    let progress = progress(lines.size());
+    let rejects = args.skip_malformed.as_deref().map(Rejects::open);
+    let mut importer = Importer::new(&ledger, plan, origin, shape, known, rejects);
+    let metered = importer.run(lines, args.input_id.as_deref(), &progress);
+    progress.finish_and_clear();
+    let summary = importer.summary();
+    // What came before a malformed record is durable, so the ledger is closed in good order.
+    let closed = ledger.close();
+    tell(args, &summary, metered.as_ref().err())?;
+    metered.and(closed)
+}
+
+/// A bar on a terminal, nothing in a pipe.
+fn progress(size: Option<u64>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::with_draw_target(size, ProgressDrawTarget::hidden());
+    }
+    let bar = size.map_or_else(ProgressBar::no_length, ProgressBar::new);
+    let style = "{bar:30} {percent}% of {total_bytes}  {msg}";
+    bar.with_style(
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    )
+}
+
+fn tell(args: &args::Meter, summary: &Summary, failed: Option<&Error>) -> Result<()> {
+    if args.json {
+        let mut value = Object::new();
+        value.insert("ledger", args.ledger.display().to_string());
+        value.insert("records", summary.records);
+        value.insert("metered", summary.metered);
+        value.insert("denied", summary.denied);
+        value.insert("rejected", summary.rejected);
+        value.insert("alreadyMetered", summary.skipped);
+        value.insert("charged", summary.charged.to_string());
+        value.insert("complete", failed.is_none());
+        return say(&Value::Object(value).compact());
+    }
+    if summary.skipped > 0 {
+        note(&format!("resumed after {} records that were metered before", summary.skipped));
+    }
+    say(&format!(
+        "{} records: {} metered, {} denied, {} rejected; {} {} charged; {} calls per second",
+        summary.records,
+        summary.metered,
+        summary.denied,
+        summary.rejected,
+        summary.charged.to_decimal(summary.decimals),
+        summary.label,
+        summary.per_second(),
+    ))
+}

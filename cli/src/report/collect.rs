@@ -1,0 +1,357 @@
+//! From a ledger to what the page shows: one audited pass, in memory that does not grow with the
+//! number of calls.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::Path;
+
+use counterfoil::audit::Auditor;
+use counterfoil::entry::{Entry, ReceiptEntry};
+use counterfoil::meter::SubscriptionView;
+use counterfoil::rating::Model;
+use counterfoil::receipt::{Item, Kind};
+use counterfoil::time::Period;
+use counterfoil::{Exact, Meter, Plan, Result, Timestamp};
+
+use super::data::*;
+use crate::audit::walk;
+use crate::plan::label;
+
+/// Subscribers with a row of their own.
+const ROWS: usize = 12;
+/// Receipts at the end of the page.
+const LATEST: usize = 8;
+/// Counters of tiers.
+const TIERS: usize = 6;
+/// The most steps of time.
+const STEPS: usize = 100;
+
+#[derive(Default)]
+struct Sums {
+    calls: u64,
+    denied: u64,
+    charged: u128,
+}
+
+#[derive(Default)]
+struct Collector {
+    hours: BTreeMap<u64, Sums>,
+    meters: BTreeMap<String, (u128, Exact)>,
+    subscribers: HashMap<counterfoil::Digest, Sums>,
+    denials: BTreeMap<String, u64>,
+    latest: VecDeque<(counterfoil::Digest, ReceiptRow)>,
+    period: Option<(u64, u64)>,
+    uncollected: Exact,
+    /// The subscription of each lane.
+    lanes: HashMap<counterfoil::Digest, counterfoil::Digest>,
+    plan: Option<Plan>,
+}
+
+/// Audits a ledger and collects its report.
+pub(super) fn collect(dir: &Path) -> Result<Report> {
+    let mut c = Collector::default();
+    let auditor = walk(dir, None, |entry, _| c.add(entry))?;
+    let counts = auditor.counts();
+    let verified = Verified {
+        ok: true,
+        text: format!(
+            "{} receipts re-rated and re-hashed, {} checkpoints, every signature checked",
+            counts.receipts, counts.checkpoints
+        ),
+    };
+    c.finish(auditor, verified)
+}
+
+impl Collector {
+    fn add(&mut self, entry: &Entry) -> Result<()> {
+        match entry {
+            Entry::Plan(document) => self.plan = Some(Plan::from_json(document)?),
+            Entry::Open(open) => {
+                self.lanes.insert(open.lane.digest(), open.lane.subscription);
+            }
+            Entry::Denied(denied) => {
+                let at = denied.at.millis();
+                self.hour(at).denied = self.hour(at).denied.saturating_add(1);
+                if let Some(subscription) = self.lanes.get(&denied.lane).copied() {
+                    let sums = self.subscribers.entry(subscription).or_default();
+                    sums.denied = sums.denied.saturating_add(1);
+                }
+                let reason = format!("{} ({})", denied.denial.code, denied.denial.rule);
+                let count = self.denials.entry(reason).or_default();
+                *count = count.saturating_add(1);
+                self.seen(at);
+            }
+            Entry::Receipt(receipt) if receipt.head.kind == Kind::Call => self.call(receipt)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn hour(&mut self, at: u64) -> &mut Sums {
+        let start = Timestamp::from_millis(at).map_or(0, |t| Period::Hour.window(t).start.millis());
+        self.hours.entry(start).or_default()
+    }
+
+    fn seen(&mut self, at: u64) {
+        let (first, last) = self.period.unwrap_or((at, at));
+        self.period = Some((first.min(at), last.max(at)));
+    }
+
+    fn call(&mut self, receipt: &ReceiptEntry) -> Result<()> {
+        let head = &receipt.head;
+        let at = head.authorized_at.millis();
+        let charge = head.charge.atomic();
+        let hour = self.hour(at);
+        hour.calls = hour.calls.saturating_add(1);
+        hour.charged = hour.charged.saturating_add(charge);
+        self.seen(at);
+        let subscription = self.lanes.get(&head.lane).copied().unwrap_or(head.lane);
+        let sums = self.subscribers.entry(subscription).or_default();
+        sums.calls = sums.calls.saturating_add(1);
+        sums.charged = sums.charged.saturating_add(charge);
+        let mut usage = Vec::new();
+        let mut exact = Exact::ZERO;
+        for item in &receipt.body.items {
+            match item {
+                Item::Quantity { meter, quantity } if *quantity > 0 => {
+                    usage.push(format!("{quantity} {}", meter.replace('_', " ")));
+                }
+                Item::Line { charge, units, amount, .. } => {
+                    let meter = self
+                        .plan
+                        .as_ref()
+                        .and_then(|plan| plan.charges().iter().find(|c| c.id == *charge))
+                        .map_or_else(|| charge.clone(), |c| c.meter.clone());
+                    let (quantity, sum) = self.meters.entry(meter).or_insert((0, Exact::ZERO));
+                    *quantity = quantity.saturating_add(u128::from(*units));
+                    *sum = sum.checked_add(*amount)?;
+                }
+                Item::Price { exact: price, uncollected, .. } => {
+                    exact = *price;
+                    self.uncollected = self.uncollected.checked_add(*uncollected)?;
+                }
+                _ => {}
+            }
+        }
+        if self.latest.len() >= LATEST {
+            self.latest.pop_back();
+        }
+        let decimals = self.plan.as_ref().map_or(0, |plan| plan.currency().decimals());
+        let row = ReceiptRow {
+            issued_ms: head.issued_at.millis(),
+            subscriber: String::new(),
+            sequence: head.sequence,
+            usage: usage.join(", "),
+            exact: exact.to_decimal(decimals),
+            cumulative: head.cumulative.atomic(),
+        };
+        self.latest.push_front((subscription, row));
+        Ok(())
+    }
+
+    fn finish(self, auditor: Auditor, verified: Verified) -> Result<Report> {
+        let counts = auditor.counts();
+        let meter = auditor.into_meter();
+        let decimals = self.plan.as_ref().map_or(0, |plan| plan.currency().decimals());
+        let names: HashMap<_, _> = meter.subscriptions().map(|s| (s.id, name_of(&s))).collect();
+        let name = |id| names.get(id).cloned().unwrap_or_else(|| format!("{id}"));
+        let mut subscribers: Vec<_> = self
+            .subscribers
+            .iter()
+            .map(|(id, sums)| {
+                (
+                    *id,
+                    SubscriberRow {
+                        name: name(id),
+                        calls: sums.calls,
+                        denied: sums.denied,
+                        charged: sums.charged,
+                    },
+                )
+            })
+            .collect();
+        subscribers.sort_by(|(_, a), (_, b)| b.charged.cmp(&a.charged).then(a.name.cmp(&b.name)));
+        let largest: Vec<_> = subscribers.iter().map(|(id, _)| *id).take(TIERS).collect();
+        let mut rows: Vec<_> = subscribers.into_iter().map(|(_, row)| row).collect();
+        let rest = rows.split_off(ROWS.min(rows.len()));
+        let credited =
+            meter.lanes().map(|lane| lane.credited.whole()).fold(0, u128::saturating_add);
+        let charged: u128 =
+            self.subscribers.values().map(|s| s.charged).fold(0, u128::saturating_add);
+        let totals = Totals {
+            calls: self.subscribers.values().map(|s| s.calls).fold(0, u64::saturating_add),
+            denied: counts.denied,
+            charged,
+            credited,
+            uncollected: self.uncollected.to_decimal(decimals),
+            receipts: counts.receipts,
+            subscribers: u64::try_from(names.len()).unwrap_or(u64::MAX),
+            lanes: meter.lanes().fold(0, |n: u64, _| n.saturating_add(1)),
+            checkpoints: counts.checkpoints,
+        };
+        let mut by_meter: Vec<_> = self
+            .meters
+            .iter()
+            .map(|(meter, (quantity, exact))| MeterRow {
+                meter: meter.clone(),
+                quantity: *quantity,
+                exact: exact.to_decimal(decimals),
+                charged: exact.whole(),
+            })
+            .collect();
+        by_meter.sort_by(|a, b| b.charged.cmp(&a.charged).then(a.meter.cmp(&b.meter)));
+        let mut denials: Vec<_> = self
+            .denials
+            .iter()
+            .map(|(reason, count)| DenialRow { reason: reason.clone(), count: *count })
+            .collect();
+        denials.sort_by(|a, b| b.count.cmp(&a.count).then(a.reason.cmp(&b.reason)));
+        let latest =
+            self.latest.iter().map(|(id, row)| ReceiptRow { subscriber: name(id), ..row.clone() });
+        Ok(Report {
+            title: String::new(),
+            plan_name: self.plan.as_ref().map_or_else(String::new, |p| String::from(p.name())),
+            plan_id: self.plan.as_ref().map_or_else(String::new, |p| p.id().to_string()),
+            currency: Currency {
+                label: self.plan.as_ref().map_or_else(String::new, |p| label(p.currency())),
+                decimals,
+            },
+            ledger_origin: String::from(meter.origin().unwrap_or_default()),
+            signer: meter.signer().map_or_else(String::new, |a| a.to_string()),
+            period: self.period,
+            verified,
+            totals,
+            over_time: steps(&self.hours),
+            by_meter,
+            by_subscriber: rows,
+            other_subscribers: others(&rest),
+            denials,
+            tiers: tiers(&meter, &largest),
+            settlement: None,
+            latest_receipts: latest.collect(),
+        })
+    }
+}
+
+fn name_of(s: &SubscriptionView) -> String {
+    s.name.clone().unwrap_or_else(|| s.payer.to_string())
+}
+
+fn others(rest: &[SubscriberRow]) -> Option<OtherSubscribers> {
+    if rest.is_empty() {
+        return None;
+    }
+    Some(OtherSubscribers {
+        count: u64::try_from(rest.len()).unwrap_or(u64::MAX),
+        calls: rest.iter().map(|r| r.calls).fold(0, u64::saturating_add),
+        denied: rest.iter().map(|r| r.denied).fold(0, u64::saturating_add),
+        charged: rest.iter().map(|r| r.charged).fold(0, u128::saturating_add),
+    })
+}
+
+/// Hours, days, weeks or months: the finest of which there are at most a hundred.
+fn steps(hours: &BTreeMap<u64, Sums>) -> OverTime {
+    let units = [
+        (BucketUnit::Hour, Period::Hour),
+        (BucketUnit::Day, Period::Day),
+        (BucketUnit::Week, Period::Week),
+        (BucketUnit::Month, Period::Month),
+    ];
+    for (unit, period) in units {
+        let buckets = buckets(hours, period, unit != BucketUnit::Month);
+        if let Some(buckets) = buckets {
+            return OverTime { unit, buckets };
+        }
+    }
+    OverTime { unit: BucketUnit::Month, buckets: Vec::new() }
+}
+
+fn buckets(hours: &BTreeMap<u64, Sums>, period: Period, bounded: bool) -> Option<Vec<Bucket>> {
+    let start = |ms: u64| Timestamp::from_millis(ms).map(|t| period.window(t)).ok();
+    let (Some(first), Some(last)) = (hours.keys().next(), hours.keys().next_back()) else {
+        return Some(Vec::new());
+    };
+    let mut buckets: Vec<Bucket> = Vec::new();
+    let mut window = start(*first)?;
+    loop {
+        if bounded && buckets.len() >= STEPS {
+            return None;
+        }
+        let mut bucket =
+            Bucket { start_ms: window.start.millis(), charged: 0, calls: 0, denied: 0 };
+        for (_, sums) in hours.range(window.start.millis()..window.end.millis()) {
+            bucket.charged = bucket.charged.saturating_add(sums.charged);
+            bucket.calls = bucket.calls.saturating_add(sums.calls);
+            bucket.denied = bucket.denied.saturating_add(sums.denied);
+        }
+        buckets.push(bucket);
+        if window.end.millis() > *last || window.end == Timestamp::MAX {
+            return Some(buckets);
+        }
+        window = start(window.end.millis())?;
+    }
+}
+
+/// How far the largest subscribers have come through tiers and free quantities.
+fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
+    let mut list = Vec::new();
+    for id in largest {
+        let Some(subscription) = meter.subscription(id) else { continue };
+        let Some(plan) = meter.plan(&subscription.plan) else { continue };
+        let decimals = plan.currency().decimals();
+        let unit = label(plan.currency());
+        for counter in &subscription.counters {
+            let Some(charge) = plan.charges().iter().find(|c| c.id == counter.charge) else {
+                continue;
+            };
+            let free = charge.tariff.free();
+            let tiers: Vec<Tier> = match charge.tariff.model() {
+                Model::Graduated { tiers } | Model::Volume { tiers } => tiers
+                    .iter()
+                    .map(|tier| Tier {
+                        up_to: tier.up_to,
+                        price: price_text(tier.price.exact(), decimals, &unit),
+                    })
+                    .collect(),
+                Model::PerUnit { price } if free > 0 => {
+                    vec![Tier { up_to: None, price: price_text(price.exact(), decimals, &unit) }]
+                }
+                _ => continue,
+            };
+            let above = counter.units.saturating_sub(free);
+            let current = (above > 0).then(|| {
+                tiers.iter().position(|tier| tier.up_to.is_none_or(|bound| above <= bound))
+            });
+            list.push(TierProgress {
+                charge: counter.charge.clone(),
+                meter: charge.meter.clone(),
+                subscriber: name_of(&subscription),
+                window: charge.period.map_or_else(
+                    || String::from("whole term"),
+                    |period| {
+                        let start = counter.window.start.to_string();
+                        let day = start.split('T').next().unwrap_or_default();
+                        format!("{} from {day}", period.as_str())
+                    },
+                ),
+                used: u128::from(counter.units),
+                free,
+                tiers,
+                current: current.flatten(),
+            });
+            if list.len() >= TIERS {
+                return list;
+            }
+        }
+    }
+    list
+}
+
+/// A unit price in words, per million where it is small.
+fn price_text(price: Exact, decimals: u8, unit: &str) -> String {
+    match price.checked_mul(1_000_000) {
+        Ok(million) if price < Exact::from_amount(counterfoil::Amount::from_atomic(10_000)) => {
+            format!("{} {unit} per 1M", million.to_decimal(decimals))
+        }
+        _ => format!("{} {unit}", price.to_decimal(decimals)),
+    }
+}

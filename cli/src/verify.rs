@@ -1,0 +1,39 @@
+//! `counterfoil verify`
+
+use counterfoil::Result;
+use counterfoil::json::{Object, Value};
+
+use crate::args;
+use crate::audit::walk;
+use crate::io::say;
+use crate::plan;
+
+pub(crate) fn run(args: &args::Verify) -> Result<()> {
+    let plan = args.plan.as_deref().map(plan::read).transpose()?;
+    let auditor = walk(&args.ledger, plan.as_ref(), |_, _| Ok(()))?;
+    let counts = auditor.counts();
+    let unproven = auditor.unproven();
+    let checkpoint = auditor.last_checkpoint().map(|c| c.root.to_string());
+    if args.json {
+        let mut value = Object::new();
+        value.insert("verified", true);
+        value.insert("entries", counts.entries);
+        value.insert("receipts", counts.receipts);
+        value.insert("denied", counts.denied);
+        value.insert("checkpoints", counts.checkpoints);
+        value.insert("unproven", unproven);
+        value.insert("root", checkpoint.map_or(Value::Null, Value::from));
+        return say(&Value::Object(value).compact());
+    }
+    let mut text = format!(
+        "verified: {} entries, {} receipts re-rated and re-hashed, {} denied, {} checkpoints",
+        counts.entries, counts.receipts, counts.denied, counts.checkpoints
+    );
+    if let Some(root) = checkpoint {
+        text.push_str(&format!("\nlast checkpoint's root {root}"));
+    }
+    if unproven > 0 {
+        text.push_str(&format!("\n{unproven} heads come after the last checkpoint"));
+    }
+    say(&text)
+}
