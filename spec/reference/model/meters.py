@@ -528,7 +528,9 @@ def release(state, id_, request, reason, now):
 
 
 def import_subject(mark):
-    return sha256(b"counterfoil/import/0\n", mark["input"], u(mark["ordinal"], 8))
+    """The whole place of the record, so that a signed head binds all of it."""
+    return sha256(b"counterfoil/import/0\n", mark["input"], u(mark["ordinal"], 8),
+                  u(mark["offset"], 8), mark["digest"])
 
 
 def import_(state, key, id_, at, usage, content, mark):
