@@ -60,7 +60,7 @@ pub struct SubscriptionView {
     /// How many imported records were refused.
     pub denied: u64,
     /// How many holds are reserved.
-    pub holds: usize,
+    pub holds: u64,
     /// Every charge's newest window: (charge, window, units, billed).
     pub counters: Vec<CounterView>,
     /// What open holds may still cost together, exact.
@@ -200,7 +200,8 @@ fn view(state: &State, id: &Digest) -> Option<SubscriptionView> {
         started_at: found.started_at,
         lane: found.lane,
         denied: found.denied,
-        holds: found.holds.values().filter(|hold| hold.is_reserved()).count(),
+        holds: u64::try_from(found.holds.values().filter(|hold| hold.is_reserved()).count())
+            .unwrap_or(u64::MAX),
         counters,
         reserved: crate::account::aggregate(&found.account).ok()?,
     })
