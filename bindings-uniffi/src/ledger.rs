@@ -1,0 +1,277 @@
+//! Over a whole journal: audit and settlement.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use counterfoil::entry::Entry;
+use counterfoil::settlement::{self, PayoutLeaf};
+use counterfoil::{Code, Error, audit};
+
+use crate::Result;
+use crate::meter::Meter;
+use crate::values::{Address, Amount, Currency, Digest, Signature};
+
+type Counts = counterfoil::audit::Counts;
+
+/// Counts of what was audited.
+#[uniffi::remote(Record)]
+pub struct Counts {
+    /// All entries.
+    pub entries: u64,
+    /// Receipts.
+    pub receipts: u64,
+    /// Refused records.
+    pub denied: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+}
+
+/// Recomputes a ledger entry by entry.
+#[derive(uniffi::Object, Default)]
+pub struct Auditor(Mutex<audit::Auditor>);
+
+#[uniffi::export]
+impl Auditor {
+    /// An auditor before the first entry.
+    #[uniffi::constructor]
+    fn new() -> Arc<Auditor> {
+        Arc::default()
+    }
+
+    /// Audits the next entry; the signature that it needs is to be checked by who has it.
+    fn next(&self, entry: Vec<u8>) -> Result<Option<Arc<Expected>>> {
+        let (_, expected) = self.lock().next(&entry)?;
+        Ok(expected.map(|expected| Arc::new(Expected(expected))))
+    }
+
+    /// What was audited so far.
+    fn counts(&self) -> Counts {
+        self.lock().counts()
+    }
+
+    /// How many heads and openings no checkpoint covers yet.
+    fn unproven(&self) -> u64 {
+        self.lock().unproven()
+    }
+}
+
+impl Auditor {
+    fn lock(&self) -> std::sync::MutexGuard<'_, audit::Auditor> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The signature that an entry needs, as an auditor sees it.
+#[derive(uniffi::Object)]
+pub struct Expected(audit::Expected);
+
+#[uniffi::export]
+impl Expected {
+    /// The slot of the signature: a log position, or a checkpoint's number.
+    fn slot(&self) -> u64 {
+        self.0.slot
+    }
+
+    /// Whether the slot is a checkpoint's.
+    fn is_checkpoint(&self) -> bool {
+        self.0.checkpoint
+    }
+
+    /// Whether the signature must be there: false for a head in checkpoint mode.
+    fn is_required(&self) -> bool {
+        self.0.required
+    }
+
+    /// Checks the signature that stands in the slot.
+    fn check(&self, signature: Option<Signature>) -> Result<()> {
+        Ok(self.0.check(signature.as_ref().map(Signature::bytes))?)
+    }
+}
+
+type Extent = counterfoil::settlement::Extent;
+
+/// How much of what lanes charged is settled.
+#[uniffi::remote(Enum)]
+pub enum Extent {
+    /// What was recorded as collected.
+    Collected,
+    /// Everything, as if all that is due were collected.
+    Everything,
+}
+
+/// Lanes and shares of one currency, from a meter and the entries behind it.
+#[derive(uniffi::Object)]
+pub struct Batch(Mutex<Lanes>);
+
+#[derive(Clone)]
+struct Lanes {
+    batch: settlement::Batch,
+    plans: BTreeMap<Digest, counterfoil::Plan>,
+    plan_of: BTreeMap<Digest, Digest>,
+}
+
+#[uniffi::export]
+impl Batch {
+    /// Announces the lanes of a meter in one currency, by id; without one, in the only currency
+    /// that the meter's lanes have.
+    #[uniffi::constructor]
+    fn new(meter: &Meter, currency: Option<String>, extent: Extent) -> Result<Arc<Batch>> {
+        let meter = meter.lock();
+        let mut lanes: Option<Lanes> = None;
+        for totals in meter.lanes() {
+            let Some(view) = meter.subscription(&totals.subscription) else { continue };
+            let Some(plan) = meter.plan(&view.plan) else { continue };
+            if currency.as_ref().is_some_and(|id| *id != plan.currency().id()) {
+                continue;
+            }
+            let lanes = lanes.get_or_insert_with(|| Lanes {
+                batch: settlement::Batch::new(plan.currency().clone()),
+                plans: BTreeMap::new(),
+                plan_of: BTreeMap::new(),
+            });
+            lanes.batch.add_lane(&totals, plan, extent)?;
+            lanes.plans.entry(view.plan).or_insert_with(|| plan.clone());
+            lanes.plan_of.insert(totals.lane, view.plan);
+        }
+        let none = || Error::new(Code::CurrencyMismatch).because("no lane has this currency");
+        Ok(Arc::new(Batch(Mutex::new(lanes.ok_or_else(none)?))))
+    }
+
+    /// Adds one entry of the journal; entries other than receipts add nothing.
+    fn add(&self, entry: Vec<u8>) -> Result<()> {
+        let Entry::Receipt(receipt) = Entry::from_bytes(&entry)? else { return Ok(()) };
+        let mut lanes = self.lock();
+        let Lanes { batch, plans, plan_of } = &mut *lanes;
+        if let Some(plan) = plan_of.get(&receipt.head.lane).and_then(|id| plans.get(id)) {
+            batch.add_receipt(&receipt, plan)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the lanes of another shard.
+    fn merge(&self, other: &Batch) -> Result<()> {
+        let other = other.lock().clone();
+        let mut lanes = self.lock();
+        lanes.batch.merge(&other.batch)?;
+        lanes.plans.extend(other.plans);
+        lanes.plan_of.extend(other.plan_of);
+        Ok(())
+    }
+
+    /// Settles the batch. `closing` pays the residue out as well.
+    fn settle(&self, closing: bool) -> Result<Arc<Settlement>> {
+        Ok(Arc::new(Settlement(self.lock().batch.settle(closing)?)))
+    }
+}
+
+impl Batch {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lanes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Totals = counterfoil::settlement::Totals;
+
+/// The sums of a settlement, in atomic units.
+#[uniffi::remote(Record)]
+pub struct Totals {
+    /// All charges.
+    pub gross: Amount,
+    /// All credits.
+    pub credited: Amount,
+    /// All that was collected.
+    pub collected: Amount,
+    /// All fees, part of what was collected.
+    pub fees: Amount,
+    /// What may still be claimed.
+    pub claimable: Amount,
+    /// What was collected beyond what is due.
+    pub owed: Amount,
+    /// The part of `owed` that is in hand.
+    pub held: Amount,
+    /// All payouts.
+    pub payouts: Amount,
+    /// What flooring left.
+    pub residue: Amount,
+}
+
+/// One payee's part.
+#[derive(uniffi::Record)]
+pub struct PayeeLine {
+    /// The payee: an address, or a name in the seller's books.
+    pub payee: String,
+    /// All that the payee is to receive so far.
+    pub payable: Amount,
+    /// What was reversed beyond what the payee earned.
+    pub owed: Amount,
+}
+
+/// A payee's leaf in the payout tree, with the proof that leads to its root.
+#[derive(uniffi::Record)]
+pub struct Payout {
+    /// The payee.
+    pub payee: Address,
+    /// The token.
+    pub token: Address,
+    /// All that the payee is to receive so far.
+    pub cumulative: Amount,
+    /// The proof.
+    pub proof: Vec<Digest>,
+}
+
+/// A settled batch.
+#[derive(uniffi::Object)]
+pub struct Settlement(settlement::Settlement);
+
+#[uniffi::export]
+impl Settlement {
+    /// The currency.
+    fn currency(&self) -> Currency {
+        (&self.0.currency).into()
+    }
+
+    /// The sums.
+    fn totals(&self) -> Totals {
+        self.0.totals.clone()
+    }
+
+    /// The payees, by their bytes.
+    fn payees(&self) -> Vec<PayeeLine> {
+        let line = |line: &settlement::PayeeLine| PayeeLine {
+            payee: line.payee.to_string(),
+            payable: line.payable,
+            owed: line.owed,
+        };
+        self.0.payees.iter().map(line).collect()
+    }
+
+    /// What the settlement commits to.
+    fn commitment(&self) -> Digest {
+        self.0.commitment
+    }
+
+    /// The root of the payout tree; absent where nobody is paid on a chain.
+    fn root(&self) -> Option<Digest> {
+        self.0.payouts.as_ref().map(settlement::PayoutTree::root)
+    }
+
+    /// What a payee may claim under the root.
+    fn payout(&self, payee: Address) -> Option<Payout> {
+        let (leaf, proof) = self.0.payouts.as_ref()?.proof(payee, self.0.currency.evm_token()?)?;
+        let PayoutLeaf { payee, token, cumulative } = leaf;
+        Some(Payout { payee, token, cumulative: Amount::from_atomic(cumulative), proof })
+    }
+
+    /// The whole settlement as a document.
+    fn to_json(&self) -> String {
+        self.0.to_value().compact()
+    }
+}
+
+/// Checks a payee's proof under a payout root.
+#[uniffi::export]
+fn verify_payout(root: Digest, payout: Payout) -> Result<()> {
+    let Payout { payee, token, cumulative, proof } = payout;
+    let leaf = PayoutLeaf { payee, token, cumulative: cumulative.atomic() };
+    Ok(settlement::verify_payout(&root, &leaf, &proof)?)
+}

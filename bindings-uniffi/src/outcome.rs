@@ -1,0 +1,179 @@
+//! What a confirmed step decided.
+
+use std::sync::Arc;
+
+use counterfoil::meter::Outcome as Decided;
+
+use crate::log::Checkpoint;
+use crate::receipt::Receipt;
+use crate::sign::{SignRequest, request};
+use crate::values::{DenialCode, Digest, Exact, Timestamp};
+
+/// The decision of a step.
+#[derive(uniffi::Enum)]
+pub enum Outcome {
+    /// Done; nothing more to say.
+    Done,
+    /// A lane is open.
+    Opened(Opened),
+    /// The call may be made.
+    Authorized(Authorized),
+    /// The call may not be made.
+    Denied(Denial),
+    /// The call is settled, or a window trued up.
+    Receipt(Issued),
+    /// The hold has ended or changed.
+    Released(Released),
+    /// The same request was made before; nothing was recorded.
+    Replayed(Replay),
+    /// A checkpoint was made.
+    Checkpointed(Checkpointed),
+    /// Nothing is due.
+    Nothing,
+}
+
+/// A lane is open; its opening must be signed.
+#[derive(uniffi::Record)]
+pub struct Opened {
+    /// The subscription's id.
+    pub subscription: Digest,
+    /// The lane's id.
+    pub lane: Digest,
+    /// The signature that is wanted; absent when the lane was open already.
+    pub sign: Option<Arc<SignRequest>>,
+}
+
+/// An authorised call.
+#[derive(uniffi::Record)]
+pub struct Authorized {
+    /// The hash of the request id; names the hold.
+    pub subject: Digest,
+    /// The lane that its receipt will enter.
+    pub lane: Digest,
+    /// The instant that fixes window and prices.
+    pub authorized_at: Timestamp,
+    /// When the hold expires.
+    pub deadline: Timestamp,
+    /// How much the hold raised the reserve, exact.
+    pub reserved: Exact,
+}
+
+type Denial = counterfoil::entry::Denial;
+
+/// Which rule refused a call, by how much, and when it would be allowed.
+#[uniffi::remote(Record)]
+pub struct Denial {
+    /// Why: `limit_reached`, `condition_failed`, `rate_exceeded` or `term_ended`.
+    pub code: DenialCode,
+    /// The rule in the plan that decided.
+    pub rule: String,
+    /// For a spend limit: what the call may cost at most, exact.
+    pub needed: Option<Exact>,
+    /// For a spend limit: what it leaves, exact.
+    pub available: Option<Exact>,
+    /// The earliest instant at which the same call would pass this rule, if time alone changes it.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// The HTTP status that a seller answers a denial with.
+#[uniffi::export]
+fn http_status(denial: Denial) -> u16 {
+    denial.code.http_status()
+}
+
+/// An issued receipt.
+#[derive(uniffi::Record)]
+pub struct Issued {
+    /// Head and body.
+    pub receipt: Arc<Receipt>,
+    /// The head's digest.
+    pub digest: Digest,
+    /// The position of the head in the log.
+    pub position: u64,
+    /// The signature that is wanted; absent in checkpoint mode.
+    pub sign: Option<Arc<SignRequest>>,
+}
+
+/// A hold that has ended or changed.
+#[derive(uniffi::Record)]
+pub struct Released {
+    /// The hold's subject.
+    pub subject: Digest,
+}
+
+/// A checkpoint was made; it must be signed.
+#[derive(uniffi::Record)]
+pub struct Checkpointed {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// Its signature.
+    pub sign: Arc<SignRequest>,
+}
+
+/// Where a request stands that is made again.
+#[derive(uniffi::Enum)]
+pub enum ReplayState {
+    /// It was authorised and is not settled yet.
+    Held,
+    /// It was settled.
+    Settled,
+    /// Its hold was released without a charge.
+    Released,
+}
+
+/// What became of a request that is made again.
+#[derive(uniffi::Record)]
+pub struct Replay {
+    /// Where it stands.
+    pub state: ReplayState,
+    /// The receipt's digest, once it is settled.
+    pub receipt: Option<Digest>,
+}
+
+impl From<Decided> for Outcome {
+    fn from(decided: Decided) -> Self {
+        match decided {
+            Decided::Done => Outcome::Done,
+            Decided::Opened { subscription, lane, sign } => {
+                Outcome::Opened(Opened { subscription, lane, sign: sign.map(request) })
+            }
+            Decided::Authorized { hold, reserved } => Outcome::Authorized(Authorized {
+                subject: hold.subject,
+                lane: hold.lane,
+                authorized_at: hold.authorized_at,
+                deadline: hold.deadline,
+                reserved,
+            }),
+            Decided::Denied(denial) => Outcome::Denied(denial),
+            Decided::Receipt { receipt, position, sign } => Outcome::Receipt(Issued {
+                digest: receipt.digest,
+                position,
+                sign: sign.map(request),
+                receipt: Arc::new(Receipt(counterfoil::Receipt {
+                    head: receipt.head,
+                    signature: None,
+                    body: Some(receipt.body),
+                })),
+            }),
+            Decided::Released { subject } => Outcome::Released(Released { subject }),
+            Decided::Replayed(replay) => Outcome::Replayed(replay.into()),
+            Decided::Checkpointed { checkpoint, sign } => {
+                Outcome::Checkpointed(Checkpointed { checkpoint, sign: request(sign) })
+            }
+            Decided::Nothing => Outcome::Nothing,
+        }
+    }
+}
+
+impl From<counterfoil::meter::Replay> for Replay {
+    fn from(replay: counterfoil::meter::Replay) -> Self {
+        use counterfoil::meter::Replay as Of;
+        match replay {
+            Of::Held(_) => Replay { state: ReplayState::Held, receipt: None },
+            Of::Settled { receipt } => {
+                Replay { state: ReplayState::Settled, receipt: Some(receipt) }
+            }
+            Of::Released => Replay { state: ReplayState::Released, receipt: None },
+        }
+    }
+}

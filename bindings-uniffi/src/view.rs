@@ -1,0 +1,76 @@
+//! What a meter shows.
+
+use crate::values::{Amount, Digest, Exact, Timestamp, Window};
+
+pub(crate) type LaneTotals = counterfoil::meter::LaneTotals;
+pub(crate) type SubscriptionView = counterfoil::meter::SubscriptionView;
+type CounterView = counterfoil::meter::CounterView;
+
+/// Where a lane stands.
+#[uniffi::remote(Record)]
+pub struct LaneTotals {
+    /// The lane's id.
+    pub lane: Digest,
+    /// Its subscription.
+    pub subscription: Digest,
+    /// Its payer.
+    pub payer: Digest,
+    /// Its rail, or zero.
+    pub rail: Digest,
+    /// The lane's number in its subscription.
+    pub number: u32,
+    /// The sequence of the last receipt; 0 when there is none.
+    pub sequence: u64,
+    /// The digest of the last head.
+    pub head: Digest,
+    /// What the lane started from.
+    pub baseline: Exact,
+    /// What the credits started from.
+    pub credited_baseline: Exact,
+    /// All charges, exact.
+    pub cumulative: Exact,
+    /// All credits, exact.
+    pub credited: Exact,
+    /// All that was collected.
+    pub collected: Amount,
+    /// All fees kept back on the way.
+    pub fee: Amount,
+}
+
+/// What is known of a subscription.
+#[uniffi::remote(Record)]
+pub struct SubscriptionView {
+    /// Its id.
+    pub id: Digest,
+    /// Its plan.
+    pub plan: Digest,
+    /// Its payer.
+    pub payer: Digest,
+    /// The seller's own name for the subscriber, if there is one.
+    pub name: Option<String>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// The lane that takes receipts.
+    pub lane: Digest,
+    /// How many imported records were refused.
+    pub denied: u64,
+    /// How many holds are reserved.
+    pub holds: u64,
+    /// Every charge's newest window.
+    pub counters: Vec<CounterView>,
+    /// What open holds may still cost together, exact.
+    pub reserved: Exact,
+}
+
+/// A counter in its newest window.
+#[uniffi::remote(Record)]
+pub struct CounterView {
+    /// The charge's id.
+    pub charge: String,
+    /// The window.
+    pub window: Window,
+    /// Units settled.
+    pub units: u64,
+    /// What they were billed, exact.
+    pub billed: Exact,
+}
