@@ -329,6 +329,14 @@ fn confirming_by_prefix_abandoning_and_reading_in_any_order() {
     assert!(matches!(host.meter.confirm(steps[0].ticket).unwrap(), Outcome::Authorized { .. }));
     assert!(matches!(host.meter.confirm(steps[1].ticket).unwrap(), Outcome::Denied(_)));
     assert_eq!(code(&host.meter.confirm(steps[0].ticket).unwrap_err()), "step_abandoned");
+
+    let before = host.meter.snapshot();
+    let one = host.meter.propose(&ask("4"), at(2)).unwrap();
+    let dropped = host.meter.propose(&Command::Due, at(2)).unwrap();
+    host.meter.abandon(dropped.ticket).unwrap();
+    assert_eq!(code(&host.meter.confirm(dropped.ticket).unwrap_err()), "step_abandoned");
+    assert_eq!(host.meter.snapshot(), before, "asking for an abandoned step confirms none");
+    host.meter.confirm(one.ticket).unwrap();
 }
 
 #[test]

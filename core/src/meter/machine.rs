@@ -131,10 +131,18 @@ impl Meter {
     ///
     /// # Errors
     /// `step_abandoned` when it was abandoned, or read before; `step_unknown` when it was never
-    /// proposed.
+    /// proposed. Nothing has changed then.
     pub fn confirm(&mut self, ticket: Ticket) -> Result<Outcome> {
-        while self.pending.front().is_some_and(|step| step.ticket <= ticket.0) {
-            let Some(step) = self.pending.pop_front() else { break };
+        if self.pending.binary_search_by_key(&ticket.0, |step| step.ticket).is_err() {
+            return match self.unread.remove(&ticket.0) {
+                Some(outcome) => Ok(outcome),
+                None if ticket.0 < self.next => {
+                    Err(Error::new(Code::StepAbandoned).value(ticket.0))
+                }
+                None => Err(Error::new(Code::StepUnknown).value(ticket.0)),
+            };
+        }
+        while let Some(step) = self.pending.pop_front() {
             if let Some(entry) = &step.entry {
                 self.durable.apply(entry)?;
             }
@@ -143,11 +151,7 @@ impl Meter {
             }
             self.unread.insert(step.ticket, step.outcome);
         }
-        match self.unread.remove(&ticket.0) {
-            Some(outcome) => Ok(outcome),
-            None if ticket.0 < self.next => Err(Error::new(Code::StepAbandoned).value(ticket.0)),
-            None => Err(Error::new(Code::StepUnknown).value(ticket.0)),
-        }
+        Err(Error::new(Code::StepUnknown).value(ticket.0))
     }
 
     /// Says that the step's entry was not recorded: it and every later step are dropped, and their
