@@ -8,7 +8,7 @@ use counterfoil::settlement::{self, PayoutLeaf};
 use counterfoil::{Code, Error, audit};
 
 use crate::Result;
-use crate::meter::Meter;
+use crate::meter::StepMachine;
 use crate::values::{Address, Amount, Currency, Digest, Signature};
 
 type Counts = counterfoil::audit::Counts;
@@ -115,7 +115,7 @@ impl Batch {
     /// Announces the lanes of a meter in one currency, by id; without one, in the only currency
     /// that the meter's lanes have.
     #[uniffi::constructor]
-    fn new(meter: &Meter, currency: Option<String>, extent: Extent) -> Result<Arc<Batch>> {
+    fn new(meter: &StepMachine, currency: Option<String>, extent: Extent) -> Result<Arc<Batch>> {
         let meter = meter.lock();
         let mut lanes: Option<Lanes> = None;
         for totals in meter.lanes() {
@@ -256,10 +256,13 @@ impl Settlement {
     }
 
     /// What a payee may claim under the root.
-    fn payout(&self, payee: Address) -> Option<Payout> {
-        let (leaf, proof) = self.0.payouts.as_ref()?.proof(payee, self.0.currency.evm_token()?)?;
-        let PayoutLeaf { payee, token, cumulative } = leaf;
-        Some(Payout { payee, token, cumulative: Amount::from_atomic(cumulative), proof })
+    fn payout(&self, payee: Address) -> Result<Option<Payout>> {
+        let tree = self.0.payouts.as_ref().zip(self.0.currency.evm_token());
+        let found = tree.and_then(|(tree, token)| tree.proof(payee, token));
+        Ok(found.map(|(PayoutLeaf { payee, token, cumulative }, proof)| {
+            let cumulative = Amount::from_atomic(cumulative);
+            Payout { payee, token, cumulative, proof }
+        }))
     }
 
     /// The whole settlement as a document.

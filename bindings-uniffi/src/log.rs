@@ -28,8 +28,8 @@ pub struct Checkpoint {
 
 /// The EIP-712 digest of a checkpoint: what is signed.
 #[uniffi::export]
-fn checkpoint_digest(checkpoint: Checkpoint) -> Digest {
-    checkpoint.digest()
+fn checkpoint_digest(checkpoint: Checkpoint) -> Result<Digest> {
+    Ok(checkpoint.digest())
 }
 
 /// A checkpoint whose signature was checked.

@@ -12,9 +12,10 @@ use crate::sign::{SignRequest, request};
 use crate::values::{Address, Amount, Digest, Timestamp, secret};
 use crate::view::{LaneTotals, SubscriptionView};
 
-/// The step machine. Its layer in each language hands the entries to a journal.
+/// A meter without its journal: what it decides is yours to record. `Meter`, the layer over it,
+/// does that.
 #[derive(uniffi::Object)]
-pub struct Meter(Mutex<counterfoil::Meter>);
+pub struct StepMachine(Mutex<counterfoil::Meter>);
 
 /// A decided step that waits to be recorded.
 #[derive(uniffi::Object)]
@@ -58,7 +59,7 @@ pub struct Mark {
     pub digest: Digest,
 }
 
-impl Meter {
+impl StepMachine {
     pub(crate) fn lock(&self) -> MutexGuard<'_, counterfoil::Meter> {
         // Nothing below panics; if something did, the meter is still the fold of its entries.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -71,18 +72,18 @@ impl Meter {
 }
 
 #[uniffi::export]
-impl Meter {
+impl StepMachine {
     /// A meter without a past. The salt key is a secret of 32 random bytes.
     #[uniffi::constructor]
-    fn new(salt_key: Vec<u8>) -> Result<Arc<Meter>> {
-        Ok(Arc::new(Meter(Mutex::new(counterfoil::Meter::new(secret(&salt_key)?)))))
+    fn new(salt_key: Vec<u8>) -> Result<Arc<StepMachine>> {
+        Ok(Arc::new(StepMachine(Mutex::new(counterfoil::Meter::new(secret(&salt_key)?)))))
     }
 
     /// A meter that goes on from a snapshot; entries after it are to be replayed.
     #[uniffi::constructor]
-    fn from_snapshot(snapshot: Vec<u8>, salt_key: Vec<u8>) -> Result<Arc<Meter>> {
+    fn from_snapshot(snapshot: Vec<u8>, salt_key: Vec<u8>) -> Result<Arc<StepMachine>> {
         let meter = counterfoil::Meter::from_snapshot(&snapshot, secret(&salt_key)?)?;
-        Ok(Arc::new(Meter(Mutex::new(meter))))
+        Ok(Arc::new(StepMachine(Mutex::new(meter))))
     }
 
     /// The durable state as bytes.
@@ -237,8 +238,8 @@ impl Meter {
     }
 
     /// A plan by its id.
-    fn plan(&self, id: Digest) -> Option<Arc<Plan>> {
-        self.lock().plan(&id).map(|plan| Arc::new(Plan(plan.clone())))
+    fn plan(&self, id: Digest) -> Result<Option<Arc<Plan>>> {
+        Ok(self.lock().plan(&id).map(|plan| Arc::new(Plan(plan.clone()))))
     }
 
     /// Every lane, by id.
@@ -247,8 +248,8 @@ impl Meter {
     }
 
     /// One lane.
-    fn lane(&self, id: Digest) -> Option<LaneTotals> {
-        self.lock().lanes().find(|totals| totals.lane == id)
+    fn lane(&self, id: Digest) -> Result<Option<LaneTotals>> {
+        Ok(self.lock().lanes().find(|totals| totals.lane == id))
     }
 
     /// Every subscription, by id.
@@ -257,13 +258,13 @@ impl Meter {
     }
 
     /// One subscription.
-    fn subscription(&self, id: Digest) -> Option<SubscriptionView> {
-        self.lock().subscription(&id)
+    fn subscription(&self, id: Digest) -> Result<Option<SubscriptionView>> {
+        Ok(self.lock().subscription(&id))
     }
 
     /// Whether the subscription's lane belongs to the current log: if not, subscribe again.
-    fn is_current(&self, subscription: Digest) -> bool {
-        self.lock().is_current(&subscription)
+    fn is_current(&self, subscription: Digest) -> Result<bool> {
+        Ok(self.lock().is_current(&subscription))
     }
 
     /// How many heads and lane openings the log holds.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use counterfoil::meter::Outcome as Decided;
 
+use crate::Result;
 use crate::log::Checkpoint;
 use crate::receipt::Receipt;
 use crate::sign::{SignRequest, request};
@@ -15,19 +16,19 @@ pub enum Outcome {
     /// Done; nothing more to say.
     Done,
     /// A lane is open.
-    Opened(Opened),
+    Opened { value: Opened },
     /// The call may be made.
-    Authorized(Authorized),
+    Authorized { value: Authorized },
     /// The call may not be made.
-    Denied(Denial),
+    Denied { value: Denial },
     /// The call is settled, or a window trued up.
-    Receipt(Issued),
+    Receipt { value: Issued },
     /// The hold has ended or changed.
-    Released(Released),
+    Released { value: Released },
     /// The same request was made before; nothing was recorded.
-    Replayed(Replay),
+    Replayed { value: Replay },
     /// A checkpoint was made.
-    Checkpointed(Checkpointed),
+    Checkpointed { value: Checkpointed },
     /// Nothing is due.
     Nothing,
 }
@@ -77,8 +78,8 @@ pub struct Denial {
 
 /// The HTTP status that a seller answers a denial with.
 #[uniffi::export]
-fn http_status(denial: Denial) -> u16 {
-    denial.code.http_status()
+fn http_status(denial: Denial) -> Result<u16> {
+    Ok(denial.code.http_status())
 }
 
 /// An issued receipt.
@@ -135,30 +136,34 @@ impl From<Decided> for Outcome {
         match decided {
             Decided::Done => Outcome::Done,
             Decided::Opened { subscription, lane, sign } => {
-                Outcome::Opened(Opened { subscription, lane, sign: sign.map(request) })
+                Outcome::Opened { value: Opened { subscription, lane, sign: sign.map(request) } }
             }
-            Decided::Authorized { hold, reserved } => Outcome::Authorized(Authorized {
-                subject: hold.subject,
-                lane: hold.lane,
-                authorized_at: hold.authorized_at,
-                deadline: hold.deadline,
-                reserved,
-            }),
-            Decided::Denied(denial) => Outcome::Denied(denial),
-            Decided::Receipt { receipt, position, sign } => Outcome::Receipt(Issued {
-                digest: receipt.digest,
-                position,
-                sign: sign.map(request),
-                receipt: Arc::new(Receipt(counterfoil::Receipt {
-                    head: receipt.head,
-                    signature: None,
-                    body: Some(receipt.body),
-                })),
-            }),
-            Decided::Released { subject } => Outcome::Released(Released { subject }),
-            Decided::Replayed(replay) => Outcome::Replayed(replay.into()),
+            Decided::Authorized { hold, reserved } => Outcome::Authorized {
+                value: Authorized {
+                    subject: hold.subject,
+                    lane: hold.lane,
+                    authorized_at: hold.authorized_at,
+                    deadline: hold.deadline,
+                    reserved,
+                },
+            },
+            Decided::Denied(value) => Outcome::Denied { value },
+            Decided::Receipt { receipt, position, sign } => Outcome::Receipt {
+                value: Issued {
+                    digest: receipt.digest,
+                    position,
+                    sign: sign.map(request),
+                    receipt: Arc::new(Receipt(counterfoil::Receipt {
+                        head: receipt.head,
+                        signature: None,
+                        body: Some(receipt.body),
+                    })),
+                },
+            },
+            Decided::Released { subject } => Outcome::Released { value: Released { subject } },
+            Decided::Replayed(replay) => Outcome::Replayed { value: replay.into() },
             Decided::Checkpointed { checkpoint, sign } => {
-                Outcome::Checkpointed(Checkpointed { checkpoint, sign: request(sign) })
+                Outcome::Checkpointed { value: Checkpointed { checkpoint, sign: request(sign) } }
             }
             Decided::Nothing => Outcome::Nothing,
         }

@@ -100,8 +100,9 @@ impl Receipt {
     }
 
     /// The same receipt with its signature, not verified.
-    fn signed(&self, signature: Signature) -> Arc<Receipt> {
-        Arc::new(Receipt(counterfoil::Receipt { signature: Some(signature), ..self.0.clone() }))
+    fn signed(&self, signature: Signature) -> Result<Arc<Receipt>> {
+        let signature = Some(signature);
+        Ok(Arc::new(Receipt(counterfoil::Receipt { signature, ..self.0.clone() })))
     }
 
     /// The head.

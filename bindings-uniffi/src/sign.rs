@@ -24,8 +24,8 @@ impl LocalKey {
     }
 
     /// Signs a digest.
-    fn sign(&self, digest: Digest) -> Signature {
-        self.0.sign(&digest)
+    fn sign(&self, digest: Digest) -> Result<Signature> {
+        Ok(self.0.sign(&digest))
     }
 }
 

@@ -128,16 +128,16 @@ fn rows(rows: Vec<ClaimRow>) -> Vec<x402::ClaimRow> {
 
 /// The id of a channel.
 #[uniffi::export]
-fn channel_id(chain_id: u64, channel: Channel) -> Digest {
-    ChannelConfig::from(channel).channel_id(&Contract::deployed(chain_id))
+fn channel_id(chain_id: u64, channel: Channel) -> Result<Digest> {
+    Ok(ChannelConfig::from(channel).channel_id(&Contract::deployed(chain_id)))
 }
 
 /// The digest that a voucher's payer signs.
 #[uniffi::export]
-fn voucher_digest(chain_id: u64, channel: Channel, max_claimable: Amount) -> Digest {
+fn voucher_digest(chain_id: u64, channel: Channel, max_claimable: Amount) -> Result<Digest> {
     let contract = Contract::deployed(chain_id);
     let id = ChannelConfig::from(channel).channel_id(&contract);
-    contract.voucher_digest(&id, max_claimable.atomic())
+    Ok(contract.voucher_digest(&id, max_claimable.atomic()))
 }
 
 /// Checks a payer's voucher.
@@ -156,12 +156,12 @@ fn verify_voucher(chain_id: u64, voucher: Voucher) -> Result<VoucherCheck> {
 
 /// The digest that the receiver's authorizer signs for a claim.
 #[uniffi::export]
-fn claim_digest(chain_id: u64, claims: Vec<ClaimRow>) -> Digest {
-    x402::claim_batch_digest(&Contract::deployed(chain_id), &rows(claims))
+fn claim_digest(chain_id: u64, claims: Vec<ClaimRow>) -> Result<Digest> {
+    Ok(x402::claim_batch_digest(&Contract::deployed(chain_id), &rows(claims)))
 }
 
 /// The calldata of a claim that the receiver's authorizer submits itself.
 #[uniffi::export]
-fn claim_calldata(claims: Vec<ClaimRow>) -> Vec<u8> {
-    x402::claim_calldata(&rows(claims))
+fn claim_calldata(claims: Vec<ClaimRow>) -> Result<Vec<u8>> {
+    Ok(x402::claim_calldata(&rows(claims)))
 }

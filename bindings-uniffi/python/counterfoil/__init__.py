@@ -1,0 +1,32 @@
+"""Exact metering, signed usage receipts and settlement for AI services.
+
+Amounts are ``int`` (atomic units of a currency), exact amounts are decimal text of atomic units,
+instants are Unix milliseconds, hashes, addresses and signatures are ``0x`` text.
+"""
+
+from ._errors import Error, InDoubt
+from ._meter import Clock, Hold, Journal, Meter, MemoryJournal
+from ._native import (
+    Auditor, Authorized, Batch, Billed, Channel, Checkpoint, Checkpointed, ClaimRow,
+    CounterView, Counts, Currency, Denial, Expected, Extent, Head, Issued, Item, LaneTotals,
+    LocalKey, Mark, Opened, PayeeLine, PayerCheck, Payout, Plan, Quote, QuoteLine, QuoteStep,
+    Receipt, Released, Replay, ReplayState, Rounding, Settlement, SignRequest, SubscriptionView,
+    Totals, Usage, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher, Voucher, VoucherCheck,
+    Window, bill, channel_id, checkpoint_digest, claim_calldata, claim_digest, http_status,
+    log_root, prove_consistency, prove_inclusion, read_usage, verify_consistency,
+    verify_inclusion, verify_payout, verify_voucher, voucher_digest,
+)
+
+__all__ = [
+    "Auditor", "Authorized", "Batch", "Billed", "Channel", "Checkpoint", "Checkpointed",
+    "ClaimRow", "Clock", "CounterView", "Counts", "Currency", "Denial", "Error", "Expected",
+    "Extent", "Head", "Hold", "InDoubt", "Issued", "Item", "Journal", "LaneTotals", "LocalKey",
+    "Mark", "MemoryJournal", "Meter", "Opened", "PayeeLine", "PayerCheck", "Payout", "Plan",
+    "Quote", "QuoteLine", "QuoteStep", "Receipt", "Released", "Replay", "ReplayState",
+    "Rounding", "Settlement", "SignRequest", "SubscriptionView", "Totals", "Usage",
+    "VerifiedCheckpoint", "VerifiedReceipt", "VerifiedVoucher", "Voucher", "VoucherCheck",
+    "Window", "bill", "channel_id", "checkpoint_digest", "claim_calldata", "claim_digest",
+    "http_status", "log_root", "prove_consistency", "prove_inclusion", "read_usage",
+    "verify_consistency", "verify_inclusion", "verify_payout", "verify_voucher",
+    "voucher_digest",
+]

@@ -1,0 +1,373 @@
+"""The meter over a journal: propose, append, confirm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from threading import Condition, get_ident
+from types import TracebackType
+from typing import Any, Optional, Protocol, Union
+
+from . import _native as native
+from ._errors import Error, InDoubt, stalled
+
+Clock = Callable[[], int]
+"""Tells the instant, in Unix milliseconds."""
+
+
+class Journal(Protocol):
+    """Where entries become durable, in the order in which they are given."""
+
+    def append(self, entry: bytes) -> None:
+        """Returns once the entry is durable. An exception says that it was not written, and
+        :class:`InDoubt` that this is not known."""
+
+
+class MemoryJournal:
+    """A journal that forgets everything with the process: for tests and previews."""
+
+    def __init__(self, entries: Iterable[bytes] = ()) -> None:
+        self.entries = list(entries)
+
+    def append(self, entry: bytes) -> None:
+        self.entries.append(entry)
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Meter:
+    """Meters calls under plans and makes receipts. Every method may be called from any thread.
+
+    Entries reach the journal in the order in which they were decided, one at a time, and no lock is
+    held while the journal works: it may read the meter. A thread whose entry waits longer than
+    ``patience`` seconds for the one before it gives up with ``step_abandoned``.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        salt_key: bytes,
+        *,
+        snapshot: Optional[bytes] = None,
+        clock: Clock = _wall_clock,
+        patience: float = 30.0,
+    ) -> None:
+        """``salt_key`` is a secret of 32 random bytes, the same for a journal's whole life. What the
+        journal holds already, after the ``snapshot`` if there is one, is to be replayed first."""
+        self._native = (
+            native.StepMachine(salt_key)
+            if snapshot is None
+            else native.StepMachine.from_snapshot(snapshot, salt_key)
+        )
+        self._journal = journal
+        self._clock = clock
+        self._patience = patience
+        self._changed = Condition()
+        self._queue: list[native.Step] = []
+        self._doubt: list[native.Step] = []
+        self._writer: Optional[int] = None
+
+    def replay(self, entry: bytes) -> Optional[native.SignRequest]:
+        """Folds the next entry that the journal holds, before the first command. Returns what it
+        wants signed, for a host that lacks the signature."""
+        return self._native.replay(entry)
+
+    # Commands
+
+    def begin(self, origin: str, signer: str, *, now: Optional[int] = None) -> None:
+        """Begins the meter, or begins it anew after a backup was restored."""
+        at = self._at(now)
+        self._submit(lambda: self._native.propose_begin(origin, signer, at))
+
+    def add_plan(self, plan: native.Plan, *, now: Optional[int] = None) -> None:
+        """Makes a plan known."""
+        at = self._at(now)
+        self._submit(lambda: self._native.propose_add_plan(plan, at))
+
+    def subscribe(
+        self,
+        plan: str,
+        *,
+        payer: Optional[str] = None,
+        account: Optional[str] = None,
+        started_at: Optional[int] = None,
+        rail: Optional[str] = None,
+        now: Optional[int] = None,
+    ) -> native.Opened:
+        """Binds a payer to a plan, by address or by the seller's own name for the account."""
+        at = self._at(now)
+        start = at if started_at is None else started_at
+        opened: native.Opened = self._submit(
+            lambda: self._native.propose_subscribe(plan, payer, account, start, rail, at)
+        )
+        return opened
+
+    def authorize(
+        self,
+        subscription: str,
+        id: str,
+        most: native.Usage,
+        *,
+        created_at: Optional[int] = None,
+        now: Optional[int] = None,
+    ) -> Union[Hold, native.Denial, native.Replay]:
+        """Asks for a hold before a call. ``id`` names the request: asked again, it is a replay."""
+        at = self._at(now)
+        decided = self._submit(
+            lambda: self._native.propose_authorize(subscription, id, created_at, most, at)
+        )
+        if isinstance(decided, native.Authorized):
+            return Hold(self, subscription, id, decided)
+        answer: Union[native.Denial, native.Replay] = decided
+        return answer
+
+    def settle(
+        self,
+        subscription: str,
+        id: str,
+        usage: native.Usage,
+        *,
+        content: Optional[str] = None,
+        now: Optional[int] = None,
+    ) -> Union[native.Issued, native.Replay]:
+        """Charges what the call really used. ``content`` is the SHA-256 of the bytes that the usage
+        was read from."""
+        at = self._at(now)
+        settled: Union[native.Issued, native.Replay] = self._submit(
+            lambda: self._native.propose_settle(subscription, id, usage, content, at)
+        )
+        return settled
+
+    def release(
+        self, subscription: str, id: str, *, unknown: bool = False, now: Optional[int] = None
+    ) -> native.Released:
+        """Ends a hold without a charge, or marks the outcome of its call unknown."""
+        reason = native.ReleaseReason.UNKNOWN if unknown else native.ReleaseReason.RELEASED
+        at = self._at(now)
+        released: native.Released = self._submit(
+            lambda: self._native.propose_release(subscription, id, reason, at)
+        )
+        return released
+
+    def import_record(
+        self,
+        subscription: str,
+        usage: native.Usage,
+        mark: native.Mark,
+        *,
+        at: int,
+        content: Optional[str] = None,
+    ) -> Union[native.Issued, native.Denial, None]:
+        """Meters one record of a finished call; ``None`` for a record that was metered before."""
+        done: Union[native.Issued, native.Denial, None] = self._submit(
+            lambda: self._native.propose_import(subscription, at, usage, content, mark)
+        )
+        return done
+
+    def due(
+        self, *, now: Optional[int] = None
+    ) -> Union[native.Released, native.Issued, native.Checkpointed, native.Opened, None]:
+        """Does the first thing that is due; call it until it returns ``None``."""
+        at = self._at(now)
+        done: Union[native.Released, native.Issued, native.Checkpointed, native.Opened, None]
+        done = self._submit(lambda: self._native.propose_due(at))
+        return done
+
+    def checkpoint(self) -> Optional[native.Checkpointed]:
+        """Fixes the log's state, if it grew since the last checkpoint."""
+        made: Optional[native.Checkpointed] = self._submit(self._native.propose_checkpoint)
+        return made
+
+    def collect(
+        self, lane: str, amount: int, *, fee: int = 0, reference: str, at: Optional[int] = None
+    ) -> None:
+        """Records money that arrived for a lane: the totals so far, in atomic units."""
+        instant = self._at(at)
+        self._submit(
+            lambda: self._native.propose_collect(lane, amount, fee, reference, instant)
+        )
+
+    def recover(self, durable: int) -> list[Any]:
+        """Ends the doubt: ``durable`` is how many entries the journal really holds. Returns what was
+        decided by the steps in doubt that turn out to be durable."""
+        with self._changed:
+            if self._queue:
+                raise stalled("steps wait for the journal")
+            self._native.recover(durable)
+            decided = []
+            for step in self._doubt:
+                try:
+                    decided.append(_value(self._native.confirm(step)))
+                except Error:
+                    break  # it was not written, nor were those after it
+            self._doubt.clear()
+            return decided
+
+    # Views: of what is durable
+
+    @property
+    def entries(self) -> int:
+        """How many entries are durable."""
+        return self._native.entries()
+
+    def plan(self, id: str) -> Optional[native.Plan]:
+        """A plan by its id."""
+        return self._native.plan(id)
+
+    def lanes(self) -> list[native.LaneTotals]:
+        """Every lane, by id."""
+        return self._native.lanes()
+
+    def lane(self, id: str) -> Optional[native.LaneTotals]:
+        """One lane's totals."""
+        return self._native.lane(id)
+
+    def subscriptions(self) -> list[native.SubscriptionView]:
+        """Every subscription, by id."""
+        return self._native.subscriptions()
+
+    def subscription(self, id: str) -> Optional[native.SubscriptionView]:
+        """One subscription's counters in their newest windows, and what is reserved."""
+        return self._native.subscription(id)
+
+    def snapshot(self) -> bytes:
+        """The durable state as bytes."""
+        return self._native.snapshot()
+
+    def batch(
+        self, extent: native.Extent, *, currency: Optional[str] = None
+    ) -> native.Batch:
+        """A batch over the meter's lanes; add the journal's entries to it, then settle it."""
+        return native.Batch(self._native, currency, extent)
+
+    # The order of things
+
+    def _at(self, now: Optional[int]) -> int:
+        return self._clock() if now is None else now
+
+    def _submit(self, propose: Callable[[], native.Step]) -> Any:
+        me = get_ident()
+        with self._changed:
+            if self._writer == me:
+                raise stalled("the journal called back into the meter")
+            step = propose()
+            self._queue.append(step)
+            self._wait(step)
+            self._writer = me
+        try:
+            entry = step.entry()
+            if entry is not None:
+                self._journal.append(entry)
+        except InDoubt as doubt:
+            self._stall()
+            raise stalled("the journal is in doubt") from doubt
+        except Exception as failure:
+            raise self._abandon(step) from failure
+        except BaseException:
+            self._stall()  # interrupted in the middle: who knows
+            raise
+        with self._changed:
+            self._writer = None
+            self._queue.pop(0)
+            self._changed.notify_all()
+            return _value(self._native.confirm(step))
+
+    def _wait(self, step: native.Step) -> None:
+        """Until every earlier entry is durable."""
+        try:
+            answered = self._changed.wait_for(
+                lambda: step not in self._queue or self._queue[0] is step, self._patience
+            )
+        except BaseException:
+            self._abandon(step)  # interrupted while waiting
+            raise
+        if not answered:
+            raise self._abandon(step) from TimeoutError("the journal has not answered")
+        if step in self._doubt:
+            raise stalled("an earlier entry is in doubt")
+        if step not in self._queue:
+            raise self._abandoned(step)
+
+    def _abandon(self, step: native.Step) -> Error:
+        """Drops the step and all after it; their callers propose again."""
+        with self._changed:
+            if step in self._queue:
+                if step is self._queue[0]:
+                    self._writer = None
+                self._native.abandon(step)
+                del self._queue[self._queue.index(step) :]
+                self._changed.notify_all()
+            return self._abandoned(step)
+
+    def _abandoned(self, step: native.Step) -> Error:
+        try:
+            self._native.confirm(step)
+        except Error as abandoned:
+            return abandoned
+        return stalled("a step was confirmed twice")
+
+    def _stall(self) -> None:
+        with self._changed:
+            self._native.stall()
+            self._writer = None
+            self._doubt = list(self._queue)
+            self._queue.clear()
+            self._changed.notify_all()
+
+
+class Hold:
+    """An authorised call. Leaving its scope without :meth:`settle` or :meth:`release` marks the
+    call's outcome unknown: what it may have cost stays reserved until the deadline."""
+
+    def __init__(
+        self, meter: Meter, subscription: str, id: str, authorized: native.Authorized
+    ) -> None:
+        self._meter = meter
+        self._ended = False
+        self.subscription = subscription
+        self.id = id
+        self.subject = authorized.subject
+        self.lane = authorized.lane
+        self.authorized_at = authorized.authorized_at
+        self.deadline = authorized.deadline
+        self.reserved = authorized.reserved
+
+    def settle(
+        self, usage: native.Usage, *, content: Optional[str] = None, now: Optional[int] = None
+    ) -> Union[native.Issued, native.Replay]:
+        """Charges what the call really used."""
+        done = self._meter.settle(self.subscription, self.id, usage, content=content, now=now)
+        self._ended = True
+        return done
+
+    def release(self, *, now: Optional[int] = None) -> native.Released:
+        """Gives the hold back: the call was not made, or is free."""
+        done = self._meter.release(self.subscription, self.id, now=now)
+        self._ended = True
+        return done
+
+    def __enter__(self) -> Hold:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            self._meter.release(self.subscription, self.id, unknown=True)
+        except Error:
+            if kind is None:
+                raise
+            # The caller's own failure matters more, and the hold is reserved either way.
+
+
+def _value(outcome: Any) -> Any:
+    """What was decided, or ``None`` where there is nothing to say."""
+    return getattr(outcome, "value", None)
