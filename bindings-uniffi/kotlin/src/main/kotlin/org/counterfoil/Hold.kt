@@ -1,0 +1,57 @@
+package org.counterfoil
+
+/** What [Meter.authorize] answers. */
+sealed interface Answer
+
+/** The call may not be made: why, and what would change the answer. */
+data class Denied(val denial: Denial) : Answer
+
+/** The same request was made before; nothing was recorded. */
+data class Replayed(val replay: Replay) : Answer
+
+/**
+ * An authorised call. Closing it without [settle] or [release] marks the call's outcome unknown: what
+ * it may have cost stays reserved until the deadline.
+ */
+class Hold internal constructor(
+    private val meter: Meter,
+    val subscription: String,
+    val id: String,
+    private val authorized: Authorized,
+) : Answer, AutoCloseable {
+    private var ended = false
+
+    /** The hash of the request id. */
+    val subject: String get() = authorized.subject
+
+    /** The lane that the receipt will enter. */
+    val lane: String get() = authorized.lane
+
+    /** The instant that fixes window and prices. */
+    val authorizedAt: Long get() = authorized.authorizedAt
+
+    /** When the hold expires. */
+    val deadline: Long get() = authorized.deadline
+
+    /** How much the hold raised the reserve, exact. */
+    val reserved: String get() = authorized.reserved
+
+    /** Charges what the call really used. */
+    fun settle(usage: Usage, content: String? = null, now: Long? = null): Outcome =
+        meter.settle(subscription, id, usage, content, now).also { ended = true }
+
+    /** Gives the hold back: the call was not made, or is free. */
+    fun release(now: Long? = null): Released =
+        meter.release(subscription, id, now = now).also { ended = true }
+
+    override fun close() {
+        if (!ended) {
+            ended = true
+            meter.release(subscription, id, unknown = true)
+        }
+    }
+}
+
+/** The receipt that was issued; `null` for any other outcome. */
+val Outcome.issued: Issued?
+    get() = (this as? Outcome.Receipt)?.value

@@ -1,0 +1,262 @@
+package org.counterfoil
+
+import java.math.BigInteger
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.TimeoutException
+import java.util.concurrent.locks.ReentrantLock
+import kotlin.concurrent.withLock
+
+/**
+ * Meters calls under plans and makes receipts. Every method may be called from any thread.
+ *
+ * Entries reach the journal in the order in which they were decided, one at a time, and no lock is held
+ * while the journal works: it may read the meter. A thread whose entry waits longer than
+ * [patienceMillis] for the one before it gives up with `step_abandoned`.
+ *
+ * @param saltKey a secret of 32 random bytes, the same for a journal's whole life
+ * @param snapshot a state to go on from; what the journal holds after it is to be replayed first
+ * @param clock tells the instant, in Unix milliseconds
+ */
+class Meter(
+    private val journal: Journal,
+    saltKey: ByteArray,
+    snapshot: ByteArray? = null,
+    private val clock: () -> Long = System::currentTimeMillis,
+    private val patienceMillis: Long = 30_000,
+) : AutoCloseable {
+    private val machine =
+        if (snapshot == null) StepMachine(saltKey) else StepMachine.fromSnapshot(snapshot, saltKey)
+    private val lock = ReentrantLock()
+    private val changed = lock.newCondition()
+    private val queue = ArrayDeque<Step>()
+    private val doubt = ArrayList<Step>()
+    private var writer: Thread? = null
+
+    /**
+     * Folds the next entry that the journal holds, before the first command. Returns what it wants
+     * signed, for a host that lacks the signature.
+     */
+    fun replay(entry: ByteArray): SignRequest? = machine.replay(entry)
+
+    // Commands
+
+    /** Begins the meter, or begins it anew after a backup was restored. */
+    fun begin(origin: String, signer: String, now: Long? = null) {
+        val at = now ?: clock()
+        submit { machine.proposeBegin(origin, signer, at) }
+    }
+
+    /** Makes a plan known. */
+    fun addPlan(plan: Plan, now: Long? = null) {
+        val at = now ?: clock()
+        submit { machine.proposeAddPlan(plan, at) }
+    }
+
+    /** Binds a payer to a plan, by address or by the seller's own name for the account. */
+    fun subscribe(
+        plan: String,
+        payer: String? = null,
+        account: String? = null,
+        startedAt: Long? = null,
+        rail: String? = null,
+        now: Long? = null,
+    ): Opened {
+        val at = now ?: clock()
+        val start = startedAt ?: at
+        val done = submit { machine.proposeSubscribe(plan, payer, account, start, rail, at) }
+        return (done as Outcome.Opened).value
+    }
+
+    /** Asks for a hold before a call. [id] names the request: asked again, it is a replay. */
+    fun authorize(
+        subscription: String,
+        id: String,
+        most: Usage,
+        createdAt: Long? = null,
+        now: Long? = null,
+    ): Answer {
+        val at = now ?: clock()
+        val done = submit { machine.proposeAuthorize(subscription, id, createdAt, most, at) }
+        return when (done) {
+            is Outcome.Authorized -> Hold(this, subscription, id, done.value)
+            is Outcome.Denied -> Denied(done.value)
+            else -> Replayed((done as Outcome.Replayed).value)
+        }
+    }
+
+    /**
+     * Charges what the call really used: a receipt, or a replay. [content] is the SHA-256 of the bytes
+     * that the usage was read from.
+     */
+    fun settle(
+        subscription: String,
+        id: String,
+        usage: Usage,
+        content: String? = null,
+        now: Long? = null,
+    ): Outcome {
+        val at = now ?: clock()
+        return submit { machine.proposeSettle(subscription, id, usage, content, at) }
+    }
+
+    /** Ends a hold without a charge, or marks the outcome of its call unknown. */
+    fun release(
+        subscription: String,
+        id: String,
+        unknown: Boolean = false,
+        now: Long? = null,
+    ): Released {
+        val at = now ?: clock()
+        val reason = if (unknown) ReleaseReason.UNKNOWN else ReleaseReason.RELEASED
+        val done = submit { machine.proposeRelease(subscription, id, reason, at) }
+        return (done as Outcome.Released).value
+    }
+
+    /** Meters one record of a finished call: a receipt, a denial, or nothing if it was metered before. */
+    fun importRecord(
+        subscription: String,
+        usage: Usage,
+        mark: Mark,
+        at: Long,
+        content: String? = null,
+    ): Outcome = submit { machine.proposeImport(subscription, at, usage, content, mark) }
+
+    /** Does the first thing that is due; call it until it returns [Outcome.Nothing]. */
+    fun due(now: Long? = null): Outcome {
+        val at = now ?: clock()
+        return submit { machine.proposeDue(at) }
+    }
+
+    /** Fixes the log's state, if it grew since the last checkpoint. */
+    fun checkpoint(): Checkpointed? =
+        (submit { machine.proposeCheckpoint() } as? Outcome.Checkpointed)?.value
+
+    /** Records money that arrived for a lane: the totals so far, in atomic units. */
+    fun collect(
+        lane: String,
+        amount: BigInteger,
+        reference: String,
+        fee: BigInteger = BigInteger.ZERO,
+        at: Long? = null,
+    ) {
+        val instant = at ?: clock()
+        submit { machine.proposeCollect(lane, amount, fee, reference, instant) }
+    }
+
+    /**
+     * Ends the doubt: [durable] is how many entries the journal really holds. Returns what was decided
+     * by the steps in doubt that turn out to be durable.
+     */
+    fun recover(durable: Long): List<Outcome> = lock.withLock {
+        if (queue.isNotEmpty()) throw stalled("steps wait for the journal")
+        machine.recover(durable.toULong())
+        val decided = ArrayList<Outcome>()
+        for (step in doubt) {
+            // The first that was not written ends it: those after it were not either.
+            decided.add(try { machine.confirm(step) } catch (_: CounterfoilException) { break })
+        }
+        doubt.forEach(Step::close)
+        doubt.clear()
+        decided
+    }
+
+    // Views: of what is durable
+
+    /** How many entries are durable. */
+    val entries: Long get() = machine.entries().toLong()
+
+    /** A plan by its id. */
+    fun plan(id: String): Plan? = machine.plan(id)
+
+    /** Every lane, by id. */
+    fun lanes(): List<LaneTotals> = machine.lanes()
+
+    /** One lane's totals. */
+    fun lane(id: String): LaneTotals? = machine.lane(id)
+
+    /** Every subscription, by id. */
+    fun subscriptions(): List<SubscriptionView> = machine.subscriptions()
+
+    /** One subscription's counters in their newest windows, and what is reserved. */
+    fun subscription(id: String): SubscriptionView? = machine.subscription(id)
+
+    /** The durable state as bytes. */
+    fun snapshot(): ByteArray = machine.snapshot()
+
+    /** A batch over the meter's lanes; add the journal's entries to it, then settle it. */
+    fun batch(extent: Extent, currency: String? = null): Batch = Batch(machine, currency, extent)
+
+    override fun close() = machine.close()
+
+    // The order of things
+
+    private fun submit(propose: () -> Step): Outcome {
+        val step = lock.withLock {
+            if (writer === Thread.currentThread()) {
+                throw stalled("the journal called back into the meter")
+            }
+            propose().also(::awaitTurn)
+        }
+        try {
+            step.entry()?.let(journal::append)
+        } catch (failure: Throwable) {
+            throw when (failure) {
+                is InDoubt -> stall("the journal is in doubt", failure)
+                // Stopped in the middle: who knows.
+                is InterruptedException, is Error -> stall("the journal was stopped", failure)
+                else -> abandon(step, "the journal failed", failure)
+            }
+        }
+        return lock.withLock {
+            leave(step)
+            machine.confirm(step).also { step.close() }
+        }
+    }
+
+    /** Until every earlier entry is durable. */
+    private fun awaitTurn(step: Step) {
+        queue.addLast(step)
+        var left = TimeUnit.MILLISECONDS.toNanos(patienceMillis)
+        try {
+            while (step in queue && queue.first() !== step) {
+                if (left <= 0) {
+                    throw abandon(step, "the journal has not answered", TimeoutException())
+                }
+                left = changed.awaitNanos(left)
+            }
+        } catch (interrupted: InterruptedException) {
+            throw abandon(step, "interrupted", interrupted).also { Thread.currentThread().interrupt() }
+        }
+        if (step in doubt) throw stalled("an earlier entry is in doubt")
+        if (step !in queue) throw abandoned("an earlier entry was not written").also { step.close() }
+        writer = Thread.currentThread()
+    }
+
+    private fun leave(step: Step) {
+        writer = null
+        queue.remove(step)
+        changed.signalAll()
+    }
+
+    /** Drops the step and all after it; their callers propose again. */
+    private fun abandon(step: Step, why: String, cause: Throwable) = lock.withLock {
+        if (step in queue) {
+            if (queue.first() === step) writer = null
+            machine.abandon(step)
+            while (queue.last() !== step) queue.removeLast()
+            queue.removeLast()
+            changed.signalAll()
+        }
+        step.close()
+        abandoned(why, cause)
+    }
+
+    private fun stall(why: String, cause: Throwable) = lock.withLock {
+        machine.stall()
+        writer = null
+        doubt.addAll(queue)
+        queue.clear()
+        changed.signalAll()
+        stalled(why, cause)
+    }
+}

@@ -1,0 +1,465 @@
+package org.counterfoil
+
+import com.google.gson.JsonElement
+import com.google.gson.JsonObject
+import java.nio.ByteBuffer
+import java.security.MessageDigest
+
+/** A journal that works, fails, or leaves in doubt. */
+private class Scripted : Journal {
+    val entries = mutableListOf<ByteArray>()
+    var mode = "works"
+    var doubtful: ByteArray? = null
+
+    override fun append(entry: ByteArray) {
+        when (mode) {
+            "fails" -> throw java.io.IOException("the disk is full")
+            "doubt" -> {
+                doubtful = entry
+                throw InDoubt("the disk did not answer")
+            }
+            else -> entries.add(entry)
+        }
+    }
+}
+
+/** What a vector calls a meter. */
+private class Host(saltKey: ByteArray, entries: List<ByteArray> = listOf()) {
+    val journal = Scripted().also { it.entries.addAll(entries) }
+    val meter = Meter(journal, saltKey).also { entries.forEach(it::replay) }
+}
+
+/** The objects of one vector by name, and one arm per operation of `spec/surface.json`. */
+class Script {
+    private val objects = HashMap<String, Any>()
+    private var made: Any? = null
+
+    fun run(step: JsonObject): JsonElement {
+        Given(step).known("op", "in", "as", "out", "error")
+        made = null
+        val out = try {
+            arm(Given(step).text("op"), Given(step["in"].asJsonObject))
+        } catch (wrong: IllegalStateException) {
+            throw Broken("$wrong")
+        }
+        Given(step).maybe("as")?.let { name -> made?.let { objects[name] = it } }
+        return out
+    }
+
+    private inline fun <reified T> get(given: Given, name: String): T =
+        objects[given.text(name)] as? T ?: throw Broken("no such `$name`")
+
+    private fun meter(given: Given): Meter {
+        val host: Host = get(given, "meter")
+        host.journal.mode = given.maybe("journal") ?: "works"
+        return host.meter
+    }
+
+    /** Remembers what a later step may refer to. */
+    private fun keep(done: Outcome): Outcome {
+        if (done is Outcome.Receipt) made = done.value.receipt
+        if (done is Outcome.Checkpointed) made = done.value.checkpoint
+        return done
+    }
+
+    private fun arm(op: String, given: Given): JsonElement = when (op) {
+        "money.round" -> {
+            given.known("rounding", "exact", "carried")
+            val rounding = Rounding.valueOf(given.text("rounding").uppercase())
+            val billed = bill(rounding, given.text("exact"), given.whole("carried"))
+            json("amount" to billed.amount, "remainder" to billed.remainder)
+        }
+        "usage.read" -> {
+            given.known("surface", "body")
+            val usage = readUsage(given.text("surface"), given.text("body"))
+            json("meters" to usage.meters, "attributes" to usage.attributes)
+        }
+        "plan.load" -> {
+            given.known("text")
+            val plan = Plan.fromJson(given.text("text")).also { made = it }
+            json(
+                "id" to plan.id(),
+                "name" to plan.name(),
+                "authority" to plan.authority(),
+                "currency" to plan.currency().id,
+                "decimals" to plan.currency().decimals,
+            )
+        }
+        "plan.quote" -> {
+            given.known("plan", "usage")
+            val quote = get<Plan>(given, "plan").quote(given.usage("usage"))
+            val lines = quote.lines.map {
+                json(
+                    "charge" to it.charge,
+                    "meter" to it.meter,
+                    "units" to it.units,
+                    "amount" to it.amount,
+                )
+            }
+            json("first" to quote.first, "ceiling" to quote.ceiling, "lines" to lines)
+        }
+        "key.load" -> {
+            given.known("secret")
+            val key = LocalKey(given.bytes("secret")).also { made = it }
+            json("address" to key.address())
+        }
+        "key.sign" -> {
+            given.known("key", "digest")
+            json("signature" to get<LocalKey>(given, "key").sign(given.text("digest")))
+        }
+        "meter.new" -> {
+            given.known("saltKey")
+            made = Host(given.bytes("saltKey"))
+            json()
+        }
+        "meter.begin" -> {
+            given.known("meter", "origin", "signer", "now", "journal")
+            meter(given).begin(given.text("origin"), given.text("signer"), given.instant("now"))
+            json()
+        }
+        "meter.addPlan" -> {
+            given.known("meter", "plan", "now", "journal")
+            meter(given).addPlan(get(given, "plan"), given.instant("now"))
+            json()
+        }
+        "meter.subscribe" -> {
+            given.known(
+                "meter", "plan", "payer", "account", "startedAt", "rail", "now", "journal",
+            )
+            opened(
+                meter(given).subscribe(
+                    given.text("plan"),
+                    payer = given.maybe("payer"),
+                    account = given.maybe("account"),
+                    startedAt = given.instant("startedAt"),
+                    rail = given.maybe("rail"),
+                    now = given.instant("now"),
+                ),
+            )
+        }
+        "meter.authorize" -> {
+            given.known("meter", "subscription", "id", "createdAt", "most", "now", "journal")
+            val answer = meter(given).authorize(
+                given.text("subscription"),
+                given.text("id"),
+                given.usage("most"),
+                createdAt = given.instantOrNull("createdAt"),
+                now = given.instant("now"),
+            )
+            when (answer) {
+                is Denied -> denied(answer.denial)
+                is Replayed -> replayed(answer.replay)
+                is Hold -> json(
+                    "authorized" to json(
+                        "subject" to answer.subject,
+                        "lane" to answer.lane,
+                        "deadline" to answer.deadline,
+                        "reserved" to answer.reserved,
+                    ),
+                )
+            }
+        }
+        "meter.settle" -> {
+            given.known("meter", "subscription", "id", "usage", "content", "now", "journal")
+            val done = meter(given).settle(
+                given.text("subscription"),
+                given.text("id"),
+                given.usage("usage"),
+                content = given.maybe("content"),
+                now = given.instant("now"),
+            )
+            outcome(keep(done))
+        }
+        "meter.release" -> {
+            given.known("meter", "subscription", "id", "reason", "now", "journal")
+            val unknown = when (given.text("reason")) {
+                "unknown" -> true
+                "released" -> false
+                else -> throw Broken("no reason")
+            }
+            val released = meter(given).release(
+                given.text("subscription"), given.text("id"), unknown, given.instant("now"),
+            )
+            json("subject" to released.subject)
+        }
+        "meter.import" -> {
+            given.known(
+                "meter", "subscription", "at", "usage", "content", "input", "ordinal", "offset",
+                "digest", "journal",
+            )
+            val mark = Mark(
+                given.text("input"), given.whole("ordinal"), given.whole("offset"),
+                given.text("digest"),
+            )
+            val done = meter(given).importRecord(
+                given.text("subscription"),
+                given.usage("usage"),
+                mark,
+                at = given.instant("at"),
+                content = given.maybe("content"),
+            )
+            outcome(keep(done))
+        }
+        "meter.due" -> {
+            given.known("meter", "now", "journal")
+            outcome(keep(meter(given).due(given.instant("now"))))
+        }
+        "meter.checkpoint" -> {
+            given.known("meter", "journal")
+            val done = meter(given).checkpoint()
+            made = done?.checkpoint
+            if (done == null) json("nothing" to json()) else checkpoint(done)
+        }
+        "meter.collect" -> {
+            given.known("meter", "lane", "amount", "fee", "reference", "at", "journal")
+            meter(given).collect(
+                given.text("lane"),
+                given.big("amount"),
+                given.text("reference"),
+                fee = given.big("fee"),
+                at = given.instant("at"),
+            )
+            json()
+        }
+        "meter.recover" -> {
+            given.known("meter", "written")
+            val host: Host = get(given, "meter")
+            val doubtful = host.journal.doubtful
+            if (given.flag("written") && doubtful != null) host.journal.entries.add(doubtful)
+            host.journal.doubtful = null
+            host.meter.recover(host.journal.entries.size.toLong())
+            json("entries" to host.meter.entries)
+        }
+        "meter.entries" -> {
+            given.known("meter")
+            val entries = get<Host>(given, "meter").journal.entries
+            val hash = MessageDigest.getInstance("SHA-256")
+            for (entry in entries) {
+                hash.update(ByteBuffer.allocate(4).putInt(entry.size).array())
+                hash.update(entry)
+            }
+            json("count" to entries.size, "sha256" to hex(hash.digest()))
+        }
+        "meter.replay" -> {
+            given.known("meter", "saltKey")
+            replayed(given, get<Host>(given, "meter").journal.entries.size)
+        }
+        "meter.restore" -> {
+            given.known("meter", "saltKey", "entries")
+            replayed(given, given.whole("entries").toInt())
+        }
+        "meter.lane" -> {
+            given.known("meter", "lane")
+            val lane = meter(given).lane(given.text("lane")) ?: throw absent("entry_misplaced")
+            json(
+                "number" to lane.number,
+                "sequence" to lane.sequence,
+                "head" to lane.head,
+                "cumulative" to lane.cumulative,
+                "credited" to lane.credited,
+                "collected" to lane.collected,
+                "fee" to lane.fee,
+            )
+        }
+        "meter.subscription" -> {
+            given.known("meter", "subscription")
+            val view = meter(given).subscription(given.text("subscription"))
+                ?: throw absent("subscription_unknown")
+            val counters = view.counters.map {
+                json(
+                    "charge" to it.charge,
+                    "start" to it.window.start,
+                    "end" to it.window.end,
+                    "units" to it.units,
+                    "billed" to it.billed,
+                )
+            }
+            json(
+                "lane" to view.lane,
+                "denied" to view.denied,
+                "holds" to view.holds,
+                "reserved" to view.reserved,
+                "counters" to counters,
+            )
+        }
+        "receipt.header" -> {
+            given.known("receipt", "key")
+            json("header" to signed(given).toHeader())
+        }
+        "receipt.json" -> {
+            given.known("receipt", "key")
+            json("json" to signed(given).toJson())
+        }
+        "receipt.verify" -> {
+            given.known("header", "json", "signer")
+            val (header, document) = given.maybe("header") to given.maybe("json")
+            if ((header == null) == (document == null)) throw Broken("give `header` or `json`")
+            val read = header?.let(Receipt::fromHeader) ?: Receipt.fromJson(document!!)
+            val verified = read.verify(given.text("signer")).also { made = it }
+            val head = verified.head()
+            json(
+                "digest" to verified.digest(),
+                "sequence" to head.sequence,
+                "charge" to head.charge,
+                "cumulative" to head.cumulative,
+                "hasBody" to (verified.items() != null),
+            )
+        }
+        "receipt.follows" -> {
+            given.known("receipt", "previous")
+            get<VerifiedReceipt>(given, "receipt").follows(get(given, "previous"))
+            json()
+        }
+        "checkpoint.verify" -> {
+            given.known("checkpoint", "key", "signer")
+            val checkpoint: Checkpoint = get(given, "checkpoint")
+            val signature = get<LocalKey>(given, "key").sign(checkpointDigest(checkpoint))
+            val verified = VerifiedCheckpoint.verify(checkpoint, signature, given.text("signer"))
+            json("digest" to verified.digest(), "note" to verified.note())
+        }
+        "log.root" -> {
+            given.known("heads")
+            json("root" to logRoot(given.texts("heads")))
+        }
+        "log.inclusion" -> {
+            given.known("heads", "index")
+            json("path" to proveInclusion(given.texts("heads"), given.whole("index")))
+        }
+        "log.verifyInclusion" -> {
+            given.known("head", "index", "size", "path", "root")
+            verifyInclusion(
+                given.text("head"), given.whole("index"), given.whole("size"), given.texts("path"),
+                given.text("root"),
+            )
+            json()
+        }
+        "log.consistency" -> {
+            given.known("heads", "oldSize")
+            json("path" to proveConsistency(given.texts("heads"), given.whole("oldSize")))
+        }
+        "log.verifyConsistency" -> {
+            given.known("oldSize", "oldRoot", "newSize", "newRoot", "path")
+            verifyConsistency(
+                given.whole("oldSize"), given.text("oldRoot"), given.whole("newSize"),
+                given.text("newRoot"), given.texts("path"),
+            )
+            json()
+        }
+        "ledger.audit" -> audit(given)
+        "ledger.settle" -> settle(given)
+        "payout.verify" -> {
+            given.known("root", "payee", "token", "cumulative", "proof")
+            val payout = Payout(
+                given.text("payee"), given.text("token"), given.big("cumulative"),
+                given.texts("proof"),
+            )
+            verifyPayout(given.text("root"), payout)
+            json()
+        }
+        "x402.channel" -> {
+            given.known("chainId", "channel")
+            json("id" to channelId(given.whole("chainId"), given.channel("channel")))
+        }
+        "x402.voucher" -> {
+            given.known("chainId", "channel", "maxClaimable", "signature")
+            val (chain, voucher) = given.whole("chainId") to voucher(given)
+            val check = verifyVoucher(chain, voucher)
+            json(
+                "digest" to voucherDigest(chain, voucher.channel, voucher.maxClaimable),
+                "check" to if (check is VoucherCheck.Verified) "verified" else "ask_payer",
+            )
+        }
+        "x402.claim" -> {
+            given.known("chainId", "rows")
+            val rows = given["rows"].asJsonArray.map {
+                val row = Given(it.asJsonObject)
+                row.known("channel", "maxClaimable", "signature", "totalClaimed")
+                ClaimRow(voucher(row), row.big("totalClaimed"))
+            }
+            json(
+                "digest" to claimDigest(given.whole("chainId"), rows),
+                "calldata" to hex(claimCalldata(rows)),
+            )
+        }
+        else -> throw Broken("unknown operation $op")
+    }
+
+    private fun absent(code: String) = CounterfoilException.Failed(code, "not there", null, null)
+
+    private fun replayed(given: Given, count: Int): JsonObject {
+        val entries = get<Host>(given, "meter").journal.entries.take(count)
+        val host = Host(given.bytes("saltKey"), entries).also { made = it }
+        return json("entries" to host.meter.entries)
+    }
+
+    private fun signed(given: Given): Receipt {
+        val receipt: Receipt = get(given, "receipt")
+        if (given.maybe("key") == null) return receipt
+        return receipt.signed(get<LocalKey>(given, "key").sign(receipt.digest()))
+    }
+
+    private fun voucher(given: Given) =
+        Voucher(given.channel("channel"), given.big("maxClaimable"), given.text("signature"))
+
+    private fun audit(given: Given): JsonObject {
+        given.known("meter", "key", "change")
+        val key: LocalKey = get(given, "key")
+        val auditor = Auditor()
+        // A second fold tells what to sign: the auditor itself knows no keys.
+        val signing = Meter(MemoryJournal(), ByteArray(32))
+        val entries = get<Host>(given, "meter").journal.entries.toMutableList()
+        if (given.has("change")) damage(entries, given["change"].asJsonObject)
+        for (entry in entries) {
+            val expected = auditor.next(entry)
+            val wanted = signing.replay(entry)
+            expected?.check(wanted?.let { key.sign(it.digest()) })
+        }
+        val counts = auditor.counts()
+        return json(
+            "entries" to counts.entries,
+            "receipts" to counts.receipts,
+            "denied" to counts.denied,
+            "checkpoints" to counts.checkpoints,
+            "unproven" to auditor.unproven(),
+        )
+    }
+
+    private fun damage(entries: MutableList<ByteArray>, change: JsonObject) {
+        val kind = change.keySet().singleOrNull() ?: throw Broken("one change at a time")
+        val at = Given(change).whole(kind).toInt()
+        if (at + (if (kind == "swap") 1 else 0) >= entries.size) throw Broken("beyond the journal")
+        when (kind) {
+            "drop" -> entries.removeAt(at)
+            "repeat" -> entries.add(at, entries[at])
+            "swap" -> entries.add(at, entries.removeAt(at + 1))
+            else -> throw Broken("unknown change $kind")
+        }
+    }
+
+    private fun settle(given: Given): JsonObject {
+        given.known("meter", "extent", "closing")
+        val host: Host = get(given, "meter")
+        val batch = host.meter.batch(Extent.valueOf(given.text("extent").uppercase()))
+        host.journal.entries.forEach(batch::add)
+        val settled = batch.settle(given.flag("closing"))
+        val totals = settled.totals()
+        val payees = settled.payees().map {
+            json("payee" to it.payee, "payable" to it.payable, "owed" to it.owed)
+        }
+        return json(
+            "currency" to settled.currency().id,
+            "gross" to totals.gross,
+            "credited" to totals.credited,
+            "collected" to totals.collected,
+            "fees" to totals.fees,
+            "claimable" to totals.claimable,
+            "owed" to totals.owed,
+            "held" to totals.held,
+            "payouts" to totals.payouts,
+            "residue" to totals.residue,
+            "payees" to payees,
+            "root" to settled.root(),
+            "commitment" to settled.commitment(),
+        )
+    }
+}
