@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Result;
-use crate::values::{Address, Digest, Signature, secret};
+use crate::values::{self, Address, Digest, Signature};
 
 /// A key in memory that answers every request to sign at once.
 #[derive(uniffi::Object)]
@@ -13,8 +13,8 @@ pub struct LocalKey(counterfoil::LocalKey);
 impl LocalKey {
     /// A key from its 32 bytes.
     #[uniffi::constructor]
-    fn new(secret_bytes: Vec<u8>) -> Result<Arc<LocalKey>> {
-        let key = counterfoil::LocalKey::from_bytes(&secret(&secret_bytes)?)?;
+    fn new(secret: Vec<u8>) -> Result<Arc<LocalKey>> {
+        let key = counterfoil::LocalKey::from_bytes(&values::secret(&secret)?)?;
         Ok(Arc::new(LocalKey(key)))
     }
 
