@@ -9,7 +9,7 @@ from .conditions import evaluate
 from .document import is_control
 from .entries import attributes as attribute_bytes
 from .entries import encode
-from .plans import Plan
+from .plans import read
 from .receipts import CALL, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
@@ -633,7 +633,7 @@ def fold_instance(state, e):
 
 
 def fold_plan(state, e):
-    plan = Plan(e["document"].decode())
+    plan = read(e["document"].decode())
     state.plans.setdefault(plan.id, plan)
 
 

@@ -1,6 +1,7 @@
 """R-PLAN: the plan document."""
 
 import hashlib
+from functools import lru_cache
 
 from . import conditions, currencies
 from .amounts import money, shares, unit_price
@@ -169,6 +170,12 @@ class Plan:
             if units:
                 charged.append((index, units))
         return charged
+
+
+@lru_cache(maxsize=64)
+def read(text):
+    """Plans are immutable, so one document is read once."""
+    return Plan(text)
 
 
 def title(node):

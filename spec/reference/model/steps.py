@@ -1,7 +1,6 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import amounts, document, logs, meters, receipts, settlements, signing, usages, windows, x402
-from .plans import Plan
+from . import amounts, document, logs, meters, plans, receipts, settlements, signing, usages, windows, x402
 from .receipts import hexed
 from .refused import need
 from .usages import Usage
@@ -157,7 +156,7 @@ def _(_, g):
 
 @operation("plan.load")
 def _(_, g):
-    plan = Plan(g["text"])
+    plan = plans.read(g["text"])
     return {"id": hexed(plan.id), "name": plan.name,
             "authority": signing.checksummed(plan.authority), "currency": plan.currency["id"],
             "decimals": str(plan.decimals)}, plan
