@@ -41,3 +41,8 @@ pub use plan::Plan;
 pub use receipt::{Receipt, VerifiedReceipt};
 pub use time::Timestamp;
 pub use usage::Usage;
+
+/// The program in the README compiles and does what it says.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
