@@ -39,10 +39,10 @@ pub(crate) fn map<'a, T: ToString>(values: impl IntoIterator<Item = (&'a str, T)
 }
 
 /// The code, and the place where it is the same in every implementation: a JSON Pointer, or a lane,
-/// receipt or checkpoint. Bytes in a text and numbers of entries stay out.
+/// receipt, entry or checkpoint. Bytes in a text stay out.
 pub(crate) fn error(error: &Error) -> Value {
     let shared = |place: &&str| {
-        place.is_empty() || ["/", "lane ", "checkpoint "].iter().any(|p| place.starts_with(p))
+        place.is_empty() || ["/", "lane ", "entry ", "checkpoint "].iter().any(|p| place.starts_with(p))
     };
     match error.place().filter(shared) {
         Some(place) => json!({"code": error.code().as_str(), "place": place}),
