@@ -1,35 +1,35 @@
-//! Runs vectors through the core, one arm per operation of `spec/surface.json`.
+//! `counterfoil-conformance [--print] [--counts FILE] [VECTOR …]`: runs all vectors, or these.
 //!
-//! ```text
-//! counterfoil-conformance spec/vectors [--counts FILE]   every vector below a folder
-//! counterfoil-conformance --print FILE                   one vector with what the core computes
-//! counterfoil-conformance --stream                       a vector a line: `ok`, or what differs
-//! ```
+//! `--print` writes the core's results into the vectors instead of comparing; `--counts` writes how
+//! many steps of each operation ran. `--stream` reads vectors from standard input, one a line, and
+//! answers each with a line: `ok`, or what differs.
 
-mod arms;
-mod meter;
-mod text;
-mod vector;
+use std::{
+    env, fs,
+    io::{BufRead as _, Write as _, stdin, stdout},
+    path::PathBuf,
+    process::ExitCode,
+};
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-
-use serde_json::Value;
+use counterfoil_conformance::{Mode, Surface, files, run_files, run_text, spec};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match arguments.first().map(String::as_str) {
-        Some("--stream") => stream(),
-        Some("--print") => print(arguments.get(1).map_or("-", String::as_str)),
-        Some(folder) => files(Path::new(folder), &arguments[1..]),
-        None => Err(String::from("name a folder of vectors, or --stream")),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("{e}");
+    if env::args().nth(1).is_some_and(|word| word == "--stream") {
+        return match stream() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    match run(env::args().skip(1)) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("{why}");
             ExitCode::FAILURE
         }
     }
@@ -37,63 +37,43 @@ fn main() -> ExitCode {
 
 /// Answers each line of standard input, for differential runs.
 fn stream() -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    for line in std::io::stdin().lock().lines() {
+    let path = spec().join("surface.json");
+    let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let surface = Surface::read(&text)?;
+    let mut out = stdout().lock();
+    for line in stdin().lock().lines() {
         let line = line.map_err(|e| e.to_string())?;
-        let vector: Value = serde_json::from_str(&line).map_err(|e| e.to_string())?;
-        let answer = match vector::run(&vector, &mut BTreeMap::new()) {
-            Ok(()) => String::from("ok"),
-            Err(e) => e.replace('\n', " "),
+        let answer = match run_text(&line, &surface, Mode::Check) {
+            Ok(report) if report.differences.is_empty() => String::from("ok"),
+            Ok(report) => report.differences.join(" "),
+            Err(why) => why,
         };
-        writeln!(out, "{answer}").and_then(|()| out.flush()).map_err(|e| e.to_string())?;
+        writeln!(out, "{}", answer.replace('\n', " "))
+            .and_then(|()| out.flush())
+            .map_err(|e| e.to_string())?;
     }
     Ok(())
 }
 
-/// Shows a vector with the core's own results, to look at a difference.
-fn print(path: &str) -> Result<(), String> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
-    let vector = serde_json::from_str(&text).map_err(|e| format!("{path}: {e}"))?;
-    let filled = vector::fill(&vector)?;
-    println!("{}", serde_json::to_string_pretty(&filled).map_err(|e| e.to_string())?);
-    Ok(())
-}
-
-fn files(folder: &Path, options: &[String]) -> Result<(), String> {
-    let mut counts = BTreeMap::new();
-    let mut failed = 0;
-    let files = vectors(folder)?;
-    for path in &files {
-        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let vector = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-        if let Err(e) = vector::run(&vector, &mut counts) {
-            failed += 1;
-            eprintln!("{}: {e}", path.display());
+fn run(mut words: impl Iterator<Item = String>) -> Result<String, String> {
+    let mut mode = Mode::Check;
+    let mut counts_file = None;
+    let mut paths = Vec::new();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--print" => mode = Mode::Print,
+            "--counts" => counts_file = Some(words.next().ok_or("--counts needs a file")?),
+            option if option.starts_with("--") => return Err(format!("unknown option {option}")),
+            path => paths.push(PathBuf::from(path)),
         }
     }
-    if let Some(at) = options.iter().position(|option| option == "--counts") {
-        let path = options.get(at + 1).ok_or("--counts needs a file")?;
-        let text = serde_json::to_string_pretty(&counts).map_err(|e| e.to_string())?;
-        std::fs::write(path, text + "\n").map_err(|e| format!("{path}: {e}"))?;
+    if paths.is_empty() {
+        paths = files(&spec().join("vectors"))?;
     }
-    let steps: u64 = counts.values().sum();
-    println!("rust: {steps} steps in {} vectors, {failed} failed", files.len());
-    if failed > 0 { Err(format!("{failed} vectors differ")) } else { Ok(()) }
-}
-
-/// Every vector file, sorted.
-fn vectors(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let failed = |e: std::io::Error| format!("{}: {e}", folder.display());
-    let mut files = Vec::new();
-    for room in std::fs::read_dir(folder).map_err(failed)? {
-        let room = room.map_err(failed)?.path();
-        if room.is_dir() {
-            for file in std::fs::read_dir(&room).map_err(failed)? {
-                files.push(file.map_err(failed)?.path());
-            }
-        }
+    let counts = run_files(&paths, mode)?;
+    if let Some(file) = counts_file {
+        fs::write(&file, counts.to_json()).map_err(|e| format!("{file}: {e}"))?;
     }
-    files.retain(|file| file.extension().is_some_and(|e| e == "json"));
-    files.sort();
-    Ok(files)
+    let steps: u64 = counts.steps.values().sum();
+    Ok(format!("rust: {} vectors, {steps} steps", counts.vectors))
 }
