@@ -1,5 +1,7 @@
 //! The floor of a call: the same bytes through the same hash functions, and nothing else.
 
+use std::sync::Arc;
+
 use counterfoil::entry::{Entry, ReceiptEntry};
 use counterfoil::receipt::{Body, Item};
 use counterfoil::{Digest, Usage};
@@ -129,7 +131,7 @@ fn pair((name, value): (&String, &String)) -> Vec<u8> {
 fn item_bytes(receipt: &ReceiptEntry, item: &Item) -> Vec<u8> {
     let entry = |items| {
         let body = Body { salt: receipt.body.salt, items };
-        Entry::Receipt(ReceiptEntry { body, import: None, ..receipt.clone() }).to_bytes()
+        Entry::Receipt(Arc::new(ReceiptEntry { body, import: None, ..receipt.clone() })).to_bytes()
     };
     let (empty, one) = (entry(Vec::new()).len(), entry(vec![item.clone()]));
     // The last byte says that there is no import mark.
