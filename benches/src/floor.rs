@@ -67,7 +67,9 @@ impl Hashing {
                 salts = *self.sha256(&[body.salt.bytes(), &number]).bytes();
             }
             let half = &salts[index % 2 * 16..][..16];
-            let leaf = self.sha256(&[&[0], half, &item_bytes(receipt, item)]);
+            let place = [index, body.items.len()].map(|n| u16::try_from(n).expect("few items"));
+            let place = place.map(u16::to_be_bytes).concat();
+            let leaf = self.sha256(&[&[0], &place, half, &item_bytes(receipt, item)]);
             level.push(leaf);
         }
         // RFC 6962 pairs from the left; an odd one rises.
