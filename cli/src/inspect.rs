@@ -4,6 +4,7 @@ mod typed;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use counterfoil::entry::Entry;
 use counterfoil::json::{Object, Value};
@@ -77,6 +78,7 @@ fn find(ledger: &Path, wanted: &str) -> Result<Receipt> {
                     let signature = signature
                         .map(|bytes| counterfoil::Signature::from_bytes(&bytes))
                         .transpose()?;
+                    let e = Arc::unwrap_or_clone(e);
                     return Ok(Receipt { head: e.head, signature, body: Some(e.body) });
                 }
                 position = position.saturating_add(1);

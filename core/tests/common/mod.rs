@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use counterfoil::{
     Digest, LocalKey, Meter, Plan, Receipt, Result, Signature, Timestamp, Usage,
@@ -303,7 +303,11 @@ impl Host {
 
 pub fn recorded(ledger: &[Vec<u8>]) -> Vec<ReceiptEntry> {
     let entries = ledger.iter().map(|bytes| Entry::from_bytes(bytes).unwrap());
-    entries.filter_map(|e| if let Entry::Receipt(r) = e { Some(r) } else { None }).collect()
+    entries
+        .filter_map(
+            |e| if let Entry::Receipt(r) = e { Some(Arc::unwrap_or_clone(r)) } else { None },
+        )
+        .collect()
 }
 
 pub fn audit(ledger: &[Vec<u8>], signatures: &BTreeMap<(bool, u64), Signature>) -> Result<Auditor> {
@@ -321,7 +325,7 @@ pub fn audit(ledger: &[Vec<u8>], signatures: &BTreeMap<(bool, u64), Signature>) 
 /// The receipt in an outcome.
 pub fn receipt(outcome: Outcome) -> ReceiptEntry {
     match outcome {
-        Outcome::Receipt { receipt, .. } => *receipt,
+        Outcome::Receipt { receipt, .. } => Arc::unwrap_or_clone(receipt),
         other => panic!("no receipt: {other:?}"),
     }
 }
