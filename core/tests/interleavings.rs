@@ -1,6 +1,13 @@
 //! Random plans, random interleavings: nothing is overspent, state is the fold of its entries, and
 //! what was recorded audits clean.
-#![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, as it should"
+)]
 
 mod common;
 
