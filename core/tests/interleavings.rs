@@ -231,7 +231,7 @@ fn drain(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn what_was_held_can_be_charged_and_no_limit_is_passed(plan in plan(), acts in acts(100)) {

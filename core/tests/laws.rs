@@ -272,7 +272,7 @@ fn tell(story: &Story, plans: &[Plan], origin: &str) -> Host {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn settlements_conserve(story in story(), decimals in 0..3_u8) {
