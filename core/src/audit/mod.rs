@@ -89,9 +89,11 @@ pub struct Counts {
 }
 
 /// Recomputes a ledger entry by entry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Auditor {
     state: State,
+    /// Heads and openings of earlier origins that no checkpoint covers.
+    left_unproven: u64,
     counts: Counts,
     last_checkpoint: Option<Checkpoint>,
 }
@@ -126,6 +128,9 @@ impl Auditor {
                     .at(place())
                     .because("the plan is not in its canonical form"));
             }
+        }
+        if let Entry::Instance(_) = entry {
+            self.left_unproven = self.unproven();
         }
         self.state.apply(&entry).map_err(|e| e.at(place()))?;
         self.count(&entry);
@@ -316,10 +321,12 @@ impl Auditor {
         self.state.next_slot()
     }
 
-    /// How many heads and openings no checkpoint covers yet.
+    /// How many heads and openings no checkpoint covers: those after the last one, and those that a
+    /// log had left when another origin began.
     #[must_use]
     pub fn unproven(&self) -> u64 {
-        self.state.log.size().saturating_sub(self.state.checkpointed)
+        let open = self.state.log.size().saturating_sub(self.state.checkpointed);
+        self.left_unproven.saturating_add(open)
     }
 
     /// Every lane's totals.
