@@ -43,11 +43,13 @@ def branch(error):
     def names(sub):
         return {"model", "item", "mode"} & set(sub.get("properties", {}))
     branches = error.validator_value
+    if branches[-1] == {"type": "null"} and error.instance is not None:
+        return 0
     for index, sub in enumerate(branches):
         for name in names(sub):
             if isinstance(error.instance, dict) and error.instance.get(name) == sub["properties"][name]["const"]:
                 return index
-        # Otherwise what tells a branch is the last member it must have, or its first for a token.
+        # Otherwise what tells a branch is the first member, but `id`, that it must have.
         if not names(sub) and isinstance(error.instance, dict):
             telling = [name for name in sub.get("required", []) if name != "id"][:1]
             if telling and telling[0] in error.instance:
@@ -205,7 +207,8 @@ def test_what_the_command_line_writes_validates(receipt):
 
 @needs_made
 @pytest.mark.parametrize("place", [
-    "/format", "/head/sequence", "/head/kind", "/head/charge", "/body/salt", "/body/items/0/item", "/body/items/0/quantity",
+    "/format", "/head/sequence", "/head/kind", "/head/charge", "/body/salt", "/body/items/0/item",
+    "/body/items/0/quantity",
 ])
 def test_a_damaged_receipt_is_refused(receipt, place):
     receipt = copy.deepcopy(receipt)
