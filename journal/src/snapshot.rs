@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use counterfoil::{Code, Error, Result};
 use counterfoil::crypto::sha256;
+use counterfoil::{Code, Error, Result};
 
 use crate::files::{io, make_dir, names, number_of, numbered, sync_dir, write_atomically};
 

@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod differential;
 mod errors;
+mod fuzz;
 mod gates;
 mod ledger;
 mod peers;
@@ -76,6 +77,7 @@ const TASKS: &[Task] = &[
         "random scripts through the core and the model of spec/reference, compared",
         differential::run,
     ),
+    Task("fuzz", fuzz::OPTIONS, "every decoder and the state machine under libFuzzer", fuzz::run),
     Task(
         "mutants",
         "",

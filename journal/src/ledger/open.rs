@@ -65,8 +65,7 @@ impl Ledger {
                 .because("the ledger was begun by another key")
                 .at(own.to_string()));
         }
-        let ends =
-            [(&heads, shared.meter.log_size()), (&checkpoints, shared.meter.checkpoints())];
+        let ends = [(&heads, shared.meter.log_size()), (&checkpoints, shared.meter.checkpoints())];
         for (slots, end) in ends {
             if journal.is_restored()? {
                 slots.clear_from(end)?;
