@@ -28,7 +28,6 @@ pub(crate) fn label(currency: &Currency) -> String {
             | "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48" => String::from("USDC"),
             other => other.chars().take(10).collect(),
         },
-        _ => currency.id(),
     }
 }
 

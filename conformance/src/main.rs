@@ -1,13 +1,28 @@
 //! `counterfoil-conformance [--print] [--counts FILE] [VECTOR …]`: runs all vectors, or these.
 //!
 //! `--print` writes the core's results into the vectors instead of comparing; `--counts` writes how
-//! many steps of each operation ran.
+//! many steps of each operation ran. `--stream` reads vectors from standard input, one a line, and
+//! answers each with a line: `ok`, or what differs.
 
-use std::{env, fs, path::PathBuf, process::ExitCode};
+use std::{
+    env, fs,
+    io::{BufRead as _, Write as _, stdin, stdout},
+    path::PathBuf,
+    process::ExitCode,
+};
 
-use counterfoil_conformance::{Mode, files, run_files, spec};
+use counterfoil_conformance::{Mode, Surface, files, run_files, run_text, spec};
 
 fn main() -> ExitCode {
+    if env::args().nth(1).is_some_and(|word| word == "--stream") {
+        return match stream() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match run(env::args().skip(1)) {
         Ok(line) => {
             println!("{line}");
@@ -18,6 +33,26 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Answers each line of standard input, for differential runs.
+fn stream() -> Result<(), String> {
+    let path = spec().join("surface.json");
+    let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let surface = Surface::read(&text)?;
+    let mut out = stdout().lock();
+    for line in stdin().lock().lines() {
+        let line = line.map_err(|e| e.to_string())?;
+        let answer = match run_text(&line, &surface, Mode::Check) {
+            Ok(report) if report.differences.is_empty() => String::from("ok"),
+            Ok(report) => report.differences.join(" "),
+            Err(why) => why,
+        };
+        writeln!(out, "{}", answer.replace('\n', " "))
+            .and_then(|()| out.flush())
+            .map_err(|e| e.to_string())?;
+    }
+    Ok(())
 }
 
 fn run(mut words: impl Iterator<Item = String>) -> Result<String, String> {

@@ -101,10 +101,13 @@ pub(super) fn document(input: &mut Input, objects: &Objects) -> Outcome {
 pub(super) fn settle(input: &mut Input, objects: &Objects) -> Outcome {
     let settlement = settled(input, objects)?;
     let totals = &settlement.totals;
-    let payees = settlement
-        .payees
-        .iter()
-        .map(|line| json!({"payee": text(&line.payee), "payable": text(line.payable)}));
+    let payees = settlement.payees.iter().map(|line| {
+        json!({
+            "payee": text(&line.payee),
+            "payable": text(line.payable),
+            "owed": text(line.owed),
+        })
+    });
     Ok(json!({
         "currency": settlement.currency.id(),
         "gross": text(totals.gross),
@@ -113,6 +116,7 @@ pub(super) fn settle(input: &mut Input, objects: &Objects) -> Outcome {
         "fees": text(totals.fees),
         "claimable": text(totals.claimable),
         "owed": text(totals.owed),
+        "held": text(totals.held),
         "payouts": text(totals.payouts),
         "residue": text(totals.residue),
         "payees": payees.collect::<Vec<Value>>(),

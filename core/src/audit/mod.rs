@@ -87,23 +87,24 @@ impl Auditor {
     /// `audit_mismatch`, `audit_chain`, `body_mismatch` with receipt and field; `entry_misplaced`;
     /// the codes of malformed bytes.
     pub fn next(&mut self, bytes: &[u8]) -> Result<(Entry, Option<Expected>)> {
-        let place = format!("entry {}", self.counts.entries);
-        let entry = Entry::from_bytes(bytes).map_err(|e| e.within(place.clone()))?;
-        let expected = self.expected(&entry)?;
+        let number = self.counts.entries;
+        let place = || format!("entry {number}");
+        let entry = Entry::from_bytes(bytes).map_err(|e| e.within(place()))?;
+        let expected = self.expected(&entry).map_err(|e| e.at(place()))?;
         match &entry {
             Entry::Receipt(receipt) => self.recompute(receipt)?,
-            Entry::Hold(hold) => self.admit_again(hold).map_err(|e| e.within(place.clone()))?,
+            Entry::Hold(hold) => self.admit_again(hold).map_err(|e| e.within(place()))?,
             _ => {}
         }
         if let Entry::Plan(document) = &entry {
-            let plan = Plan::from_json(document).map_err(|e| e.within(place.clone()))?;
+            let plan = Plan::from_json(document).map_err(|e| e.within(place()))?;
             if plan.canonical() != document.as_slice() {
                 return Err(Error::new(Code::AuditMismatch)
-                    .at(place)
+                    .at(place())
                     .because("the plan is not in its canonical form"));
             }
         }
-        self.state.apply(&entry).map_err(|e| e.at(place))?;
+        self.state.apply(&entry).map_err(|e| e.at(place()))?;
         self.count(&entry);
         Ok((entry, expected))
     }
@@ -345,15 +346,7 @@ fn compare(recorded: &ReceiptEntry, again: &ReceiptEntry, place: &str) -> Result
     if a.subject != b.subject {
         return differs(Code::AuditMismatch, "subject", &a.subject);
     }
-    if a.charge != b.charge {
-        return differs(Code::AuditMismatch, "charge", &a.charge);
-    }
-    if a.cumulative != b.cumulative {
-        return differs(Code::AuditMismatch, "cumulative", &a.cumulative);
-    }
-    if a.credited != b.credited {
-        return differs(Code::AuditMismatch, "credited", &a.credited);
-    }
+    // The cause before what follows from it.
     let (left, right) = (&recorded.body.items, &again.body.items);
     for (i, item) in left.iter().enumerate() {
         if right.get(i) != Some(item) {
@@ -362,6 +355,15 @@ fn compare(recorded: &ReceiptEntry, again: &ReceiptEntry, place: &str) -> Result
     }
     if left.len() != right.len() {
         return differs(Code::AuditMismatch, "items", &left.len());
+    }
+    if a.charge != b.charge {
+        return differs(Code::AuditMismatch, "charge", &a.charge);
+    }
+    if a.cumulative != b.cumulative {
+        return differs(Code::AuditMismatch, "cumulative", &a.cumulative);
+    }
+    if a.credited != b.credited {
+        return differs(Code::AuditMismatch, "credited", &a.credited);
     }
     differs(Code::AuditMismatch, "head", &recorded.digest)
 }

@@ -3,7 +3,6 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
-    string::String,
     sync::Arc,
     vec::Vec,
 };
@@ -102,15 +101,13 @@ impl State {
         if open.origin != self.instance()?.origin {
             return Err(misplaced("the lane names another log"));
         }
-        // With a salt the payer is the account's hash; without one it is an address, and the account
-        // only the seller's name for it.
-        let payer = if e.payer_salt.is_zero() {
-            Address::from_word(open.payer.bytes()).is_some()
-        } else {
-            let hash = |account: &String| sha256(&[e.payer_salt.bytes(), account.as_bytes()]);
-            e.account.as_ref().map(hash) == Some(open.payer)
+        // Beside an address the name is the seller's own label, which no signature covers.
+        let named = match &e.account {
+            _ if e.payer_salt.is_zero() => Address::from_word(open.payer.bytes()).is_some(),
+            Some(account) => sha256(&[e.payer_salt.bytes(), account.as_bytes()]) == open.payer,
+            None => false,
         };
-        if !payer {
+        if !named {
             return Err(misplaced("the payer is neither an address nor the account's hash"));
         }
         if subscription_id(&open.plan, &open.payer, e.started_at) != open.subscription {

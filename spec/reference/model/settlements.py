@@ -1,0 +1,131 @@
+"""R-SET: from receipts to who is owed what; the payout tree."""
+
+from .amounts import GRID, amount, closing_payouts
+from .plans import payee_key
+from .receipts import CALL, u
+from .refused import Refused, need
+from .signing import keccak256, sha256, word
+
+
+def settle(meter, extent, closing):
+    """Settles a meter's journal, which must be in one currency."""
+    state = meter.state
+    lanes, plans = {}, {}
+    for id_, lane in sorted(state.lanes.items()):
+        plan = state.plans[lane["open"]["plan"]]
+        plans[id_] = plan
+        lanes[id_] = lane_line(lane, extent)
+    currencies = {(plan.currency["id"], plan.currency["decimals"]) for plan in plans.values()}
+    need(len(currencies) == 1, "currency_mismatch")
+    earned, reversed_ = {}, {}
+    for kind, entry in meter.journal:
+        if kind != "receipt":
+            continue
+        head = entry["head"]
+        plan = plans[head["lane"]]
+        if head["kind"] == CALL:
+            price = next(i for i in entry["body"]["items"] if i["item"] == "price")
+            before = (head["cumulative"] - head["charge"]) * GRID + price["remainder_before"]
+            after = head["cumulative"] * GRID + price["remainder_after"]
+            part = max(0, min(after, lanes[head["lane"]]["reach"]) - before)
+            share(earned, plan, part)
+        else:
+            item = next(i for i in entry["body"]["items"] if i["item"] == "correction")
+            share(reversed_, plan, item["exact"])
+    return totals(next(iter(plans.values())).currency, lanes, earned, reversed_, closing)
+
+
+def lane_line(lane, extent):
+    opened = lane["open"]
+    gross = amount(lane["cumulative"] - opened["cumulative"])
+    credited = amount(lane["credited"] - opened["credited"])
+    net = max(0, gross - credited)
+    collected, fee = lane["collected"], lane["fee"]
+    if extent == "everything":
+        collected = max(collected, net)
+    owed = max(0, collected + credited - gross)
+    held = min(owed, collected - fee)
+    distributed = collected - fee - held
+    returned = (lane["credited"] * GRID + lane["credited_remainder"]
+                - opened["credited"] * GRID - opened["credited_remainder"])
+    return {"gross": gross, "credited": credited, "collected": collected, "fee": fee, "owed": owed,
+            "held": held, "claimable": max(0, net - collected), "distributed": distributed,
+            "reach": (opened["cumulative"] + distributed) * GRID + returned,
+            "last": lane["sequence"], "head": lane["head"]}
+
+
+def share(sums, plan, part):
+    if part:
+        for payee, portion in zip(plan.payees, plan.shares):
+            sums[payee] = sums.get(payee, 0) + part * portion
+
+
+def totals(currency, lanes, earned, reversed_, closing):
+    out = {name: sum(line[name] for line in lanes.values())
+           for name in ("gross", "credited", "collected", "claimable", "owed", "held")}
+    out["fees"] = sum(line["fee"] for line in lanes.values())
+    distributed = sum(line["distributed"] for line in lanes.values())
+    payees = sorted(set(earned) | set(reversed_), key=order)
+    unit = GRID * GRID
+    parts = [(payee_key(p), max(0, earned.get(p, 0) - reversed_.get(p, 0))) for p in payees]
+    if closing:
+        # Credits are floored lane by lane: a little more may be in hand than was earned.
+        most = -(-sum(part for _, part in parts) // unit)
+        payable = closing_payouts(min(distributed, most), parts)
+    else:
+        payable = [part // unit for _, part in parts]
+    out["payouts"] = sum(payable)
+    out["residue"] = distributed - out["payouts"]
+    out["payees"] = [
+        {"payee": p, "payable": amount(n),
+         "owed": max(0, reversed_.get(p, 0) - earned.get(p, 0)) // unit}
+        for p, n in zip(payees, payable)]
+    out["currency"] = currency["id"]
+    out["root"] = payout_root(currency, out["payees"])
+    out["commitment"] = sha256(b"counterfoil/settlement/0\n", *(
+        id_ + u(min(1, line["last"]), 8) + u(line["last"], 8) + line["head"]
+        for id_, line in sorted(lanes.items())))
+    assert out["gross"] + out["owed"] == out["credited"] + out["collected"] + out["claimable"]
+    assert out["payouts"] + out["fees"] + out["residue"] + out["held"] == out["collected"]
+    return out
+
+
+def order(payee):
+    """Addresses first, by bytes; then accounts, by name."""
+    kind, value = payee
+    return (kind != "address", value if isinstance(value, bytes) else value.encode())
+
+
+# The payout tree, as OpenZeppelin's StandardMerkleTree makes it.
+
+
+def payout_leaf(payee, token, cumulative):
+    return keccak256(keccak256(word(payee), word(token), word(cumulative)))
+
+
+def pair(a, b):
+    return keccak256(min(a, b), max(a, b))
+
+
+def payout_nodes(hashes):
+    """The tree as an array, the root first; leaves stand at the end, the smallest last."""
+    nodes = [None] * (len(hashes) - 1) + sorted(hashes, reverse=True)
+    for i in range(len(hashes) - 2, -1, -1):
+        nodes[i] = pair(nodes[2 * i + 1], nodes[2 * i + 2])
+    return nodes
+
+
+def payout_root(currency, payees):
+    if currency["token"] is None:
+        return None
+    leaves = [payout_leaf(p["payee"][1], currency["token"], p["payable"]) for p in payees
+              if p["payee"][0] == "address" and p["payable"]]
+    return payout_nodes(leaves)[0] if leaves else None
+
+
+def verify_payout(root, payee, token, cumulative, proof):
+    here = payout_leaf(payee, token, cumulative)
+    for sibling in proof:
+        here = pair(here, sibling)
+    if here != root:
+        raise Refused("proof_invalid")
