@@ -38,16 +38,22 @@ pub(crate) fn map<'a, T: ToString>(values: impl IntoIterator<Item = (&'a str, T)
     Value::Object(members)
 }
 
-/// The code, and the place where it is the same in every implementation: a JSON Pointer, or a lane,
-/// receipt, entry or checkpoint. Bytes in a text stay out.
+/// The code, and the place where it is the same in every implementation: a JSON Pointer, a lane, receipt
+/// or checkpoint, or the number of an entry without what follows it. Bytes in a text stay out.
 pub(crate) fn error(error: &Error) -> Value {
-    let shared = |place: &&str| {
-        place.is_empty()
-            || ["/", "lane ", "entry ", "checkpoint "].iter().any(|p| place.starts_with(p))
-    };
-    match error.place().filter(shared) {
-        Some(place) => json!({"code": error.code().as_str(), "place": place}),
-        None => json!({"code": error.code().as_str()}),
+    let code = error.code().as_str();
+    match error.place() {
+        Some(place) if place.starts_with("entry ") => {
+            let (entry, _) = place.split_once(": ").unwrap_or((place, ""));
+            json!({"code": code, "place": entry})
+        }
+        Some(place)
+            if place.is_empty()
+                || ["/", "lane ", "checkpoint "].iter().any(|p| place.starts_with(p)) =>
+        {
+            json!({"code": code, "place": place})
+        }
+        _ => json!({"code": code}),
     }
 }
 

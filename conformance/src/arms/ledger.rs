@@ -2,14 +2,16 @@
 
 use counterfoil::{
     Plan,
+    crypto::sha256,
     entry::Entry,
-    settlement::{Batch, Extent, PayoutLeaf, verify_payout as verify},
+    settlement::{Batch, Extent, PayoutLeaf, Settlement, verify_payout as verify},
 };
+use counterfoil_journal::{Journal, Options};
 use serde_json::{Value, json};
 
 use super::{Objects, a_key, a_meter};
 use crate::{
-    input::{Input, Outcome, fault},
+    input::{Input, Outcome, Stop, fault},
     output::{option, text},
 };
 
@@ -58,7 +60,8 @@ fn damage(entries: &mut Vec<Vec<u8>>, mut change: Input) -> Outcome<()> {
     change.finish()
 }
 
-pub(super) fn settle(input: &mut Input, objects: &Objects) -> Outcome {
+/// Settles the journal in the currency of its plans.
+fn settled(input: &mut Input, objects: &Objects) -> Outcome<Settlement> {
     let host = a_meter(input, "meter", objects)?;
     let extent = match input.text("extent")?.as_str() {
         "collected" => Extent::Collected,
@@ -88,11 +91,23 @@ pub(super) fn settle(input: &mut Input, objects: &Objects) -> Outcome {
     }
     let settlement = batch.settle(closing)?;
     settlement.check_conservation()?;
+    Ok(settlement)
+}
+
+pub(super) fn document(input: &mut Input, objects: &Objects) -> Outcome {
+    Ok(json!({"json": settled(input, objects)?.to_value().compact()}))
+}
+
+pub(super) fn settle(input: &mut Input, objects: &Objects) -> Outcome {
+    let settlement = settled(input, objects)?;
     let totals = &settlement.totals;
-    let payees = settlement
-        .payees
-        .iter()
-        .map(|line| json!({"payee": text(&line.payee), "payable": text(line.payable), "owed": text(line.owed)}));
+    let payees = settlement.payees.iter().map(|line| {
+        json!({
+            "payee": text(&line.payee),
+            "payable": text(line.payable),
+            "owed": text(line.owed),
+        })
+    });
     Ok(json!({
         "currency": settlement.currency.id(),
         "gross": text(totals.gross),
@@ -119,4 +134,28 @@ pub(super) fn verify_payout(input: &mut Input) -> Outcome {
     };
     verify(&root, &leaf, &proof)?;
     Ok(json!({}))
+}
+
+pub(super) fn file(input: &mut Input, objects: &Objects) -> Outcome {
+    let host = a_meter(input, "meter", objects)?;
+    let failed = |e: std::io::Error| Stop::Fault(e.to_string());
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let ledger = folder.path().join("ledger");
+    let journal = Journal::create(&ledger, Options::default())?;
+    for entry in &host.entries {
+        let index = journal.append(entry)?;
+        journal.flush_through(index)?;
+    }
+    drop(journal);
+    let mut segments = std::fs::read_dir(ledger.join("segments")).map_err(failed)?;
+    let (Some(segment), None) = (segments.next(), segments.next()) else {
+        return fault("not one segment");
+    };
+    let segment = segment.map_err(failed)?;
+    let bytes = std::fs::read(segment.path()).map_err(failed)?;
+    Ok(json!({
+        "name": segment.file_name().to_string_lossy(),
+        "length": text(bytes.len()),
+        "sha256": text(sha256(&[&bytes])),
+    }))
 }

@@ -3,14 +3,15 @@
 use counterfoil::{
     Digest,
     log::{
-        ConsistencyProof, Frontier, InclusionProof, TreeHead, consistency_proof, inclusion_proof,
+        ConsistencyProof, Frontier, InclusionProof, LaneState, TreeHead, consistency_proof,
+        inclusion_proof, lanes_root, prove_absence, prove_presence,
     },
 };
 use serde_json::json;
 
 use crate::{
     input::{Input, Outcome},
-    output::{list, text},
+    output::{list, option, text},
 };
 
 fn state(heads: &[Digest]) -> Outcome<TreeHead> {
@@ -55,4 +56,33 @@ pub(super) fn verify_consistency(input: &mut Input) -> Outcome {
     let path = input.digests("path")?;
     ConsistencyProof::from_parts(old.size, new.size, path)?.verify(&old, &new)?;
     Ok(json!({}))
+}
+
+pub(super) fn lanes(input: &mut Input) -> Outcome {
+    let wanted: Digest = input.parsed("lane")?;
+    let mut lanes = Vec::new();
+    for row in input.list("lanes")? {
+        let mut row = Input::new(row)?;
+        let state = LaneState {
+            sequence: row.integer("sequence")?,
+            head: row.parsed("head")?,
+            cumulative: row.integer("cumulative")?,
+            credited: row.integer("credited")?,
+        };
+        lanes.push((row.parsed::<Digest>("lane")?, state));
+        row.finish()?;
+    }
+    let all = || lanes.iter().map(|(lane, state)| (lane, state));
+    let root = lanes_root(all())?;
+    if lanes.iter().any(|(lane, _)| *lane == wanted) {
+        let proof = prove_presence(all(), &wanted)?;
+        proof.verify(&wanted, &root)?;
+        let present = json!({"index": text(proof.index()), "path": list(proof.path())});
+        return Ok(json!({"root": text(root), "present": present}));
+    }
+    let proof = prove_absence(all(), &wanted)?;
+    proof.verify(&wanted, &root)?;
+    let before = option(proof.before().map(|lane| lane.lane()));
+    let after = option(proof.after().map(|lane| lane.lane()));
+    Ok(json!({"root": text(root), "absent": {"before": before, "after": after}}))
 }

@@ -1,5 +1,6 @@
 //! One arm per operation of `spec/surface.json`.
 
+mod entry;
 mod ledger;
 mod log;
 mod meter;
@@ -71,8 +72,14 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "receipt.json" => plain(receipt::json(input, objects)),
         "receipt.verify" => receipt::verify(input),
         "receipt.follows" => plain(receipt::follows(input, objects)),
+        "entry.read" => plain(entry::read(input)),
+        "frame.write" => plain(entry::write_frame(input)),
+        "frame.read" => plain(entry::read_frame(input)),
+        "frame.torn" => plain(entry::torn(input)),
+        "receipt.verifyIn" => plain(receipt::verify_in(input, objects)),
         "receipt.disclose" => plain(receipt::disclose(input, objects)),
         "checkpoint.verify" => plain(receipt::checkpoint(input, objects)),
+        "log.lanes" => plain(log::lanes(input)),
         "log.root" => plain(log::root(input)),
         "log.inclusion" => plain(log::inclusion(input)),
         "log.verifyInclusion" => plain(log::verify_inclusion(input)),
@@ -80,6 +87,8 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "log.verifyConsistency" => plain(log::verify_consistency(input)),
         "ledger.audit" => plain(ledger::audit(input, objects)),
         "ledger.settle" => plain(ledger::settle(input, objects)),
+        "ledger.document" => plain(ledger::document(input, objects)),
+        "ledger.file" => plain(ledger::file(input, objects)),
         "payout.verify" => plain(ledger::verify_payout(input)),
         "x402.channel" => plain(x402::channel(input)),
         "x402.voucher" => plain(x402::voucher(input)),

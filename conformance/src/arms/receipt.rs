@@ -1,6 +1,6 @@
 //! Keys, receipts and checkpoints.
 
-use counterfoil::{Digest, LocalKey, Receipt, receipt::Head};
+use counterfoil::{Digest, LocalKey, Receipt, log::inclusion_proof, receipt::Head};
 use serde_json::{Value, json};
 
 use super::{Done, Object, Objects, a_checkpoint, a_key, a_receipt, a_verified, maybe_key};
@@ -106,4 +106,16 @@ pub(super) fn checkpoint(input: &mut Input, objects: &Objects) -> Outcome {
     let digest = checkpoint.digest();
     let verified = checkpoint.clone().verify(&key.sign(&digest), signer)?;
     Ok(json!({"digest": text(digest), "note": verified.checkpoint().to_note()}))
+}
+
+pub(super) fn verify_in(input: &mut Input, objects: &Objects) -> Outcome {
+    let entry = a_receipt(input, "receipt", objects)?;
+    let checkpoint = a_checkpoint(input, "checkpoint", objects)?;
+    let key = a_key(input, "key", objects)?;
+    let signature = key.sign(&checkpoint.digest());
+    let verified = checkpoint.clone().verify(&signature, key.address())?;
+    let proof = inclusion_proof(&input.digests("heads")?, input.integer("index")?)?;
+    let (head, body) = (entry.head.clone(), Some(entry.body.clone()));
+    let receipt = Receipt { head, signature: None, body }.verify_in(&verified, &proof)?;
+    Ok(json!({"digest": text(receipt.digest())}))
 }
