@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
     ("tamper", |s| tamper::run(s, words(&["--runs", "5"]))),
     ("differential", |s| differential::run(s, words(&[]))),
     ("fuzz", |s| fuzz::run(s, words(&["--seconds", "3"]))),
+    ("schema", |s| schema::run(s, words(&["--check"]))),
     ("peers", |s| peers::run(s, words(&[]))),
     ("demo", |s| demo::run(s, words(&[]))),
 ];
