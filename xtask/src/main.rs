@@ -16,6 +16,7 @@ mod peers;
 mod python;
 mod random;
 mod sample;
+mod schema;
 mod session;
 mod tamper;
 mod test;
@@ -82,6 +83,12 @@ const TASKS: &[Task] = &[
         "",
         "make rating rules wrong by one: the differential test must find each",
         differential::mutants,
+    ),
+    Task(
+        "schema",
+        "[--check]",
+        "write the JSON Schemas of the documents, test them against the core",
+        schema::run,
     ),
     Task(
         "crash",

@@ -5,7 +5,9 @@ use std::time::Instant;
 use crate::args::Args;
 use crate::session::{Count, Language, Session};
 use crate::tools::Outcome;
-use crate::{api, crash, demo, differential, errors, fuzz, gates, peers, sample_file, tamper};
+use crate::{
+    api, crash, demo, differential, errors, fuzz, gates, peers, sample_file, schema, tamper,
+};
 
 /// A step of `test`: its name and what it does.
 type Step = (&'static str, fn(&mut Session) -> Outcome);

@@ -9,7 +9,7 @@ mod plan;
 mod receipt;
 mod x402;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use counterfoil::{
     LocalKey, Plan, VerifiedReceipt, entry::ReceiptEntry, json::Value as Document, log::Checkpoint,
@@ -26,7 +26,7 @@ pub(crate) enum Object {
     Plan(Box<Plan>),
     Key(LocalKey),
     Meter(Box<Host>),
-    Receipt(Box<ReceiptEntry>),
+    Receipt(Arc<ReceiptEntry>),
     Checkpoint(Checkpoint),
     Verified(Box<VerifiedReceipt>),
 }

@@ -161,8 +161,8 @@ impl State {
                 lane: e.lane,
                 authorized_at: e.authorized_at,
                 deadline: e.deadline,
-                units: e.units.clone(),
-                attributes: e.attributes.clone(),
+                units: Arc::clone(&e.units),
+                attributes: Arc::clone(&e.attributes),
                 state: HoldState::Open,
             },
         );
@@ -510,18 +510,16 @@ fn note_closing(
 
 /// The hash of what a receipt says was used: equal to `usage_digest` of the settle that made it.
 fn used_digest(items: &[Item]) -> Digest {
-    let mut source = crate::codec::Writer::new();
-    let mut quantities = crate::codec::Writer::new();
+    let mut w = crate::codec::Writer::with_capacity(256);
     for item in items {
-        match item {
-            Item::Quantity { meter, quantity } => {
-                quantities.text(meter).u64(*quantity);
-            }
-            Item::Source { surface, basis, content } => {
-                source.text(surface.as_str()).u8(basis.number()).raw(content.bytes());
-            }
-            _ => {}
+        if let Item::Source { surface, basis, content } = item {
+            w.text(surface.as_str()).u8(basis.number()).raw(content.bytes());
         }
     }
-    sha256(&[&source.0, &quantities.0])
+    for item in items {
+        if let Item::Quantity { meter, quantity } = item {
+            w.text(meter).u64(*quantity);
+        }
+    }
+    sha256(&[&w.0])
 }

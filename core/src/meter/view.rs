@@ -175,6 +175,12 @@ impl Meter {
         })
     }
 
+    /// The latest instant that the log has seen: when a lane was opened or a receipt issued.
+    #[must_use]
+    pub fn latest(&self) -> Timestamp {
+        self.durable().latest
+    }
+
     /// Whether the subscription's lane belongs to the current log: if not, subscribe again.
     #[must_use]
     pub fn is_current(&self, subscription: &Digest) -> bool {

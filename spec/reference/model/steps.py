@@ -1,6 +1,7 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
 from . import amounts, document, logs, meters, plans, receipts, settlements, signing, usages, windows, x402
+from .plans import payee_key, payee_of
 from .receipts import hexed
 from .refused import need
 from .usages import Usage
@@ -97,14 +98,31 @@ class Script:
 
     def __init__(self):
         self.objects = {}
+        self.outs = {}
 
     def run(self, step):
         """The step's result, or raises Refused."""
         function = OPERATIONS[step["op"]]
-        result, made = function(self, dict(step["in"]))
-        if "as" in step and made is not None:
-            self.objects[step["as"]] = made
+        result, made = function(self, self.resolved(step["in"]))
+        if "as" in step:
+            self.outs[step["as"]] = result
+            if made is not None:
+                self.objects[step["as"]] = made
         return result
+
+    def resolved(self, value):
+        """`@name.member` stands for a member of what a step gave."""
+        if isinstance(value, dict):
+            return {name: self.resolved(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [self.resolved(item) for item in value]
+        if not (isinstance(value, str) and value.startswith("@")):
+            return value
+        name, *path = value[1:].split(".")
+        here = self.outs[name]
+        for part in path:
+            here = here[int(part)] if isinstance(here, list) else here[part]
+        return here
 
     def object(self, given, name):
         return self.objects[given[name]]
@@ -129,11 +147,12 @@ def _(_, g):
 
 @operation("money.split")
 def _(_, g):
-    weights = [(w["payee"].encode(), int(w["weight"])) for w in g["weights"]]
+    weights = [(payee_key(payee_of(w["payee"])), int(w["weight"])) for w in g["weights"]]
     shares = amounts.shares(weights)
     sums = [sum(amounts.exact_of(part) * share for part in g["parts"]) for share in shares]
     unit = amounts.GRID**2
-    return {"shares": [str(s) for s in shares], "payouts": [str(s // unit) for s in sums]}, None
+    payouts = [str(amounts.amount(s // unit)) for s in sums]
+    return {"shares": [str(s) for s in shares], "payouts": payouts}, None
 
 
 @operation("time.window")
@@ -342,8 +361,16 @@ def _(s, g):
     return {"json": receipts.to_json(*signed(s, g))}, None
 
 
+def damaged(received, change):
+    """The text with the first place where `find` stands changed."""
+    return received if change is None else received.replace(change["find"], change["with"], 1)
+
+
 @operation("receipt.verify")
 def _(_, g):
+    for form in ("header", "json"):
+        if form in g:
+            g[form] = damaged(g[form], g.get("change"))
     if "header" in g:
         head, signature = receipts.from_header(g["header"])
         body = None
