@@ -1,12 +1,12 @@
 //! `counterfoil-conformance`: runs vectors through the core.
 //!
 //! ```text
-//! [--print] [--counts FILE] [VECTOR …]  run all vectors, or these; --print writes the core's results
-//!                                       into them, --counts how many steps of each operation ran
-//! --stream                              vectors from standard input, one a line: `ok`, or what differs
-//! --index                               print the index of all vectors
-//! --coverage                            list rules and operations without a vector; none may be
-//! --compare FILE …                      compare counts, of any language, with the index
+//! [PATH …] [--print] [--counts FILE]  run all vectors, or these files and folders; --print writes the
+//!                                    core's results into them, --counts the steps of each operation
+//! --stream                           vectors from standard input, one a line: `ok`, or what differs
+//! --index                            print the index of all vectors
+//! --coverage                         list rules and operations without a vector; none may be
+//! --compare LANGUAGE=FILE …          compare the counts of any language with the index
 //! ```
 
 use std::{
@@ -69,13 +69,16 @@ fn coverage() -> Result<(), String> {
 }
 
 /// One line for each language.
-fn compare_all(paths: &[String]) -> Result<(), String> {
+fn compare_all(pairs: &[String]) -> Result<(), String> {
     let read =
         |path: &Path| fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()));
     let index = read(&spec().join("vectors/index.json"))?;
     let mut differences = Vec::new();
-    for path in paths {
-        match read(Path::new(path)).and_then(|counts| compare(&index, &counts)) {
+    for pair in pairs {
+        let Some((language, path)) = pair.split_once('=') else {
+            return Err(format!("{pair}: expected LANGUAGE=FILE"));
+        };
+        match read(Path::new(path)).and_then(|counts| compare(&index, language, &counts)) {
             Ok(line) => println!("{line}"),
             Err(why) => differences.push(why),
         }
@@ -92,6 +95,7 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<(), String> {
             "--print" => mode = Mode::Print,
             "--counts" => counts_file = Some(words.next().ok_or("--counts needs a file")?),
             option if option.starts_with("--") => return Err(format!("unknown option {option}")),
+            path if Path::new(path).is_dir() => paths.extend(files(Path::new(path))?),
             path => paths.push(PathBuf::from(path)),
         }
     }
