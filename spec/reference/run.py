@@ -25,6 +25,9 @@ def run(vector):
 
 def perform(script, step):
     """The step with its result."""
+    if "flip" in (step["in"].get("change") or {}):
+        # What a flipped bit of an entry gives is stated by hand: the model reads no receipts' bytes.
+        return step
     done = {name: step[name] for name in ("op", "in", "as") if name in step}
     try:
         done["out"] = script.run(step)

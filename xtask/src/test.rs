@@ -32,6 +32,7 @@ const STEPS: &[Step] = &[
     ("conformance", |s| vectors::conformance(s, words(&[]))),
     ("differential", |s| differential::run(s, words(&[]))),
     ("fuzz", |s| fuzz::run(s, words(&["--seconds", "3"]))),
+    ("schema", |s| schema::run(s, words(&["--check"]))),
     ("peers", |s| peers::run(s, words(&[]))),
     ("demo", |s| demo::run(s, words(&[]))),
 ];

@@ -4,7 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from . import logs
 from .amounts import GRID, exact_of, text_of
-from .document import Node, parse, quoted
+from .document import Node, Number, parse, quoted
 from .refused import Refused, need
 from .signing import COUNTERFOIL, check, check_form, sha256
 
@@ -194,6 +194,8 @@ def compact(value):
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Number):
+        return str(value)
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, list):

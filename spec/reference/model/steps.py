@@ -1,6 +1,7 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import amounts, document, logs, meters, plans, receipts, settlements, signing, usages, windows, x402
+from . import (amounts, document, files, logs, meters, plans, receipts, settlements, signing,
+               usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
 from .refused import need
@@ -465,6 +466,75 @@ def _(s, g):
     return {"entries": str(len(kinds)), "receipts": str(kinds.count("receipt")),
             "denied": str(kinds.count("denied")), "checkpoints": str(kinds.count("checkpoint")),
             "unproven": str(len(state.log) - state.checkpointed)}, None
+
+
+@operation("entry.read")
+def _(_, g):
+    return {"entry": files.read_entry(data(g["bytes"]))}, None
+
+
+@operation("frame.write")
+def _(_, g):
+    return {"frame": hexed(files.frame(int(g["index"]), data(g["payload"])))}, None
+
+
+@operation("frame.read")
+def _(_, g):
+    kind, *rest = files.read_frame(data(g["bytes"]), int(g["index"]))
+    if kind != "frame":
+        return {kind: {}}, None
+    return {"frame": {"payload": hexed(rest[0]), "length": str(rest[1])}}, None
+
+
+@operation("frame.torn")
+def _(_, g):
+    return {"torn": files.is_torn(data(g["tail"]), int(g["index"]))}, None
+
+
+@operation("ledger.file")
+def _(s, g):
+    content = files.segment(s.object(g, "meter").bytes())
+    return {"name": f"{0:020}.cfl", "length": str(len(content)),
+            "sha256": hexed(signing.sha256(content))}, None
+
+
+@operation("ledger.document")
+def _(s, g):
+    meter = s.object(g, "meter")
+    out = settlements.settle(meter, g["extent"], g["closing"])
+    return {"json": receipts.compact(settlements.document(meter, out, g["closing"]))}, None
+
+
+@operation("receipt.verifyIn")
+def _(s, g):
+    checkpoint = s.object(g, "checkpoint")["checkpoint"]
+    head = s.object(g, "receipt")["digest"]
+    hashed = heads_of(g)
+    path = logs.path(hashed, int(g["index"]))
+    logs.verify_inclusion(head, int(g["index"]), checkpoint["size"], path, checkpoint["root"])
+    return {"digest": hexed(head)}, None
+
+
+@operation("log.lanes")
+def _(_, g):
+    lanes = [(digest(one["lane"]), (int(one["sequence"]), digest(one["head"]),
+                                    int(one["cumulative"]), int(one["credited"])))
+             for one in g["lanes"]]
+    ids = [id_ for id_, _ in lanes]
+    need(all(a < b for a, b in zip(ids, ids[1:])), "bytes_invalid")
+    wanted = digest(g["lane"])
+    out = {"root": hexed(logs.lanes_root(dict(lanes)))}
+    if wanted in ids:
+        hashed = logs.lane_leaves(dict(lanes))
+        index = ids.index(wanted)
+        out["present"] = {"index": str(index),
+                          "path": [hexed(p) for p in logs.path(hashed, index)]}
+    else:
+        before = [id_ for id_ in ids if id_ < wanted]
+        after = [id_ for id_ in ids if id_ > wanted]
+        out["absent"] = {"before": hexed(before[-1]) if before else None,
+                         "after": hexed(after[0]) if after else None}
+    return out, None
 
 
 @operation("ledger.settle")
