@@ -538,6 +538,7 @@ def import_(state, key, id_, at, usage, content, mark):
     before = state.imports.get(mark["input"])
     if before and mark["ordinal"] <= before["ordinal"]:
         return None, {"nothing": {}}
+    check_mark(state, mark)
     plan = sub["plan"]
     subject = import_subject(mark)
     issued_at = max(at, lane["issued_at"])
@@ -697,10 +698,14 @@ def fold_denied(state, e):
     remember_mark(state, e["import"])
 
 
-def remember_mark(state, mark):
+def check_mark(state, mark):
     before = state.imports.get(mark["input"])
     good = before is None or (mark["ordinal"] > before["ordinal"] and mark["offset"] > before["offset"])
     need(good, "entry_misplaced")
+
+
+def remember_mark(state, mark):
+    check_mark(state, mark)
     state.imports[mark["input"]] = mark
 
 
@@ -807,9 +812,11 @@ FOLDS = {"instance": fold_instance, "plan": fold_plan, "open": fold_open, "hold"
          "checkpoint": fold_checkpoint, "collected": fold_collected}
 
 
-def audit(journal, signer):
-    """Folds a journal that somebody else kept, and refuses what does not follow."""
+def audit(journal, signer, signed):
+    """Folds a journal that somebody else kept, and refuses what does not follow; `signed` is how
+    many checkpoints were signed."""
     state = State()
+    state.left_unproven = 0
     for kind, entry in journal:
         if kind == "open":
             need(entry["lane"]["plan"] in state.plans, "plan_unknown")
@@ -820,6 +827,10 @@ def audit(journal, signer):
                      "root": logs.root(state.log), "lanes": lanes_root(state),
                      "time": state.latest}
             need(again == entry, "audit_mismatch")
+            number = state.checkpoints
+            need(number < signed, "signature_missing", f"checkpoint {number}")
+        if kind == "instance":
+            state.left_unproven += len(state.log) - state.checkpointed
         try:
             fold(state, kind, deepcopy(entry))
         except KeyError as error:

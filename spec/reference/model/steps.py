@@ -1,5 +1,7 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
+import re
+
 from . import (amounts, document, files, logs, meters, plans, receipts, settlements, signing,
                usages, windows, x402)
 from .plans import payee_key, payee_of
@@ -14,8 +16,24 @@ def data(value, size=None):
     return raw
 
 
+def sized(value, size):
+    """R-SIGN-005."""
+    need(re.fullmatch(f"0x[0-9a-fA-F]{{{2 * size}}}", value) is not None, "hex_invalid")
+    return bytes.fromhex(value[2:])
+
+
 def digest(value):
-    return data(value, 32)
+    return sized(value, 32)
+
+
+def signature(value):
+    raw = sized(value, 65)
+    signing.check_form(raw)
+    return raw
+
+
+def now(given):
+    return windows.instant(int(given["now"]))
 
 
 def address(value):
@@ -23,7 +41,9 @@ def address(value):
 
 
 def usage_of(given):
-    usage = Usage(given.get("surface", "plain"), given.get("basis", "measured"))
+    surface = given.get("surface", "plain")
+    need(surface in usages.SURFACES, "usage_surface")
+    usage = Usage(surface, given.get("basis", "measured"))
     for meter, quantity in given["meters"].items():
         usage.set(meter, int(quantity))
     for name, value in given.get("attributes", {}).items():
@@ -213,7 +233,7 @@ def on_meter(s, g, decide):
 @operation("meter.begin")
 def _(s, g):
     on_meter(s, g, lambda state: meters.begin(state, g["origin"], address(g["signer"]),
-                                              int(g["now"])))
+                                              now(g)))
     return {}, None
 
 
@@ -228,7 +248,7 @@ def _(s, g):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.subscribe(
         state, key, digest(g["plan"]), optional(g.get("payer"), address), g.get("account"),
-        int(g["startedAt"]), optional(g.get("rail"), digest) or meters.ZERO, int(g["now"])))
+        int(g["startedAt"]), optional(g.get("rail"), digest) or meters.ZERO, now(g)))
     return opened_text(out), None
 
 
@@ -236,7 +256,7 @@ def _(s, g):
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.authorize(
         state, digest(g["subscription"]), g["id"], optional(g.get("createdAt"), int),
-        usage_of(g["most"]), int(g["now"])))
+        usage_of(g["most"]), now(g)))
     return outcome_text(out), None
 
 
@@ -245,14 +265,14 @@ def _(s, g):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.settle(
         state, key, digest(g["subscription"]), g["id"], usage_of(g["usage"]),
-        optional(g.get("content"), digest) or meters.ZERO, int(g["now"])))
+        optional(g.get("content"), digest) or meters.ZERO, now(g)))
     return outcome_text(out), out.get("receipt")
 
 
 @operation("meter.release")
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.release(
-        state, digest(g["subscription"]), g["id"], g["reason"], int(g["now"])))
+        state, digest(g["subscription"]), g["id"], g["reason"], now(g)))
     return {"subject": hexed(out["subject"])}, None
 
 
@@ -270,7 +290,7 @@ def _(s, g):
 @operation("meter.due")
 def _(s, g):
     key = s.object(g, "meter").key
-    out = on_meter(s, g, lambda state: meters.due(state, key, int(g["now"])))
+    out = on_meter(s, g, lambda state: meters.due(state, key, now(g)))
     return outcome_text(out), out.get("receipt") or out.get("checkpoint")
 
 
@@ -460,12 +480,22 @@ def changed(journal, change):
 
 @operation("ledger.audit")
 def _(s, g):
-    journal = changed(list(s.object(g, "meter").journal), g.get("change"))
-    state = meters.audit(journal, s.object(g, "key").address)
+    journal = list(s.object(g, "meter").journal)
+    signed = [kind for kind, _ in journal].count("checkpoint")
+    journal = changed(journal, g.get("change"))
+    state = meters.audit(journal, s.object(g, "key").address, signed)
     kinds = [kind for kind, _ in journal]
     return {"entries": str(len(kinds)), "receipts": str(kinds.count("receipt")),
             "denied": str(kinds.count("denied")), "checkpoints": str(kinds.count("checkpoint")),
-            "unproven": str(len(state.log) - state.checkpointed)}, None
+            "unproven": str(state.left_unproven + len(state.log) - state.checkpointed)}, None
+
+
+@operation("lane.typedData")
+def _(s, g):
+    wanted = digest(g["lane"])
+    lane = next(e["lane"] for kind, e in s.object(g, "meter").journal
+                if kind == "open" and receipts.lane_digest(e["lane"]) == wanted)
+    return {"json": receipts.compact(receipts.lane_typed_data(lane))}, None
 
 
 @operation("entry.read")
@@ -574,17 +604,16 @@ def _(_, g):
 
 @operation("x402.voucher")
 def _(_, g):
-    signature = data(g["signature"])
-    signing.check_form(signature)
-    hashed, verdict = x402.verify_voucher(int(g["chainId"]), channel_of(g["channel"]),
-                                          int(g["maxClaimable"]), signature)
+    channel = channel_of(g["channel"])
+    hashed, verdict = x402.verify_voucher(int(g["chainId"]), channel, int(g["maxClaimable"]),
+                                          signature(g["signature"]))
     return {"digest": hexed(hashed), "check": verdict}, None
 
 
 @operation("x402.claim")
 def _(_, g):
     rows = [{"channel": channel_of(row["channel"]), "max_claimable": int(row["maxClaimable"]),
-             "signature": data(row["signature"]), "total_claimed": int(row["totalClaimed"])}
+             "signature": signature(row["signature"]), "total_claimed": int(row["totalClaimed"])}
             for row in g["rows"]]
     return {"digest": hexed(x402.claim_digest(int(g["chainId"]), rows)),
             "calldata": hexed(x402.claim_calldata(rows))}, None
