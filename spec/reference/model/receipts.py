@@ -20,6 +20,7 @@ HEAD = [("lane", 32), ("sequence", 8), ("previous", 32), ("kind", 1), ("subject"
         ("authorized_at", 8), ("issued_at", 8), ("body", 32), ("charge", 16), ("cumulative", 16),
         ("credited", 16)]
 CALL, TRUE_UP = 1, 4
+SURFACES = ("openai.chat", "openai.responses", "anthropic.messages", "plain")
 BASES = {"reported": 1, "measured": 2, "estimated": 3}
 
 
@@ -337,8 +338,7 @@ def value_of(node, form):
     if form == "basis":
         need(value in BASES, "json_type", node.pointer)
     if form == "surface":
-        known = ("openai.chat", "openai.responses", "anthropic.messages", "plain")
-        need(value in known, "usage_surface", node.pointer)
+        need(value in SURFACES, "usage_surface", node.pointer)
     return value
 
 

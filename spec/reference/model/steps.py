@@ -1,49 +1,37 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-import re
-
 from . import (amounts, document, files, logs, meters, plans, receipts, settlements, signing,
                usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
-from .refused import need
+from .refused import Refused, need
 from .usages import Usage
 
 
 def data(value, size=None):
-    raw = bytes.fromhex(value.removeprefix("0x"))
-    assert value.startswith("0x") and (size is None or len(raw) == size), value
+    try:
+        raw = bytes.fromhex(value.removeprefix("0x"))
+    except ValueError as error:
+        raise Refused("hex_invalid") from error
+    need(value.startswith("0x") and (size is None or len(raw) == size), "hex_invalid")
     return raw
-
-
-def sized(value, size):
-    """R-SIGN-005."""
-    need(re.fullmatch(f"0x[0-9a-fA-F]{{{2 * size}}}", value) is not None, "hex_invalid")
-    return bytes.fromhex(value[2:])
 
 
 def digest(value):
-    return sized(value, 32)
-
-
-def signature(value):
-    raw = sized(value, 65)
-    signing.check_form(raw)
-    return raw
-
-
-def now(given):
-    return windows.instant(int(given["now"]))
+    return data(value, 32)
 
 
 def address(value):
     return signing.checked_address(value)
 
 
+def time(value):
+    return windows.instant(int(value))
+
+
 def usage_of(given):
-    surface = given.get("surface", "plain")
-    need(surface in usages.SURFACES, "usage_surface")
-    usage = Usage(surface, given.get("basis", "measured"))
+    usage = Usage(given.get("surface", "plain"), given.get("basis", "measured"))
+    need(usage.surface in receipts.SURFACES, "usage_surface")
     for meter, quantity in given["meters"].items():
         usage.set(meter, int(quantity))
     for name, value in given.get("attributes", {}).items():
@@ -178,7 +166,7 @@ def _(_, g):
 
 @operation("time.window")
 def _(_, g):
-    start, end = windows.window(g["period"], windows.instant(int(g["at"])))
+    start, end = windows.window(g["period"], time(g["at"]))
     return {"start": str(start), "end": str(end)}, None
 
 
@@ -233,7 +221,7 @@ def on_meter(s, g, decide):
 @operation("meter.begin")
 def _(s, g):
     on_meter(s, g, lambda state: meters.begin(state, g["origin"], address(g["signer"]),
-                                              now(g)))
+                                              time(g["now"])))
     return {}, None
 
 
@@ -248,15 +236,15 @@ def _(s, g):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.subscribe(
         state, key, digest(g["plan"]), optional(g.get("payer"), address), g.get("account"),
-        int(g["startedAt"]), optional(g.get("rail"), digest) or meters.ZERO, now(g)))
+        time(g["startedAt"]), optional(g.get("rail"), digest) or meters.ZERO, time(g["now"])))
     return opened_text(out), None
 
 
 @operation("meter.authorize")
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.authorize(
-        state, digest(g["subscription"]), g["id"], optional(g.get("createdAt"), int),
-        usage_of(g["most"]), now(g)))
+        state, digest(g["subscription"]), g["id"], optional(g.get("createdAt"), time),
+        usage_of(g["most"]), time(g["now"])))
     return outcome_text(out), None
 
 
@@ -265,14 +253,14 @@ def _(s, g):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.settle(
         state, key, digest(g["subscription"]), g["id"], usage_of(g["usage"]),
-        optional(g.get("content"), digest) or meters.ZERO, now(g)))
+        optional(g.get("content"), digest) or meters.ZERO, time(g["now"])))
     return outcome_text(out), out.get("receipt")
 
 
 @operation("meter.release")
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.release(
-        state, digest(g["subscription"]), g["id"], g["reason"], now(g)))
+        state, digest(g["subscription"]), g["id"], g["reason"], time(g["now"])))
     return {"subject": hexed(out["subject"])}, None
 
 
@@ -282,7 +270,7 @@ def _(s, g):
     mark = {"input": digest(g["input"]), "ordinal": int(g["ordinal"]),
             "offset": int(g["offset"]), "digest": digest(g["digest"])}
     out = on_meter(s, g, lambda state: meters.import_(
-        state, key, digest(g["subscription"]), int(g["at"]), usage_of(g["usage"]),
+        state, key, digest(g["subscription"]), time(g["at"]), usage_of(g["usage"]),
         optional(g.get("content"), digest) or meters.ZERO, mark))
     return outcome_text(out), out.get("receipt")
 
@@ -290,7 +278,7 @@ def _(s, g):
 @operation("meter.due")
 def _(s, g):
     key = s.object(g, "meter").key
-    out = on_meter(s, g, lambda state: meters.due(state, key, now(g)))
+    out = on_meter(s, g, lambda state: meters.due(state, key, time(g["now"])))
     return outcome_text(out), out.get("receipt") or out.get("checkpoint")
 
 
@@ -303,7 +291,7 @@ def _(s, g):
 @operation("meter.collect")
 def _(s, g):
     entry = {"lane": digest(g["lane"]), "amount": int(g["amount"]), "fee": int(g["fee"]),
-             "reference": g["reference"], "at": int(g["at"])}
+             "reference": g["reference"], "at": time(g["at"])}
     on_meter(s, g, lambda state: meters.collect(state, entry))
     return {}, None
 
@@ -480,9 +468,9 @@ def changed(journal, change):
 
 @operation("ledger.audit")
 def _(s, g):
-    journal = list(s.object(g, "meter").journal)
-    signed = [kind for kind, _ in journal].count("checkpoint")
-    journal = changed(journal, g.get("change"))
+    whole = s.object(g, "meter").journal
+    journal = changed(list(whole), g.get("change"))
+    signed = [kind for kind, _ in whole].count("checkpoint")
     state = meters.audit(journal, s.object(g, "key").address, signed)
     kinds = [kind for kind, _ in journal]
     return {"entries": str(len(kinds)), "receipts": str(kinds.count("receipt")),
@@ -589,6 +577,12 @@ def _(_, g):
     return {}, None
 
 
+def signature_of(value):
+    signature = data(value, 65)
+    signing.check_form(signature)
+    return signature
+
+
 def channel_of(given):
     return {"payer": address(given["payer"]), "payer_authorizer": address(given["payerAuthorizer"]),
             "receiver": address(given["receiver"]),
@@ -604,16 +598,16 @@ def _(_, g):
 
 @operation("x402.voucher")
 def _(_, g):
-    channel = channel_of(g["channel"])
-    hashed, verdict = x402.verify_voucher(int(g["chainId"]), channel, int(g["maxClaimable"]),
-                                          signature(g["signature"]))
+    signature = signature_of(g["signature"])
+    hashed, verdict = x402.verify_voucher(int(g["chainId"]), channel_of(g["channel"]),
+                                          int(g["maxClaimable"]), signature)
     return {"digest": hexed(hashed), "check": verdict}, None
 
 
 @operation("x402.claim")
 def _(_, g):
     rows = [{"channel": channel_of(row["channel"]), "max_claimable": int(row["maxClaimable"]),
-             "signature": signature(row["signature"]), "total_claimed": int(row["totalClaimed"])}
+             "signature": signature_of(row["signature"]), "total_claimed": int(row["totalClaimed"])}
             for row in g["rows"]]
     return {"digest": hexed(x402.claim_digest(int(g["chainId"]), rows)),
             "calldata": hexed(x402.claim_calldata(rows))}, None

@@ -1,7 +1,7 @@
 """R-X402: channels, vouchers and claims of x402 `batch-settlement` on EVM networks."""
 
 from .refused import need
-from .signing import Domain, keccak256, recover, struct_hash, word
+from .signing import Domain, check, keccak256, struct_hash, word
 
 CONTRACT = bytes.fromhex("4020074e9dF2ce1deE5A9C1b5c3f541D02a10003")
 CHANNEL = ("ChannelConfig(address payer,address payerAuthorizer,address receiver,"
@@ -26,9 +26,9 @@ def voucher_digest(chain, channel, most):
 
 
 def check_channel(channel):
-    for name, field in (("payer", "payer"), ("receiver", "receiver"),
-                        ("receiver_authorizer", "receiverAuthorizer"), ("token", "token")):
-        need(channel[name] != bytes(20), "voucher_invalid", f"/channelConfig/{field}")
+    for name, member in (("payer", "payer"), ("receiver", "receiver"),
+                         ("receiver_authorizer", "receiverAuthorizer"), ("token", "token")):
+        need(channel[name] != bytes(20), "voucher_invalid", "/channelConfig/" + member)
     good = 900 <= channel["withdraw_delay"] <= 2_592_000
     need(good, "voucher_invalid", "/channelConfig/withdrawDelay")
 
@@ -39,8 +39,7 @@ def verify_voucher(chain, channel, most, signature):
     digest = voucher_digest(chain, channel, most)
     if channel["payer_authorizer"] == bytes(20):
         return digest, "ask_payer"
-    need(recover(digest, signature) == channel["payer_authorizer"], "signature_wrong_key",
-         "/voucher/signature")
+    check(digest, signature, channel["payer_authorizer"])
     return digest, "verified"
 
 
