@@ -4,7 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-const EXIT_CODES: &str = "\
+const HELP: &str = "\
+Example, from a log to a settled batch:
+  counterfoil keygen --out seller.key             prints the address that the plan's authority names
+  counterfoil plan check plan.json
+  counterfoil meter --plan plan.json --key seller.key --ledger ledger --surface openai.chat usage.jsonl
+  counterfoil verify --plan plan.json ledger
+  counterfoil settle ledger --final --out settlement.json
+  counterfoil report ledger --settlement settlement.json --out report.html
+
 Exit codes:
   0  done
   1  the input was refused: a plan, a record, a document
@@ -48,7 +56,7 @@ A voucher claims for the lane whose rail is its channel's id.";
 /// Exact metering and billing for AI services: meter a usage log under a plan, audit the ledger,
 /// settle it, report on it.
 #[derive(Debug, Parser)]
-#[command(name = "counterfoil", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "counterfoil", version, after_help = HELP, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Print results and errors as JSON, for programs.
     #[arg(long, global = true)]

@@ -1,7 +1,7 @@
 //! Driving the ledger from a log.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use counterfoil::crypto::sha256;
 use counterfoil::entry::ImportMark;
@@ -322,14 +322,12 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// `name` → `name.2` → `name.3`: the origin of the log after a restore.
+/// The origin of the log after a restore. It names the moment, because the same backup may be
+/// restored more than once, and each time another log begins.
 fn successor(origin: &str) -> String {
-    let numbered =
-        origin.rsplit_once('.').and_then(|(name, n)| Some((name, n.parse::<u64>().ok()?)));
-    match numbered {
-        Some((name, n)) => format!("{name}.{}", n.saturating_add(1)),
-        None => format!("{origin}.2"),
-    }
+    let name = origin.split_once("/restored-").map_or(origin, |(name, _)| name);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    format!("{name}/restored-{now}")
 }
 
 fn check_subscriber(name: &str) -> Result<()> {

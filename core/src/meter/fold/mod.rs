@@ -51,8 +51,12 @@ impl State {
     }
 
     fn apply_plan(&mut self, document: &[u8]) -> Result<()> {
+        self.instance()?;
         let plan = Plan::from_json(document)?;
-        self.plans.entry(plan.id()).or_insert_with(|| Arc::new(plan));
+        if self.plans.contains_key(&plan.id()) {
+            return Err(misplaced("the plan is known already"));
+        }
+        self.plans.insert(plan.id(), Arc::new(plan));
         Ok(())
     }
 
