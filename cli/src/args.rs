@@ -210,14 +210,16 @@ pub(crate) struct Settle {
     /// The ledger's folder.
     #[arg(value_name = "LEDGER")]
     pub(crate) ledger: PathBuf,
-    /// Settle everything that is due as if it were collected, and pay out the residue too.
+    /// Settle everything that is due as if it were collected, and pay out the residue too. With
+    /// --key, windows that are over are closed first, which credits what they billed too much.
     #[arg(long = "final", conflicts_with = "collected")]
     pub(crate) closing: bool,
     /// Record what was collected, then settle it: {"collected": [{"lane", "amount", "fee",
     /// "reference", "at"}]}, cumulative per lane.
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) collected: Option<PathBuf>,
-    /// The private key of the ledger, to record what was collected.
+    /// The private key of the ledger, to record what was collected or, with --final, what closing
+    /// windows credit.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// x402 vouchers in hand, to make claim calldata from.

@@ -244,3 +244,34 @@ fn vouchers_become_claims() {
     assert_eq!((ran.exit, ran.error().0.as_str()), (1, "voucher_invalid"), "{}", ran.err);
     assert!(ran.error().1.ends_with("/vouchers/0"), "{}", ran.err);
 }
+
+#[test]
+fn closing_credits_what_windows_billed_too_much() {
+    let bench = Bench::new(EACH);
+    let graduated =
+        "\"model\": \"graduated\", \"per\": 1000000,\n      \"tiers\": [{ \"up_to\": 20000";
+    let volume = "\"model\": \"volume\", \"per\": 1000000,\n      \"tiers\": [{ \"up_to\": 20000";
+    let plan = bench.plan(EACH);
+    assert!(plan.contains(graduated));
+    bench.write("plan.json", plan.replace(graduated, volume));
+    // Volume: all units at 2 a million once there are more than 20000, so 2.5 was too much.
+    bench.write("log.jsonl", lines(0..60));
+    bench.meter("ledger", "log.jsonl", &[]).ok();
+    let owed = |ledger: &str| bench.verify(ledger).ok().number("/true_ups_owed");
+    assert_eq!(owed("ledger"), 3);
+
+    let warned = bench.run(&["settle", "ledger", "--final"]).ok();
+    assert!(warned.err.contains("3 windows still owe"), "{}", warned.err);
+    let before = settlement(&warned.out);
+    assert_eq!(number(&before, "/totals/credited"), 0);
+
+    let closed = bench.run(&["settle", "ledger", "--final", "--key", "seller.key"]).ok();
+    assert!(!closed.err.contains("owe"), "{}", closed.err);
+    let after = settlement(&closed.out);
+    assert!(number(&after, "/totals/credited") > 0);
+    assert_eq!(number(&after, "/totals/gross"), number(&before, "/totals/gross"));
+    assert_eq!(owed("ledger"), 0);
+    // Once is enough.
+    let again = bench.run(&["settle", "ledger", "--final", "--key", "seller.key"]).ok();
+    assert_eq!(settlement(&again.out), after);
+}

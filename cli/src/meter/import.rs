@@ -1,7 +1,7 @@
 //! Driving the ledger from a log.
 
 use std::collections::HashMap;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use counterfoil::crypto::sha256;
 use counterfoil::entry::ImportMark;
@@ -11,6 +11,7 @@ use counterfoil::{Amount, Code, Digest, Error, Meter, Plan, Result, Timestamp};
 use counterfoil_journal::{Batch, Ledger};
 use indicatif::ProgressBar;
 
+use crate::io::now;
 use crate::meter::lines::{Line, Lines};
 use crate::meter::record::{Record, Shape};
 use crate::meter::rejects::Rejects;
@@ -309,7 +310,7 @@ impl<'a> Importer<'a> {
                 self.ledger.submit(&Command::Begin { origin, signer }, at)?;
             }
             Some(before) if restored => {
-                let origin = successor(&before);
+                let origin = successor(&before)?;
                 self.ledger.submit(&Command::Begin { origin, signer }, at)?;
                 self.ledger.journal().clear_restored()?;
                 // Every subscription goes on in a lane of the new log.
@@ -324,10 +325,9 @@ impl<'a> Importer<'a> {
 
 /// The origin of the log after a restore. It names the moment, because the same backup may be
 /// restored more than once, and each time another log begins.
-fn successor(origin: &str) -> String {
+fn successor(origin: &str) -> Result<String> {
     let name = origin.split_once("/restored-").map_or(origin, |(name, _)| name);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    format!("{name}/restored-{now}")
+    Ok(format!("{name}/restored-{}", now()?.millis()))
 }
 
 fn check_subscriber(name: &str) -> Result<()> {
