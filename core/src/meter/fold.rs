@@ -17,23 +17,49 @@ use crate::{
         ReleaseReason,
     },
     error::{Code, Error, Result},
-    log::{Checkpoint, Frontier},
+    log::{Checkpoint, Frontier, leaf_hash},
     meter::{Hold, HoldState, Lane, Remembered, State, Subscription, subscription_id},
     plan::{LimitRule, Plan, Signing},
     receipt::{Item, Kind, import_subject},
     time::{Timestamp, Window},
 };
 
+/// What folding a receipt hashes. A meter folds its entries twice, into what is proposed and into what
+/// is durable, and hashes them once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hashed {
+    /// The leaf of the log.
+    leaf: Digest,
+    /// What the receipt says was used.
+    used: Digest,
+}
+
+impl Hashed {
+    pub(crate) fn of(entry: &Entry) -> Hashed {
+        match entry {
+            Entry::Receipt(e) => {
+                Hashed { leaf: leaf_hash(e.digest.bytes()), used: used_digest(&e.body.items) }
+            }
+            _ => Hashed { leaf: Digest::ZERO, used: Digest::ZERO },
+        }
+    }
+}
+
 impl State {
     /// Folds one entry.
     pub(crate) fn apply(&mut self, entry: &Entry) -> Result<()> {
+        self.apply_hashed(entry, &Hashed::of(entry))
+    }
+
+    /// Folds one entry whose hashes are made.
+    pub(crate) fn apply_hashed(&mut self, entry: &Entry, hashed: &Hashed) -> Result<()> {
         match entry {
             Entry::Instance(e) => self.apply_instance(e),
             Entry::Plan(document) => self.apply_plan(document)?,
             Entry::Open(e) => self.apply_open(e)?,
             Entry::Hold(e) => self.apply_hold(e)?,
             Entry::Denied(e) => self.apply_denied(e)?,
-            Entry::Receipt(e) => self.apply_receipt(e)?,
+            Entry::Receipt(e) => self.apply_receipt(e, hashed)?,
             Entry::Release(e) => self.apply_release(e)?,
             Entry::Checkpoint(e) => self.apply_checkpoint(e)?,
             Entry::Collected(e) => self.apply_collected(e)?,
@@ -221,14 +247,14 @@ impl State {
         Ok(())
     }
 
-    fn apply_receipt(&mut self, e: &ReceiptEntry) -> Result<()> {
+    fn apply_receipt(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         self.check_chain(e)?;
         match e.head.kind {
-            Kind::Call => self.apply_call(e)?,
+            Kind::Call => self.apply_call(e, hashed)?,
             Kind::TrueUp => self.apply_true_up(e)?,
         }
         let head = &e.head;
-        self.log.append(&e.digest)?;
+        self.log.append_hash(hashed.leaf)?;
         self.latest = self.latest.max(head.issued_at);
         let checkpoints = self.checkpoints;
         let lane =
@@ -302,7 +328,7 @@ impl State {
         Ok(())
     }
 
-    fn apply_call(&mut self, e: &ReceiptEntry) -> Result<()> {
+    fn apply_call(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         let head = &e.head;
         let id = self.lane(&head.lane)?.open.subscription;
         let subscription = self
@@ -310,7 +336,7 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
-        let mut rated = Vec::with_capacity(e.body.items.len());
+        let mut rated = Vec::with_capacity(plan.charges().len());
         let mut exact = Exact::ZERO;
         for item in &e.body.items {
             match item {
@@ -336,7 +362,7 @@ impl State {
                 }
                 if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
                     remembered.receipt = e.digest;
-                    remembered.used = used_digest(&e.body.items);
+                    remembered.used = hashed.used;
                 }
                 forget_ended(subscription, &head.subject, hold.authorized_at);
             }
