@@ -86,7 +86,9 @@ pub(crate) enum Command {
     Meter(Meter),
     /// Recompute a whole ledger: prices, hashes, chains, signatures, checkpoints.
     ///
-    /// The first thing that is wrong is named with its place, and the exit code is 3 or 4.
+    /// The first thing that is wrong is named with its place, and the exit code is 3 or 4. Nothing is
+    /// written, and no lock is taken: while a run of `meter` is at work, the end of the ledger may look
+    /// torn or unsigned.
     #[command(after_help = "Example:\n  counterfoil verify --plan plan.json ledger")]
     Verify(Verify),
     /// Settle a ledger: lanes, payees, payout proofs, claims.
