@@ -1,6 +1,7 @@
-//! A host that meters the same call again and again, a second apart.
+//! A host that meters the same call again and again.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use counterfoil::entry::ReceiptEntry;
 use counterfoil::meter::{Command, Outcome, Request, Settle, SignRequest, Subscribe};
@@ -57,6 +58,12 @@ pub fn plan(signing: &str) -> Plan {
     Plan::from_json(document.as_bytes()).expect("the benchmark's plan is valid")
 }
 
+/// Milliseconds between calls: 8,640 a day, which is how many ids a subscription remembers.
+const STEP: u64 = 10_000;
+
+/// Request ids end in numbers of the same length from here on.
+const FIRST: u64 = 1_000_000_000;
+
 /// What one call left behind.
 #[derive(Debug)]
 pub struct Call {
@@ -65,7 +72,7 @@ pub struct Call {
     /// The entry of the receipt.
     pub settled: Vec<u8>,
     /// The receipt.
-    pub receipt: Box<ReceiptEntry>,
+    pub receipt: Arc<ReceiptEntry>,
     /// The signature that is wanted, if the plan wants one.
     pub sign: Option<SignRequest>,
 }
@@ -133,17 +140,17 @@ impl Host {
         }
     }
 
-    /// Authorises and settles the next call, one second after the last.
+    /// Authorises and settles the next call, [`STEP`] after the last.
     ///
     /// # Panics
     /// If the meter refuses it.
     pub fn call(&mut self) -> Call {
         self.calls += 1;
-        self.now = self.now.checked_add(1_000).expect("an instant");
-        for id in [&mut self.authorize.id, &mut self.settle.id] {
-            id.clear();
-            let _ = write!(id, "req_{:032}", self.calls);
-        }
+        self.now = self.now.checked_add(STEP).expect("an instant");
+        let id = &mut self.authorize.id;
+        id.clear();
+        let _ = write!(id, "req_7f3c2a90b1d84e56a7c1f2{}", FIRST + self.calls);
+        self.settle.id.clone_from(id);
         let (hold, outcome) = self.step(true);
         assert!(matches!(outcome, Outcome::Authorized { .. }), "{outcome:?}");
         let (settled, outcome) = self.step(false);

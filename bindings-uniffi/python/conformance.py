@@ -18,12 +18,7 @@ from typing import Any, Callable
 import conformance_values as values
 import counterfoil as c
 from conformance_values import (
-    Broken,
-    data,
-    known,
-    number,
-    opened,
-    outcome,
+    Broken, data, instant, known, number, opened, outcome, resolved, shared_place,
 )
 
 
@@ -71,13 +66,14 @@ class Script:
 
     def __init__(self) -> None:
         self.objects: dict[str, Any] = {}
+        self.outs: dict[str, Any] = {}
 
     def run(self, step: dict[str, Any]) -> Any:
         known(step, ["op", "in", "as", "out", "error"])
         if step["op"] not in ARMS:
             raise Broken(f"unknown operation {step['op']}")
         needs, may, run = ARMS[step["op"]]
-        given = dict(step["in"])
+        given = resolved(step["in"], self.outs)
         known(given, needs + may)
         for name in needs:
             if name not in given:
@@ -90,8 +86,10 @@ class Script:
             out = run(self, **given)
         except (KeyError, TypeError, AttributeError) as error:
             raise Broken(f"{type(error).__name__}: {error}") from error
-        if "as" in step and self.made is not None:
-            self.objects[step["as"]] = self.made
+        if "as" in step:
+            self.outs[step["as"]] = out
+            if self.made is not None:
+                self.objects[step["as"]] = self.made
         return out
 
     def get(self, name: str, kind: type) -> Any:
@@ -159,52 +157,52 @@ def _(s, saltKey):
 
 @arm("meter.begin", "meter origin signer now", "journal")
 def _(s, meter, origin, signer, now):
-    s.meter(meter).begin(origin, signer, now=number(now))
+    s.meter(meter).begin(origin, signer, now=instant(now))
     return {}
 
 
 @arm("meter.addPlan", "meter plan now", "journal")
 def _(s, meter, plan, now):
-    s.meter(meter).add_plan(s.get(plan, c.Plan), now=number(now))
+    s.meter(meter).add_plan(s.get(plan, c.Plan), now=instant(now))
     return {}
 
 
 @arm("meter.subscribe", "meter plan payer account startedAt now", "rail journal")
 def _(s, meter, plan, payer, account, startedAt, now, rail=None):
     return opened(s.meter(meter).subscribe(plan, payer=payer, account=account, rail=rail,
-                                           started_at=number(startedAt), now=number(now)))
+                                           started_at=instant(startedAt), now=instant(now)))
 
 
 @arm("meter.authorize", "meter subscription id most now", "createdAt journal")
 def _(s, meter, subscription, id, most, now, createdAt=None):
-    created = None if createdAt is None else number(createdAt)
+    created = None if createdAt is None else instant(createdAt)
     return outcome(s.meter(meter).authorize(subscription, id, values.usage(most), created_at=created,
-                                            now=number(now)))
+                                            now=instant(now)))
 
 
 @arm("meter.settle", "meter subscription id usage now", "content journal")
 def _(s, meter, subscription, id, usage, now, content=None):
     return outcome(s.keep(s.meter(meter).settle(
-        subscription, id, values.usage(usage), content=content, now=number(now))))
+        subscription, id, values.usage(usage), content=content, now=instant(now))))
 
 
 @arm("meter.release", "meter subscription id reason now", "journal")
 def _(s, meter, subscription, id, reason, now):
     unknown = {"released": False, "unknown": True}[reason]
     return {"subject": s.meter(meter).release(subscription, id, unknown=unknown,
-                                              now=number(now)).subject}
+                                              now=instant(now)).subject}
 
 
 @arm("meter.import", "meter subscription at usage input ordinal offset digest", "content journal")
 def _(s, meter, subscription, at, usage, input, ordinal, offset, digest, content=None):
     mark = c.Mark(input=input, ordinal=number(ordinal), offset=number(offset), digest=digest)
     return outcome(s.keep(s.meter(meter).import_record(
-        subscription, values.usage(usage), mark, at=number(at), content=content)))
+        subscription, values.usage(usage), mark, at=instant(at), content=content)))
 
 
 @arm("meter.due", "meter now", "journal")
 def _(s, meter, now):
-    return outcome(s.keep(s.meter(meter).due(now=number(now))))
+    return outcome(s.keep(s.meter(meter).due(now=instant(now))))
 
 
 @arm("meter.checkpoint", "meter", "journal")
@@ -215,7 +213,7 @@ def _(s, meter):
 @arm("meter.collect", "meter lane amount fee reference at", "journal")
 def _(s, meter, lane, amount, fee, reference, at):
     s.meter(meter).collect(lane, number(amount), fee=number(fee), reference=reference,
-                           at=number(at))
+                           at=instant(at))
     return {}
 
 
@@ -285,11 +283,15 @@ def _(s, receipt, key):
     return {"json": signed(s, receipt, key).to_json()}
 
 
-@arm("receipt.verify", "signer", "header json")
-def _(s, signer, header=None, json=None):
+@arm("receipt.verify", "signer", "header json change")
+def _(s, signer, header=None, json=None, change=None):
     if (header is None) == (json is None):
         raise Broken("give `header` or `json`")
-    read = c.Receipt.from_json(json) if header is None else c.Receipt.from_header(header)
+    text = json if header is None else header
+    if change is not None:
+        known(change, ["find", "with"])
+        text = text.replace(change["find"], change["with"], 1)
+    read = c.Receipt.from_json(text) if header is None else c.Receipt.from_header(text)
     verified = s.made = read.verify(signer)
     head = verified.head()
     return {"digest": verified.digest(), "sequence": str(head.sequence),
@@ -340,35 +342,40 @@ def _(s, oldSize, oldRoot, newSize, newRoot, path):
 
 @arm("ledger.audit", "meter key", "change")
 def _(s, meter, key, change=None):
-    signer = s.get(key, c.LocalKey)
+    signer, entries = s.get(key, c.LocalKey), s.get(meter, Host).journal.entries
+    # The slots of the ledger as it was: what each entry wanted signed.
+    slots, fresh = {}, c.Meter(c.MemoryJournal(), bytes(32))
+    for wanted in filter(None, map(fresh.replay, entries)):
+        slots[wanted.is_checkpoint(), wanted.slot()] = signer.sign(wanted.digest())
     auditor = c.Auditor()
-    # A second fold tells what to sign: the auditor itself knows no keys.
-    signing = c.Meter(c.MemoryJournal(), bytes(32))
-    for entry in damaged(list(s.get(meter, Host).journal.entries), change):
+    for entry in damaged(list(entries), change or {}):
         expected = auditor.next(entry)
-        wanted = signing.replay(entry)
         if expected is not None:
-            expected.check(wanted and signer.sign(wanted.digest()))
+            expected.check(slots.get((expected.is_checkpoint(), expected.slot())))
     counts = auditor.counts()
     return {"entries": str(counts.entries), "receipts": str(counts.receipts),
             "denied": str(counts.denied), "checkpoints": str(counts.checkpoints),
             "unproven": str(auditor.unproven())}
 
 
-def damaged(entries: list[bytes], change: dict[str, str] | None) -> list[bytes]:
-    if change:
-        [(kind, place)] = change.items()
-        at = number(place)
-        if at + (kind == "swap") >= len(entries):
-            raise Broken("a change beyond the journal")
-        if kind == "drop":
-            del entries[at]
-        elif kind == "repeat":
-            entries.insert(at, entries[at])
-        elif kind == "swap":
-            entries[at : at + 2] = [entries[at + 1], entries[at]]
-        else:
-            raise Broken(f"unknown change {kind}")
+def damaged(entries: list[bytes], change: dict[str, Any]) -> list[bytes]:
+    try:
+        match change:
+            case {"drop": at, **rest}:
+                del entries[number(at)]
+            case {"repeat": at, **rest}:
+                entries.insert(number(at), entries[number(at)])
+            case {"swap": at, **rest}:
+                entries.insert(number(at), entries.pop(number(at) + 1))
+            case {"entry": at, "flip": {"byte": byte, "mask": mask}, **rest}:
+                entry = bytearray(entries[number(at)])
+                entry[number(byte)] ^= number(mask)
+                entries[number(at)] = bytes(entry)
+            case {**rest}:
+                pass
+    except IndexError as error:
+        raise Broken("a change beyond the journal") from error
+    known(rest, [])
     return entries
 
 
@@ -429,7 +436,8 @@ def ran(script: Script, step: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"out": script.run(step)}
     except c.Error as e:
-        return {"error": {"code": e.code, "place": e.place, "message": str(e)}}
+        place = shared_place(e.place)
+        return {"error": {"code": e.code} | ({} if place is None else {"place": place})}
 
 
 def run(vector: dict[str, Any], counts: Counter[str]) -> str | None:
@@ -443,8 +451,9 @@ def run(vector: dict[str, Any], counts: Counter[str]) -> str | None:
         same = "out" in step and got.get("out") == step["out"]
         if "error" in step and "error" in got:
             wanted, failed = step["error"], got["error"]
-            same = wanted["code"] == failed["code"] and wanted.get("place") in (
-                None, failed["place"])
+            known(wanted, ["code", "place"])
+            same = wanted["code"] == failed["code"] and (
+                "place" not in wanted or wanted["place"] == failed.get("place"))
         if not same:
             wanted = step.get("out", step.get("error"))
             return f"step {at} {step['op']}: expected {wanted}, got {got}"

@@ -11,6 +11,33 @@ class Broken(Exception):
     """The vector itself is wrong."""
 
 
+def resolved(value: Any, outs: dict[str, Any]) -> Any:
+    """The value with every `@name.member` replaced by that member of an earlier result."""
+    match value:
+        case str() if value.startswith("@"):
+            found: Any = outs
+            for part in value[1:].split("."):
+                try:
+                    found = found[int(part) if isinstance(found, list) else part]
+                except (KeyError, IndexError, TypeError, ValueError):
+                    raise Broken(f"`{value}` names nothing before this step") from None
+            return found
+        case list():
+            return [resolved(one, outs) for one in value]
+        case dict():
+            return {name: resolved(one, outs) for name, one in value.items()}
+    return value
+
+
+def shared_place(place: str | None) -> str | None:
+    """The place, where it is the same in every implementation."""
+    if place is None or place == "":
+        return place
+    if place.startswith("entry "):
+        return place.split(": ")[0]
+    return place if place.startswith(("/", "lane ", "checkpoint ")) else None
+
+
 def known(given: dict[str, Any], names: list[str]) -> None:
     for name in given:
         if name not in names:
@@ -21,6 +48,11 @@ def number(text: str) -> int:
     if not isinstance(text, str) or not text.isascii() or not text.isdigit():
         raise Broken(f"no integer: {text!r}")
     return int(text)
+
+
+def instant(text: str) -> int:
+    """An instant; one that no i64 holds is as impossible as the largest."""
+    return min(number(text), 2**63 - 1)
 
 
 def data(text: str) -> bytes:

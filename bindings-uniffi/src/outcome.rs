@@ -148,18 +148,14 @@ impl From<Decided> for Outcome {
                 },
             },
             Decided::Denied(value) => Outcome::Denied { value },
-            Decided::Receipt { receipt, position, sign } => Outcome::Receipt {
-                value: Issued {
-                    digest: receipt.digest,
-                    position,
-                    sign: sign.map(request),
-                    receipt: Arc::new(Receipt(counterfoil::Receipt {
-                        head: receipt.head,
-                        signature: None,
-                        body: Some(receipt.body),
-                    })),
-                },
-            },
+            Decided::Receipt { receipt, position, sign } => {
+                let digest = receipt.digest;
+                let (head, body) = (receipt.head.clone(), Some(receipt.body.clone()));
+                let receipt = counterfoil::Receipt { head, signature: None, body };
+                let receipt = Arc::new(Receipt(receipt));
+                let sign = sign.map(request);
+                Outcome::Receipt { value: Issued { receipt, digest, position, sign } }
+            }
             Decided::Released { subject } => Outcome::Released { value: Released { subject } },
             Decided::Replayed(replay) => Outcome::Replayed { value: replay.into() },
             Decided::Checkpointed { checkpoint, sign } => {

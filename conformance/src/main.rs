@@ -1,35 +1,40 @@
-//! Runs vectors through the core, one arm per operation of `spec/surface.json`.
+//! `counterfoil-conformance`: runs vectors through the core.
 //!
 //! ```text
-//! counterfoil-conformance spec/vectors [--counts FILE]   every vector below a folder
-//! counterfoil-conformance --print FILE                   one vector with what the core computes
-//! counterfoil-conformance --stream                       a vector a line: `ok`, or what differs
+//! [PATH …] [--print] [--counts FILE]  run all vectors, or these files and folders; --print writes the
+//!                                    core's results into them, --counts the steps of each operation
+//! --stream                           vectors from standard input, one a line: `ok`, or what differs
+//! --index                            print the index of all vectors
+//! --coverage                         list rules and operations without a vector; none may be
+//! --compare LANGUAGE=FILE …          compare the counts of any language with the index
 //! ```
 
-mod arms;
-mod meter;
-mod text;
-mod vector;
+use std::{
+    env, fs,
+    io::{BufRead as _, Write as _, stdin, stdout},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-
-use serde_json::Value;
+use counterfoil_conformance::{
+    Mode, compare, files, gaps, index, load_surface, run_all, run_files, run_text, spec,
+};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match arguments.first().map(String::as_str) {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let done = match words.first().map(String::as_str) {
         Some("--stream") => stream(),
-        Some("--print") => print(arguments.get(1).map_or("-", String::as_str)),
-        Some(folder) => files(Path::new(folder), &arguments[1..]),
-        None => Err(String::from("name a folder of vectors, or --stream")),
+        Some("--index") => {
+            run_all().and_then(|reports| index(&reports)).map(|text| print!("{text}"))
+        }
+        Some("--coverage") => coverage(),
+        Some("--compare") => compare_all(&words[1..]),
+        _ => run(words.into_iter()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("{e}");
+        Err(why) => {
+            eprintln!("{why}");
             ExitCode::FAILURE
         }
     }
@@ -37,63 +42,71 @@ fn main() -> ExitCode {
 
 /// Answers each line of standard input, for differential runs.
 fn stream() -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    for line in std::io::stdin().lock().lines() {
+    let surface = load_surface()?;
+    let mut out = stdout().lock();
+    for line in stdin().lock().lines() {
         let line = line.map_err(|e| e.to_string())?;
-        let vector: Value = serde_json::from_str(&line).map_err(|e| e.to_string())?;
-        let answer = match vector::run(&vector, &mut BTreeMap::new()) {
-            Ok(()) => String::from("ok"),
-            Err(e) => e.replace('\n', " "),
+        let answer = match run_text(&line, &surface, Mode::Check) {
+            Ok(report) if report.differences.is_empty() => String::from("ok"),
+            Ok(report) => report.differences.join(" "),
+            Err(why) => why,
         };
-        writeln!(out, "{answer}").and_then(|()| out.flush()).map_err(|e| e.to_string())?;
+        writeln!(out, "{}", answer.replace('\n', " "))
+            .and_then(|()| out.flush())
+            .map_err(|e| e.to_string())?;
     }
     Ok(())
 }
 
-/// Shows a vector with the core's own results, to look at a difference.
-fn print(path: &str) -> Result<(), String> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
-    let vector = serde_json::from_str(&text).map_err(|e| format!("{path}: {e}"))?;
-    let filled = vector::fill(&vector)?;
-    println!("{}", serde_json::to_string_pretty(&filled).map_err(|e| e.to_string())?);
+fn coverage() -> Result<(), String> {
+    let operations: Vec<String> = load_surface()?.operations().map(String::from).collect();
+    let gaps = gaps(&spec(), &run_all()?, &operations)?;
+    if !gaps.is_empty() {
+        return Err(gaps.join("\n"));
+    }
+    println!("every rule and every operation has a vector");
     Ok(())
 }
 
-fn files(folder: &Path, options: &[String]) -> Result<(), String> {
-    let mut counts = BTreeMap::new();
-    let mut failed = 0;
-    let files = vectors(folder)?;
-    for path in &files {
-        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let vector = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-        if let Err(e) = vector::run(&vector, &mut counts) {
-            failed += 1;
-            eprintln!("{}: {e}", path.display());
+/// One line for each language.
+fn compare_all(pairs: &[String]) -> Result<(), String> {
+    let read =
+        |path: &Path| fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()));
+    let index = read(&spec().join("vectors/index.json"))?;
+    let mut differences = Vec::new();
+    for pair in pairs {
+        let Some((language, path)) = pair.split_once('=') else {
+            return Err(format!("{pair}: expected LANGUAGE=FILE"));
+        };
+        match read(Path::new(path)).and_then(|counts| compare(&index, language, &counts)) {
+            Ok(line) => println!("{line}"),
+            Err(why) => differences.push(why),
         }
     }
-    if let Some(at) = options.iter().position(|option| option == "--counts") {
-        let path = options.get(at + 1).ok_or("--counts needs a file")?;
-        let text = serde_json::to_string_pretty(&counts).map_err(|e| e.to_string())?;
-        std::fs::write(path, text + "\n").map_err(|e| format!("{path}: {e}"))?;
-    }
-    let steps: u64 = counts.values().sum();
-    println!("rust: {steps} steps in {} vectors, {failed} failed", files.len());
-    if failed > 0 { Err(format!("{failed} vectors differ")) } else { Ok(()) }
+    if differences.is_empty() { Ok(()) } else { Err(differences.join("\n")) }
 }
 
-/// Every vector file, sorted.
-fn vectors(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let failed = |e: std::io::Error| format!("{}: {e}", folder.display());
-    let mut files = Vec::new();
-    for room in std::fs::read_dir(folder).map_err(failed)? {
-        let room = room.map_err(failed)?.path();
-        if room.is_dir() {
-            for file in std::fs::read_dir(&room).map_err(failed)? {
-                files.push(file.map_err(failed)?.path());
-            }
+fn run(mut words: impl Iterator<Item = String>) -> Result<(), String> {
+    let mut mode = Mode::Check;
+    let mut counts_file = None;
+    let mut paths = Vec::new();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--print" => mode = Mode::Print,
+            "--counts" => counts_file = Some(words.next().ok_or("--counts needs a file")?),
+            option if option.starts_with("--") => return Err(format!("unknown option {option}")),
+            path if Path::new(path).is_dir() => paths.extend(files(Path::new(path))?),
+            path => paths.push(PathBuf::from(path)),
         }
     }
-    files.retain(|file| file.extension().is_some_and(|e| e == "json"));
-    files.sort();
-    Ok(files)
+    if paths.is_empty() {
+        paths = files(&spec().join("vectors"))?;
+    }
+    let counts = run_files(&paths, mode)?;
+    if let Some(file) = counts_file {
+        fs::write(&file, counts.to_json()).map_err(|e| format!("{file}: {e}"))?;
+    }
+    let steps: u64 = counts.steps.values().sum();
+    println!("rust: {} vectors, {steps} steps", counts.vectors);
+    Ok(())
 }

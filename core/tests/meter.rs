@@ -1,5 +1,12 @@
 //! The state machine: requests, holds, windows, steps, restores.
-#![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, as it should"
+)]
 
 mod common;
 

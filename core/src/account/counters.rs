@@ -6,7 +6,7 @@ use crate::{
     account::Windows,
     amount::Exact,
     error::{Code, Error, Result},
-    plan::{Limit, LimitRule, Plan},
+    plan::{Charge, Limit, LimitRule, Plan},
     rating::Tariff,
     time::{Timestamp, Window},
 };
@@ -71,6 +71,19 @@ impl Account {
         }
     }
 
+    /// Every window that a call at `at` counts in: of the charges, then of the spend limits.
+    pub(crate) fn windows(&self, plan: &Plan, at: Timestamp) -> impl Iterator<Item = Window> {
+        let charges = plan.charges().iter().zip(&self.counters);
+        let limits = plan.limits().iter().zip(&self.spent);
+        let limits = limits.filter_map(move |(limit, spent)| match limit.rule {
+            LimitRule::Spend { period, .. } => {
+                Some(spent.containing(at).unwrap_or_else(|| Limit::window(period, at)))
+            }
+            LimitRule::Rate(_) => None,
+        });
+        charges.map(move |(charge, windows)| window_of(charge, windows, at)).chain(limits)
+    }
+
     /// Prices the units of one call from the counters as they stand.
     pub(crate) fn rate(
         &self,
@@ -85,7 +98,7 @@ impl Account {
             else {
                 return Err(Error::new(Code::EntryMisplaced).because("no such charge"));
             };
-            let window = charge.window(at);
+            let window = window_of(charge, windows, at);
             let (before, billed) =
                 windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
             let after = before
@@ -124,9 +137,9 @@ impl Account {
             self.refresh(plan, line.charge, line.window)?;
         }
         for (limit, spent) in plan.limits().iter().zip(self.spent.iter_mut()) {
-            if let LimitRule::Spend { period, .. } = limit.rule
-                && let (Some(sum), _) = spent.open(Limit::window(period, at))
-            {
+            let LimitRule::Spend { period, .. } = limit.rule else { continue };
+            let window = spent.containing(at).unwrap_or_else(|| Limit::window(period, at));
+            if let (Some(sum), _) = spent.open(window) {
                 *sum = sum.checked_add(compared)?;
             }
         }
@@ -163,7 +176,8 @@ impl Account {
         opened: &mut Vec<(usize, Window)>,
     ) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
-        let window = charge.window(at);
+        let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
+        let window = window_of(charge, windows, at);
         let counter = self.counter(index, window, opened)?;
         let outstanding = counter
             .outstanding
@@ -193,12 +207,9 @@ impl Account {
     ) -> Result<()> {
         for &(index, quantity) in units {
             let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
-            let window = charge.window(at);
-            let counter = self
-                .counters
-                .get_mut(index)
-                .and_then(|windows| windows.get_mut(window))
-                .ok_or(Code::EntryMisplaced)?;
+            let windows = self.counters.get_mut(index).ok_or(Code::EntryMisplaced)?;
+            let window = window_of(charge, windows, at);
+            let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
             counter.outstanding =
                 counter.outstanding.checked_sub(quantity).ok_or(Code::EntryMisplaced)?;
             self.refresh(plan, index, window)?;
@@ -253,6 +264,11 @@ impl Account {
         }
         Ok(())
     }
+}
+
+/// The charge's window that the instant lies in: one that is open already, or else the calendar's.
+fn window_of(charge: &Charge, windows: &Windows<Counter>, at: Timestamp) -> Window {
+    windows.containing(at).unwrap_or_else(|| charge.window(at))
 }
 
 /// The most that outstanding units can still cost.

@@ -1,6 +1,6 @@
 //! The binary form of entries: kind, version, fields.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     amount::{Amount, Exact},
@@ -52,7 +52,12 @@ impl Entry {
     /// The entry's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut w = Writer::with_capacity(512);
+        let mut w = Writer::with_capacity(match self {
+            Entry::Plan(document) => document.len().saturating_add(8),
+            // A body and a head of the usual size.
+            Entry::Receipt(e) => e.body.items.len().saturating_mul(64).saturating_add(256),
+            _ => 512,
+        });
         w.u8(self.kind()).u8(VERSION);
         match self {
             Entry::Instance(e) => {
@@ -137,8 +142,8 @@ impl Entry {
                 input: Digest::new(r.array()?),
                 authorized_at: read_time(r)?,
                 deadline: read_time(r)?,
-                units: read_units(r)?,
-                attributes: read_attributes(r)?,
+                units: read_units(r)?.into(),
+                attributes: Arc::new(read_attributes(r)?),
             }),
             5 => Entry::Denied(Denied {
                 lane: Digest::new(r.array()?),
@@ -151,12 +156,8 @@ impl Entry {
                 let head = Head::read(r)?;
                 let digest = head.digest();
                 let body = Body::read(r)?;
-                Entry::Receipt(ReceiptEntry {
-                    head,
-                    digest,
-                    body,
-                    import: read_option(r, read_mark)?,
-                })
+                let import = read_option(r, read_mark)?;
+                Entry::Receipt(Arc::new(ReceiptEntry { head, digest, body, import }))
             }
             7 => Entry::Release(Release {
                 lane: Digest::new(r.array()?),

@@ -1,6 +1,7 @@
 """R-PLAN: the plan document."""
 
 import hashlib
+from functools import lru_cache
 
 from . import conditions, currencies
 from .amounts import money, shares, unit_price
@@ -157,8 +158,9 @@ class Plan:
 
     def charged_units(self, usage):
         """[(index of the charge, units)] for every charge that counts something."""
-        uncovered = usage.uncovered(self.prices)
-        need(uncovered in (None, REQUESTS), "usage_unpriced")
+        # Every call counts itself: `requests` needs no price.
+        covered = usage.uncovered(lambda meter: meter == REQUESTS or self.prices(meter))
+        need(covered is None, "usage_unpriced")
         disjoint = usage.disjoint(self.prices)
         charged = []
         for index, charge in enumerate(self.charges):
@@ -169,6 +171,12 @@ class Plan:
             if units:
                 charged.append((index, units))
         return charged
+
+
+@lru_cache(maxsize=64)
+def read(text):
+    """Plans are immutable, so one document is read once."""
+    return Plan(text)
 
 
 def title(node):
@@ -219,9 +227,18 @@ def read_rate(node):
 
 
 def payee_key(payee):
-    """An address, or 0x00 and the account's name."""
+    """0x00 and the account's name, or 0x01 and the address."""
     kind, value = payee
-    return value if kind == "address" else b"\0" + value.encode()
+    return b"\1" + value if kind == "address" else b"\0" + value.encode()
+
+
+def payee_of(text, place=None):
+    """`0x…` is an address, anything else an account."""
+    if text.startswith("0x"):
+        return "address", checked_address(text, place)
+    good = 1 <= len(text) <= 64 and not any(map(is_control, text))
+    need(good, "text_invalid", place)
+    return "account", text
 
 
 def read_payees(node):
@@ -230,13 +247,7 @@ def read_payees(node):
         need(len(payees) < 1000, "plan_invalid", node.pointer)
         fields = item.fields()
         name = fields.must("payee")
-        text = name.text()
-        if text.startswith("0x"):
-            payee = ("address", checked_address(text, name.pointer))
-        else:
-            good = 1 <= len(text) <= 64 and not any(map(is_control, text))
-            need(good, "text_invalid", name.pointer)
-            payee = ("account", text)
+        payee = payee_of(name.text(), name.pointer)
         weight = positive(fields.must("weight"))
         fields.finish()
         key = payee_key(payee)

@@ -4,7 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from . import logs
 from .amounts import GRID, exact_of, text_of
-from .document import Node, parse, quoted
+from .document import Node, Number, parse, quoted
 from .refused import Refused, need
 from .signing import COUNTERFOIL, check, check_form, sha256
 
@@ -20,6 +20,7 @@ HEAD = [("lane", 32), ("sequence", 8), ("previous", 32), ("kind", 1), ("subject"
         ("authorized_at", 8), ("issued_at", 8), ("body", 32), ("charge", 16), ("cumulative", 16),
         ("credited", 16)]
 CALL, TRUE_UP = 1, 4
+SURFACES = ("openai.chat", "openai.responses", "anthropic.messages", "plain")
 BASES = {"reported": 1, "measured": 2, "estimated": 3}
 
 
@@ -64,6 +65,19 @@ def lane_digest(lane):
         LANE, lane["plan"], lane["subscription"], lane["payer"], lane["number"], lane["parent"],
         lane["rail"], lane["lease"], lane["origin"], lane["opened_at"], lane["cumulative"],
         lane["cumulative_remainder"], lane["credited"], lane["credited_remainder"])
+
+
+def lane_typed_data(lane):
+    """R-LANE-003, R-SIGN-002: what a wallet is shown."""
+    fields = [field.split(" ") for field in LANE[len("LaneOpen("):-1].split(",")]
+    message = {}
+    for _, name in fields:
+        value = lane["".join("_" + c.lower() if c.isupper() else c for c in name)]
+        message[name] = hexed(value) if isinstance(value, bytes) else str(value)
+    members = [["string", "name"], ["string", "version"]]
+    named = [[{"name": name, "type": kind} for kind, name in group] for group in (members, fields)]
+    return {"types": {"EIP712Domain": named[0], "LaneOpen": named[1]}, "primaryType": "LaneOpen",
+            "domain": {"name": "Counterfoil", "version": "1"}, "message": message}
 
 
 def item_bytes(item):
@@ -111,6 +125,21 @@ def body_bytes(body):
 
 def receipt_salt(key, lane, sequence):
     return sha256(key, lane, u(sequence, 8))
+
+
+def typed_data(kind, message):
+    """An EIP-712 document of the domain Counterfoil."""
+    name, _, rest = kind.partition("(")
+    fields = [{"name": field.split(" ")[1], "type": field.split(" ")[0]}
+              for field in rest.rstrip(")").split(",")]
+    domain = [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}]
+    return {"types": {"EIP712Domain": domain, name: fields}, "primaryType": name,
+            "domain": {"name": "Counterfoil", "version": "1"}, "message": message}
+
+
+def lane_json(lane):
+    return {camel(name): hexed(value) if isinstance(value, bytes) else str(value)
+            for name, value in lane.items()}
 
 
 # The header form.
@@ -194,6 +223,8 @@ def compact(value):
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Number):
+        return str(value)
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, list):
@@ -322,8 +353,7 @@ def value_of(node, form):
     if form == "basis":
         need(value in BASES, "json_type", node.pointer)
     if form == "surface":
-        known = ("openai.chat", "openai.responses", "anthropic.messages", "plain")
-        need(value in known, "usage_surface", node.pointer)
+        need(value in SURFACES, "usage_surface", node.pointer)
     return value
 
 

@@ -1,15 +1,19 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import amounts, document, logs, meters, receipts, settlements, signing, usages, windows, x402
-from .plans import Plan
+from . import (amounts, document, files, logs, meters, plans, receipts, settlements, signing,
+               usages, windows, x402)
+from .plans import payee_key, payee_of
 from .receipts import hexed
-from .refused import need
+from .refused import Refused, need
 from .usages import Usage
 
 
 def data(value, size=None):
-    raw = bytes.fromhex(value.removeprefix("0x"))
-    assert value.startswith("0x") and (size is None or len(raw) == size), value
+    try:
+        raw = bytes.fromhex(value.removeprefix("0x"))
+    except ValueError as error:
+        raise Refused("hex_invalid") from error
+    need(value.startswith("0x") and (size is None or len(raw) == size), "hex_invalid")
     return raw
 
 
@@ -21,8 +25,13 @@ def address(value):
     return signing.checked_address(value)
 
 
+def time(value):
+    return windows.instant(int(value))
+
+
 def usage_of(given):
     usage = Usage(given.get("surface", "plain"), given.get("basis", "measured"))
+    need(usage.surface in receipts.SURFACES, "usage_surface")
     for meter, quantity in given["meters"].items():
         usage.set(meter, int(quantity))
     for name, value in given.get("attributes", {}).items():
@@ -98,14 +107,31 @@ class Script:
 
     def __init__(self):
         self.objects = {}
+        self.outs = {}
 
     def run(self, step):
         """The step's result, or raises Refused."""
         function = OPERATIONS[step["op"]]
-        result, made = function(self, dict(step["in"]))
-        if "as" in step and made is not None:
-            self.objects[step["as"]] = made
+        result, made = function(self, self.resolved(step["in"]))
+        if "as" in step:
+            self.outs[step["as"]] = result
+            if made is not None:
+                self.objects[step["as"]] = made
         return result
+
+    def resolved(self, value):
+        """`@name.member` stands for a member of what a step gave."""
+        if isinstance(value, dict):
+            return {name: self.resolved(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [self.resolved(item) for item in value]
+        if not (isinstance(value, str) and value.startswith("@")):
+            return value
+        name, *path = value[1:].split(".")
+        here = self.outs[name]
+        for part in path:
+            here = here[int(part)] if isinstance(here, list) else here[part]
+        return here
 
     def object(self, given, name):
         return self.objects[given[name]]
@@ -130,16 +156,17 @@ def _(_, g):
 
 @operation("money.split")
 def _(_, g):
-    weights = [(w["payee"].encode(), int(w["weight"])) for w in g["weights"]]
+    weights = [(payee_key(payee_of(w["payee"])), int(w["weight"])) for w in g["weights"]]
     shares = amounts.shares(weights)
     sums = [sum(amounts.exact_of(part) * share for part in g["parts"]) for share in shares]
     unit = amounts.GRID**2
-    return {"shares": [str(s) for s in shares], "payouts": [str(s // unit) for s in sums]}, None
+    payouts = [str(amounts.amount(s // unit)) for s in sums]
+    return {"shares": [str(s) for s in shares], "payouts": payouts}, None
 
 
 @operation("time.window")
 def _(_, g):
-    start, end = windows.window(g["period"], windows.instant(int(g["at"])))
+    start, end = windows.window(g["period"], time(g["at"]))
     return {"start": str(start), "end": str(end)}, None
 
 
@@ -157,7 +184,7 @@ def _(_, g):
 
 @operation("plan.load")
 def _(_, g):
-    plan = Plan(g["text"])
+    plan = plans.read(g["text"])
     return {"id": hexed(plan.id), "name": plan.name,
             "authority": signing.checksummed(plan.authority), "currency": plan.currency["id"],
             "decimals": str(plan.decimals)}, plan
@@ -194,7 +221,7 @@ def on_meter(s, g, decide):
 @operation("meter.begin")
 def _(s, g):
     on_meter(s, g, lambda state: meters.begin(state, g["origin"], address(g["signer"]),
-                                              int(g["now"])))
+                                              time(g["now"])))
     return {}, None
 
 
@@ -209,15 +236,15 @@ def _(s, g):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.subscribe(
         state, key, digest(g["plan"]), optional(g.get("payer"), address), g.get("account"),
-        int(g["startedAt"]), optional(g.get("rail"), digest) or meters.ZERO, int(g["now"])))
+        time(g["startedAt"]), optional(g.get("rail"), digest) or meters.ZERO, time(g["now"])))
     return opened_text(out), None
 
 
 @operation("meter.authorize")
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.authorize(
-        state, digest(g["subscription"]), g["id"], optional(g.get("createdAt"), int),
-        usage_of(g["most"]), int(g["now"])))
+        state, digest(g["subscription"]), g["id"], optional(g.get("createdAt"), time),
+        usage_of(g["most"]), time(g["now"])))
     return outcome_text(out), None
 
 
@@ -226,14 +253,14 @@ def _(s, g):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.settle(
         state, key, digest(g["subscription"]), g["id"], usage_of(g["usage"]),
-        optional(g.get("content"), digest) or meters.ZERO, int(g["now"])))
+        optional(g.get("content"), digest) or meters.ZERO, time(g["now"])))
     return outcome_text(out), out.get("receipt")
 
 
 @operation("meter.release")
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.release(
-        state, digest(g["subscription"]), g["id"], g["reason"], int(g["now"])))
+        state, digest(g["subscription"]), g["id"], g["reason"], time(g["now"])))
     return {"subject": hexed(out["subject"])}, None
 
 
@@ -243,7 +270,7 @@ def _(s, g):
     mark = {"input": digest(g["input"]), "ordinal": int(g["ordinal"]),
             "offset": int(g["offset"]), "digest": digest(g["digest"])}
     out = on_meter(s, g, lambda state: meters.import_(
-        state, key, digest(g["subscription"]), int(g["at"]), usage_of(g["usage"]),
+        state, key, digest(g["subscription"]), time(g["at"]), usage_of(g["usage"]),
         optional(g.get("content"), digest) or meters.ZERO, mark))
     return outcome_text(out), out.get("receipt")
 
@@ -251,7 +278,7 @@ def _(s, g):
 @operation("meter.due")
 def _(s, g):
     key = s.object(g, "meter").key
-    out = on_meter(s, g, lambda state: meters.due(state, key, int(g["now"])))
+    out = on_meter(s, g, lambda state: meters.due(state, key, time(g["now"])))
     return outcome_text(out), out.get("receipt") or out.get("checkpoint")
 
 
@@ -264,7 +291,7 @@ def _(s, g):
 @operation("meter.collect")
 def _(s, g):
     entry = {"lane": digest(g["lane"]), "amount": int(g["amount"]), "fee": int(g["fee"]),
-             "reference": g["reference"], "at": int(g["at"])}
+             "reference": g["reference"], "at": time(g["at"])}
     on_meter(s, g, lambda state: meters.collect(state, entry))
     return {}, None
 
@@ -308,6 +335,13 @@ def _(s, g):
             "collected": str(lane["collected"]), "fee": str(lane["fee"])}, None
 
 
+@operation("lane.typedData")
+def _(s, g):
+    lane = s.object(g, "meter").state.lanes[digest(g["lane"])]["open"]
+    document_ = receipts.typed_data(receipts.LANE, receipts.lane_json(lane))
+    return {"json": receipts.compact(document_)}, None
+
+
 @operation("meter.subscription")
 def _(s, g):
     sub = meters.the_subscription(s.object(g, "meter").state, digest(g["subscription"]))
@@ -343,8 +377,16 @@ def _(s, g):
     return {"json": receipts.to_json(*signed(s, g))}, None
 
 
+def damaged(received, change):
+    """The text with the first place where `find` stands changed."""
+    return received if change is None else received.replace(change["find"], change["with"], 1)
+
+
 @operation("receipt.verify")
 def _(_, g):
+    for form in ("header", "json"):
+        if form in g:
+            g[form] = damaged(g[form], g.get("change"))
     if "header" in g:
         head, signature = receipts.from_header(g["header"])
         body = None
@@ -433,12 +475,91 @@ def changed(journal, change):
 
 @operation("ledger.audit")
 def _(s, g):
-    journal = changed(list(s.object(g, "meter").journal), g.get("change"))
-    state = meters.audit(journal, s.object(g, "key").address)
+    whole = s.object(g, "meter").journal
+    journal = changed(list(whole), g.get("change"))
+    signed = [kind for kind, _ in whole].count("checkpoint")
+    state = meters.audit(journal, s.object(g, "key").address, signed)
     kinds = [kind for kind, _ in journal]
     return {"entries": str(len(kinds)), "receipts": str(kinds.count("receipt")),
             "denied": str(kinds.count("denied")), "checkpoints": str(kinds.count("checkpoint")),
-            "unproven": str(len(state.log) - state.checkpointed)}, None
+            "unproven": str(state.left_unproven + len(state.log) - state.checkpointed)}, None
+
+
+@operation("lane.typedData")
+def _(s, g):
+    wanted = digest(g["lane"])
+    lane = next(e["lane"] for kind, e in s.object(g, "meter").journal
+                if kind == "open" and receipts.lane_digest(e["lane"]) == wanted)
+    return {"json": receipts.compact(receipts.lane_typed_data(lane))}, None
+
+
+@operation("entry.read")
+def _(_, g):
+    return {"entry": files.read_entry(data(g["bytes"]))}, None
+
+
+@operation("frame.write")
+def _(_, g):
+    return {"frame": hexed(files.frame(int(g["index"]), data(g["payload"])))}, None
+
+
+@operation("frame.read")
+def _(_, g):
+    kind, *rest = files.read_frame(data(g["bytes"]), int(g["index"]))
+    if kind != "frame":
+        return {kind: {}}, None
+    return {"frame": {"payload": hexed(rest[0]), "length": str(rest[1])}}, None
+
+
+@operation("frame.torn")
+def _(_, g):
+    return {"torn": files.is_torn(data(g["tail"]), int(g["index"]))}, None
+
+
+@operation("ledger.file")
+def _(s, g):
+    content = files.segment(s.object(g, "meter").bytes())
+    return {"name": f"{0:020}.cfl", "length": str(len(content)),
+            "sha256": hexed(signing.sha256(content))}, None
+
+
+@operation("ledger.document")
+def _(s, g):
+    meter = s.object(g, "meter")
+    out = settlements.settle(meter, g["extent"], g["closing"])
+    return {"json": receipts.compact(settlements.document(meter, out, g["closing"]))}, None
+
+
+@operation("receipt.verifyIn")
+def _(s, g):
+    checkpoint = s.object(g, "checkpoint")["checkpoint"]
+    head = s.object(g, "receipt")["digest"]
+    hashed = heads_of(g)
+    path = logs.path(hashed, int(g["index"]))
+    logs.verify_inclusion(head, int(g["index"]), checkpoint["size"], path, checkpoint["root"])
+    return {"digest": hexed(head)}, None
+
+
+@operation("log.lanes")
+def _(_, g):
+    lanes = [(digest(one["lane"]), (int(one["sequence"]), digest(one["head"]),
+                                    int(one["cumulative"]), int(one["credited"])))
+             for one in g["lanes"]]
+    ids = [id_ for id_, _ in lanes]
+    need(all(a < b for a, b in zip(ids, ids[1:])), "bytes_invalid")
+    wanted = digest(g["lane"])
+    out = {"root": hexed(logs.lanes_root(dict(lanes)))}
+    if wanted in ids:
+        hashed = logs.lane_leaves(dict(lanes))
+        index = ids.index(wanted)
+        out["present"] = {"index": str(index),
+                          "path": [hexed(p) for p in logs.path(hashed, index)]}
+    else:
+        before = [id_ for id_ in ids if id_ < wanted]
+        after = [id_ for id_ in ids if id_ > wanted]
+        out["absent"] = {"before": hexed(before[-1]) if before else None,
+                         "after": hexed(after[0]) if after else None}
+    return out, None
 
 
 @operation("ledger.settle")
@@ -463,6 +584,12 @@ def _(_, g):
     return {}, None
 
 
+def signature_of(value):
+    signature = data(value, 65)
+    signing.check_form(signature)
+    return signature
+
+
 def channel_of(given):
     return {"payer": address(given["payer"]), "payer_authorizer": address(given["payerAuthorizer"]),
             "receiver": address(given["receiver"]),
@@ -478,8 +605,7 @@ def _(_, g):
 
 @operation("x402.voucher")
 def _(_, g):
-    signature = data(g["signature"])
-    signing.check_form(signature)
+    signature = signature_of(g["signature"])
     hashed, verdict = x402.verify_voucher(int(g["chainId"]), channel_of(g["channel"]),
                                           int(g["maxClaimable"]), signature)
     return {"digest": hexed(hashed), "check": verdict}, None
@@ -488,7 +614,7 @@ def _(_, g):
 @operation("x402.claim")
 def _(_, g):
     rows = [{"channel": channel_of(row["channel"]), "max_claimable": int(row["maxClaimable"]),
-             "signature": data(row["signature"]), "total_claimed": int(row["totalClaimed"])}
+             "signature": signature_of(row["signature"]), "total_claimed": int(row["totalClaimed"])}
             for row in g["rows"]]
     return {"digest": hexed(x402.claim_digest(int(g["chainId"]), rows)),
             "calldata": hexed(x402.claim_calldata(rows))}, None

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 
 use crate::{
-    account::{Room, admit, aggregate},
+    account::{Room, admit, aggregate, without_hold},
     amount::Exact,
     codec::Writer,
     crypto::{Digest, sha256},
@@ -45,8 +45,8 @@ impl State {
             input,
             authorized_at: now,
             deadline: now.checked_add(plan.times().hold)?,
-            units,
-            attributes: request.most.attributes().clone(),
+            units: units.into(),
+            attributes: request.most.shared_attributes(),
         };
         match self.admit_hold(&request.subscription, &entry)? {
             Ok(reserved) => {
@@ -66,7 +66,7 @@ impl State {
         let (subscription, lane) = self.current(id)?;
         let plan = Arc::clone(&subscription.plan);
         let at = entry.authorized_at;
-        check_windows(&plan, at, lane.issued_at)?;
+        check_windows(subscription, at, lane.issued_at)?;
         if let Some(denial) = deny_before_money(&plan, subscription, &entry.attributes, at)? {
             return Ok(Err(denial));
         }
@@ -80,7 +80,9 @@ impl State {
         let (after, short) = tried?;
         let reserved = after.minus_or_zero(before);
         if let Some(room) = short {
-            return Ok(Err(limit_denial(&plan, &room, reserved)?));
+            let holds = subscription.holds.values();
+            let (room, needed) = without_hold(&plan, &subscription.account, holds, &room)?;
+            return Ok(Err(limit_denial(&plan, &room, needed)?));
         }
         Ok(match deny_by_rate(&plan, &subscription.account.rates, at)? {
             Some(denial) => Err(denial),
@@ -122,7 +124,7 @@ fn check_created(request: &Request, plan: &Plan, now: Timestamp) -> Result<()> {
 }
 
 fn request_digest(request: &Request) -> Digest {
-    let mut w = Writer::new();
+    let mut w = Writer::with_capacity(256);
     for (meter, quantity) in request.most.iter() {
         w.text(meter).u64(quantity);
     }
@@ -153,8 +155,8 @@ fn hold_of(entry: &HoldEntry) -> Hold {
         lane: entry.lane,
         authorized_at: entry.authorized_at,
         deadline: entry.deadline,
-        units: entry.units.clone(),
-        attributes: entry.attributes.clone(),
+        units: Arc::clone(&entry.units),
+        attributes: Arc::clone(&entry.attributes),
         state: HoldState::Open,
     }
 }

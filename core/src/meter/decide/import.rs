@@ -25,7 +25,7 @@ impl State {
         let mark = &import.mark;
         let subject = import_subject(mark);
         let issued_at = import.at.max(lane.issued_at);
-        check_windows(plan, import.at, issued_at)?;
+        check_windows(subscription, import.at, issued_at)?;
         let deny = |denial: Denial| {
             let entry = Denied {
                 lane: subscription.lane,
@@ -53,13 +53,13 @@ impl State {
             import: Some(mark),
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
-        let draft = draft_call(self, &facts, salt)?;
-        if let Some(room) = draft.short {
-            return Ok(deny(limit_denial(plan, &room, draft.needed)?));
+        let call = draft_call(self, &facts)?;
+        if let Some(room) = call.short {
+            return Ok(deny(limit_denial(plan, &room, call.needed)?));
         }
         if let Some(denial) = deny_by_rate(plan, &subscription.account.rates, import.at)? {
             return Ok(deny(denial));
         }
-        self.receipt_decision(draft.entry)
+        self.receipt_decision(call.draft.seal(salt))
     }
 }
