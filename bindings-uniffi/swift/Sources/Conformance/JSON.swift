@@ -62,6 +62,26 @@ indirect enum JSON: Codable {
         if case .object(let members) = self { members[name] } else { nil }
     }
 
+    /// With every `@name.member` replaced by that member of an earlier result.
+    func resolved(_ outs: JSON) throws -> JSON {
+        switch self {
+        case .text(let text) where text.hasPrefix("@"):
+            return try text.dropFirst().split(separator: ".").reduce(outs) { found, part in
+                let next: JSON? =
+                    if case .list(let items) = found, let at = Int(part), at < items.count {
+                        items[at]
+                    } else {
+                        found[String(part)]
+                    }
+                guard let next else { throw Broken("`\(text)` names nothing before this step") }
+                return next
+            }
+        case .list(let items): return .list(try items.map { try $0.resolved(outs) })
+        case .object(let members): return .object(try members.mapValues { try $0.resolved(outs) })
+        default: return self
+        }
+    }
+
     /// Refuses members that are not named.
     func known(_ names: String) throws {
         guard case .object(let members) = self else { throw Broken("no object") }
@@ -163,6 +183,13 @@ indirect enum JSON: Codable {
             channel: try channel("channel"), maxClaimable: try integer("maxClaimable"),
             signature: try text("signature"))
     }
+}
+
+/// The place, where it is the same in every implementation.
+func sharedPlace(_ place: String?) -> String? {
+    guard let place, !place.isEmpty else { return place }
+    if place.hasPrefix("entry ") { return place.components(separatedBy: ": ").first }
+    return ["/", "lane ", "checkpoint "].contains(where: place.hasPrefix) ? place : nil
 }
 
 func hex(_ bytes: Data) -> JSON {

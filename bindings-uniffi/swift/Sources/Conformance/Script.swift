@@ -35,13 +35,17 @@ final class Host {
 /// The objects of one vector by name, and one arm per operation of `spec/surface.json`.
 final class Script {
     private var objects: [String: Any] = [:]
+    private var outs: [String: JSON] = [:]
     private var made: Any?
 
     func run(_ step: JSON) throws -> JSON {
         try step.known("op in as out error")
         made = nil
-        let out = try arm(try step.text("op"), try step.member("in"))
-        if let name = try step.maybe("as"), let made { objects[name] = made }
+        let out = try arm(try step.text("op"), try step.member("in").resolved(.object(outs)))
+        if let name = try step.maybe("as") {
+            outs[name] = out
+            objects[name] = made
+        }
         return out
     }
 
@@ -132,9 +136,9 @@ final class Script {
             try given.known("receipt key")
             return .object(["json": .text(try signed(given).toJson())])
         case "receipt.verify":
-            try given.known("header json signer")
+            try given.known("header json signer change")
             let received: Receipt
-            switch (try given.maybe("header"), try given.maybe("json")) {
+            switch (try changed(given, "header"), try changed(given, "json")) {
             case (let header?, nil): received = try Receipt.fromHeader(header: header)
             case (nil, let document?): received = try Receipt.fromJson(document: document)
             default: throw Broken("give `header` or `json`")
@@ -393,15 +397,17 @@ final class Script {
     private func audit(_ given: JSON) throws -> JSON {
         try given.known("meter key change")
         let key = try get(given, "key", LocalKey.self)
+        let entries = try get(given, "meter", Host.self).journal.entries
+        // The slots of the ledger as it was: what each entry wanted signed.
+        let fresh = try Meter(journal: MemoryJournal(), saltKey: Data(count: 32))
+        var slots: [String: String] = [:]
+        for wanted in try entries.compactMap({ try fresh.replay($0) }) {
+            slots["\(wanted.isCheckpoint()) \(wanted.slot())"] = try key.sign(digest: wanted.digest())
+        }
         let auditor = Auditor()
-        // A second fold tells what to sign: the auditor itself knows no keys.
-        let signing = try Meter(journal: MemoryJournal(), saltKey: Data(count: 32))
-        var entries = try get(given, "meter", Host.self).journal.entries
-        if let change = given["change"] { try damage(&entries, change) }
-        for entry in entries {
-            let expected = try auditor.next(entry: entry)
-            let wanted = try signing.replay(entry)
-            try expected?.check(signature: try wanted.map { try key.sign(digest: $0.digest()) })
+        for entry in try damaged(entries, given["change"]) {
+            guard let expected = try auditor.next(entry: entry) else { continue }
+            try expected.check(signature: slots["\(expected.isCheckpoint()) \(expected.slot())"])
         }
         let counts = auditor.counts()
         return .object([
@@ -413,17 +419,40 @@ final class Script {
         ])
     }
 
-    private func damage(_ entries: inout [Data], _ change: JSON) throws {
-        guard case .object(let members) = change, members.count == 1, let kind = members.keys.first
-        else { throw Broken("one change at a time") }
-        let at = try change.integer(kind, Int.self)
-        if at + (kind == "swap" ? 1 : 0) >= entries.count { throw Broken("beyond the journal") }
-        switch kind {
-        case "drop": entries.remove(at: at)
-        case "repeat": entries.insert(entries[at], at: at)
-        case "swap": entries.swapAt(at, at + 1)
-        default: throw Broken("unknown change \(kind)")
+    private func damaged(_ journal: [Data], _ change: JSON?) throws -> [Data] {
+        guard let change else { return journal }
+        var entries = journal
+        func at(_ name: String) throws -> Int? {
+            if change[name] == nil { return nil }
+            try change.known("\(name) flip")
+            let at = try change.integer(name, Int.self)
+            if at >= entries.count { throw Broken("a change beyond the journal") }
+            return at
         }
+        if let at = try at("drop") {
+            entries.remove(at: at)
+        } else if let at = try at("repeat") {
+            entries.insert(entries[at], at: at)
+        } else if let at = try at("swap") {
+            entries.swapAt(at, at + 1)
+        } else if let at = try at("entry") {
+            let flip = try change.member("flip")
+            try flip.known("byte mask")
+            let byte = entries[at].startIndex + (try flip.integer("byte", Int.self))
+            entries[at][byte] ^= try flip.integer("mask", UInt8.self)
+        } else {
+            throw Broken("no change")
+        }
+        return entries
+    }
+
+    private func changed(_ given: JSON, _ name: String) throws -> String? {
+        guard let text = try given.maybe(name), let change = given["change"] else {
+            return try given.maybe(name)
+        }
+        try change.known("find with")
+        guard let found = text.range(of: try change.text("find")) else { return text }
+        return text.replacingCharacters(in: found, with: try change.text("with"))
     }
 
     private func settle(_ given: JSON) throws -> JSON {

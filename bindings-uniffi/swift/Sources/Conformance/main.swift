@@ -10,12 +10,9 @@ func ran(_ script: Script, _ step: JSON) throws -> [String: JSON] {
     do {
         return ["out": try script.run(step)]
     } catch let error as CounterfoilError {
-        return [
-            "error": .object([
-                "code": .text(error.code), "place": maybe(error.place),
-                "message": .text(error.reason),
-            ])
-        ]
+        var members = ["code": JSON.text(error.code)]
+        members["place"] = sharedPlace(error.place).map(JSON.text)
+        return ["error": .object(members)]
     }
 }
 
@@ -29,6 +26,7 @@ func differs(_ vector: JSON, _ counts: inout [String: Int]) throws -> String? {
         let op = try step.text("op")
         var same = false
         if let wanted = step["error"], let failed = got["error"] {
+            try wanted.known("code place")
             let place = try wanted.maybe("place")
             same = try wanted.text("code") == failed.text("code")
             same = try same && (place == nil || place == failed.maybe("place"))

@@ -32,17 +32,21 @@ private class Host(saltKey: ByteArray, entries: List<ByteArray> = listOf()) {
 /** The objects of one vector by name, and one arm per operation of `spec/surface.json`. */
 class Script {
     private val objects = HashMap<String, Any>()
+    private val outs = JsonObject()
     private var made: Any? = null
 
     fun run(step: JsonObject): JsonElement {
         Given(step).known("op", "in", "as", "out", "error")
         made = null
         val out = try {
-            arm(Given(step).text("op"), Given(step["in"].asJsonObject))
+            arm(Given(step).text("op"), Given(resolved(step["in"], outs).asJsonObject))
         } catch (wrong: IllegalStateException) {
             throw Broken("$wrong")
         }
-        Given(step).maybe("as")?.let { name -> made?.let { objects[name] = it } }
+        Given(step).maybe("as")?.let { name ->
+            outs.add(name, out)
+            made?.let { objects[name] = it }
+        }
         return out
     }
 
@@ -291,8 +295,8 @@ class Script {
             json("json" to signed(given).toJson())
         }
         "receipt.verify" -> {
-            given.known("header", "json", "signer")
-            val (header, document) = given.maybe("header") to given.maybe("json")
+            given.known("header", "json", "signer", "change")
+            val (header, document) = changed(given, "header") to changed(given, "json")
             if ((header == null) == (document == null)) throw Broken("give `header` or `json`")
             val read = header?.let(Receipt::fromHeader) ?: Receipt.fromJson(document!!)
             val verified = read.verify(given.text("signer")).also { made = it }
@@ -404,15 +408,15 @@ class Script {
     private fun audit(given: Given): JsonObject {
         given.known("meter", "key", "change")
         val key: LocalKey = get(given, "key")
+        val entries = get<Host>(given, "meter").journal.entries
+        // The slots of the ledger as it was: what each entry wanted signed.
+        val fresh = Meter(MemoryJournal(), ByteArray(32))
+        val slots = entries.mapNotNull(fresh::replay)
+            .associate { (it.isCheckpoint() to it.slot()) to key.sign(it.digest()) }
         val auditor = Auditor()
-        // A second fold tells what to sign: the auditor itself knows no keys.
-        val signing = Meter(MemoryJournal(), ByteArray(32))
-        val entries = get<Host>(given, "meter").journal.entries.toMutableList()
-        if (given.has("change")) damage(entries, given["change"].asJsonObject)
-        for (entry in entries) {
-            val expected = auditor.next(entry)
-            val wanted = signing.replay(entry)
-            expected?.check(wanted?.let { key.sign(it.digest()) })
+        for (entry in damaged(entries, given)) {
+            val expected = auditor.next(entry) ?: continue
+            expected.check(slots[expected.isCheckpoint() to expected.slot()])
         }
         val counts = auditor.counts()
         return json(
@@ -424,16 +428,36 @@ class Script {
         )
     }
 
-    private fun damage(entries: MutableList<ByteArray>, change: JsonObject) {
-        val kind = change.keySet().singleOrNull() ?: throw Broken("one change at a time")
-        val at = Given(change).whole(kind).toInt()
-        if (at + (if (kind == "swap") 1 else 0) >= entries.size) throw Broken("beyond the journal")
-        when (kind) {
-            "drop" -> entries.removeAt(at)
-            "repeat" -> entries.add(at, entries[at])
-            "swap" -> entries.add(at, entries.removeAt(at + 1))
-            else -> throw Broken("unknown change $kind")
+    private fun damaged(journal: List<ByteArray>, given: Given): List<ByteArray> {
+        if (!given.has("change")) return journal
+        val change = given.given("change")
+        val entries = journal.toMutableList()
+        fun at(name: String) = change.whole(name).toInt().also {
+            change.known(name, "flip")
+            if (it >= entries.size) throw Broken("a change beyond the journal")
         }
+        when {
+            change.has("drop") -> entries.removeAt(at("drop"))
+            change.has("repeat") -> at("repeat").let { entries.add(it, entries[it]) }
+            change.has("swap") -> at("swap").let { entries.add(it, entries.removeAt(it + 1)) }
+            else -> at("entry").let {
+                val flip = change.given("flip")
+                flip.known("byte", "mask")
+                val byte = flip.whole("byte").toInt()
+                val entry = entries[it].copyOf()
+                entry[byte] = (entry[byte].toInt() xor flip.whole("mask").toInt()).toByte()
+                entries[it] = entry
+            }
+        }
+        return entries
+    }
+
+    private fun changed(given: Given, name: String): String? {
+        val text = given.maybe(name) ?: return null
+        if (!given.has("change")) return text
+        val change = given.given("change")
+        change.known("find", "with")
+        return text.replaceFirst(change.text("find"), change.text("with"))
     }
 
     private fun settle(given: Given): JsonObject {

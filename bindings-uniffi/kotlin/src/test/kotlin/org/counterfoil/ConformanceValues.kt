@@ -88,6 +88,31 @@ class Given(private val members: JsonObject) {
         else throw Broken("`$name` is no text")
 }
 
+/** The value with every `@name.member` replaced by that member of an earlier result. */
+fun resolved(value: JsonElement, outs: JsonObject): JsonElement = when {
+    value is JsonPrimitive && value.isString && value.asString.startsWith("@") ->
+        value.asString.drop(1).split(".").fold(outs as JsonElement) { found, part ->
+            when (found) {
+                is JsonObject -> found[part]
+                is JsonArray -> part.toIntOrNull()?.takeIf { it < found.size() }?.let(found::get)
+                else -> null
+            } ?: throw Broken("`${value.asString}` names nothing before this step")
+        }
+    value is JsonArray -> JsonArray().also { list -> value.forEach { list.add(resolved(it, outs)) } }
+    value is JsonObject -> json(
+        *value.entrySet().map { (name, one) -> name to resolved(one, outs) }.toTypedArray(),
+    )
+    else -> value
+}
+
+/** The place, where it is the same in every implementation. */
+fun sharedPlace(place: String?): String? = when {
+    place == null || place.isEmpty() -> place
+    place.startsWith("entry ") -> place.substringBefore(": ")
+    listOf("/", "lane ", "checkpoint ").any(place::startsWith) -> place
+    else -> null
+}
+
 fun hex(bytes: ByteArray): String = "0x" + bytes.joinToString("") { "%02x".format(it) }
 
 /** An object of these members; integers become decimal text. */

@@ -10,7 +10,8 @@ import java.util.TreeMap
 private fun ran(script: Script, step: JsonObject): JsonObject = try {
     json("out" to script.run(step))
 } catch (e: CounterfoilException) {
-    json("error" to json("code" to e.code, "place" to e.place, "message" to e.reason))
+    val place = sharedPlace(e.place)?.let { arrayOf("place" to it) } ?: arrayOf()
+    json("error" to json("code" to e.code, *place))
 }
 
 /** What differs in a vector, if anything does. */
@@ -34,6 +35,7 @@ private fun same(step: JsonObject, got: JsonObject): Boolean {
     if (!step.has("error")) return step.has("out") && step["out"] == got["out"]
     val wanted = Given(step).given("error")
     val failed = got["error"]?.let { Given(it.asJsonObject) } ?: return false
+    wanted.known("code", "place")
     val place = wanted.maybe("place")
     return wanted.text("code") == failed.text("code") &&
         (place == null || place == failed.maybe("place"))
