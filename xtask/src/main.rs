@@ -4,6 +4,7 @@ mod api;
 mod args;
 mod azure;
 mod bench;
+mod bindings;
 mod cli;
 mod crash;
 mod demo;
@@ -116,6 +117,10 @@ const TASKS: &[Task] = &[
         "run every vector in every language, compare the counts",
         vectors::conformance,
     ),
+    Task("bindings", "", "build and test the Python, Kotlin and Swift packages", bindings::run),
+    Task("python", "", "the Python package alone", bindings::python),
+    Task("kotlin", "", "the Kotlin package alone", bindings::kotlin),
+    Task("swift", "", "the Swift package alone", bindings::swift),
     Task(
         "azure",
         "",

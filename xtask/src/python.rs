@@ -8,7 +8,11 @@ use crate::session::Session;
 use crate::tools::{Outcome, cache, run};
 
 /// What is installed into it, by the part of the project that needs it.
-const REQUIREMENTS: [&str; 2] = ["peers/python/requirements.txt", "spec/requirements.txt"];
+const REQUIREMENTS: [&str; 3] = [
+    "bindings-uniffi/python/requirements.txt",
+    "peers/python/requirements.txt",
+    "spec/requirements.txt",
+];
 
 /// The interpreter with everything installed; `None` where Python is missing, which is said.
 pub(crate) fn python(session: &mut Session, what: &str) -> Outcome<Option<PathBuf>> {

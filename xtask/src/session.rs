@@ -15,6 +15,10 @@ pub(crate) enum Language {
     Node,
     /// `pytest`.
     Python,
+    /// Maven Surefire.
+    Kotlin,
+    /// XCTest.
+    Swift,
 }
 
 /// Passed and failed.
@@ -39,13 +43,13 @@ pub(crate) struct Session {
     pub(crate) called_from: PathBuf,
     /// What could not run, and how to get it.
     pub(crate) not_run: Vec<String>,
-    counts: [Count; 3],
+    counts: [Count; 5],
 }
 
 impl Session {
     pub(crate) fn new(called_from: PathBuf) -> Self {
         let strict = env::var_os("CI").is_some();
-        Session { strict, called_from, not_run: Vec::new(), counts: [Count::default(); 3] }
+        Session { strict, called_from, not_run: Vec::new(), counts: [Count::default(); 5] }
     }
 
     /// Tests of one language so far.
@@ -106,8 +110,25 @@ fn closing_line(language: Language, line: &str) -> Count {
             [_, "fail" | "cancelled", n] => Count { passed: 0, failed: n.parse().unwrap_or(0) },
             _ => Count::default(),
         },
-        Language::Rust | Language::Python => Count::default(),
+        // Surefire's sum over all classes; the line of one class says how long it took.
+        Language::Kotlin if line.contains("Tests run: ") && !line.contains("Time elapsed") => {
+            let number = |word| after(line, word);
+            let failed = number("Failures: ") + number("Errors: ");
+            let ran = number("Tests run: ").saturating_sub(number("Skipped: "));
+            Count { passed: ran.saturating_sub(failed), failed }
+        }
+        Language::Swift if line.starts_with("Test Case ") => Count {
+            passed: u64::from(line.contains("' passed (")),
+            failed: u64::from(line.contains("' failed (")),
+        },
+        Language::Rust | Language::Python | Language::Kotlin | Language::Swift => Count::default(),
     }
+}
+
+/// The number that stands right after `word`, or 0.
+fn after(line: &str, word: &str) -> u64 {
+    let Some((_, rest)) = line.split_once(word) else { return 0 };
+    rest.split(|c: char| !c.is_ascii_digit()).next().and_then(|d| d.parse().ok()).unwrap_or(0)
 }
 
 /// The number that stands right before `word`, or 0.
@@ -137,5 +158,13 @@ mod tests {
         assert_eq!(read(Language::Python, "=== 1 failed, 5 passed, 1 error in 0.31s ==="), (5, 2));
         assert_eq!(read(Language::Python, "5 passed in 61.20s (0:01:01)"), (5, 0));
         assert_eq!(read(Language::Python, "tests/test_x.py ....."), (0, 0));
+        let sum = "[ERROR] Tests run: 14, Failures: 1, Errors: 2, Skipped: 3";
+        assert_eq!(read(Language::Kotlin, sum), (8, 3));
+        let class = "[INFO] Tests run: 11, Failures: 0, Errors: 0, Skipped: 0, Time elapsed: 1 s";
+        assert_eq!(read(Language::Kotlin, class), (0, 0));
+        let case = "Test Case 'MeterTests.testMoney' passed (0.005 seconds)";
+        assert_eq!(read(Language::Swift, case), (1, 0));
+        let started = "Test Case 'MeterTests.testMoney' started at 2026-11-24 08:27:02.849";
+        assert_eq!(read(Language::Swift, started), (0, 0));
     }
 }

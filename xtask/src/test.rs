@@ -6,8 +6,8 @@ use crate::args::Args;
 use crate::session::{Count, Language, Session};
 use crate::tools::Outcome;
 use crate::{
-    api, crash, demo, differential, errors, fuzz, gates, peers, sample_file, schema, tamper,
-    vectors,
+    api, bindings, crash, demo, differential, errors, fuzz, gates, peers, sample_file, schema,
+    tamper, vectors,
 };
 
 /// A step of `test`: its name and what it does.
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("tamper", |s| tamper::run(s, words(&["--runs", "5"]))),
     ("vectors", |s| vectors::run(s, words(&["--check"]))),
     ("coverage", |s| vectors::coverage(s, words(&[]))),
+    ("bindings", |s| bindings::run(s, words(&[]))),
     ("conformance", |s| vectors::conformance(s, words(&[]))),
     ("differential", |s| differential::run(s, words(&[]))),
     ("fuzz", |s| fuzz::run(s, words(&["--seconds", "3"]))),
@@ -78,8 +79,13 @@ pub(crate) fn run(session: &mut Session, mut args: Args) -> Outcome {
 fn close(session: &Session, checks: Count, failures: &[String]) -> Outcome {
     println!();
     session.not_run.iter().chain(failures).for_each(|line| println!("{line}"));
-    let languages =
-        [("rust", Language::Rust), ("node", Language::Node), ("python", Language::Python)];
+    let languages = [
+        ("rust", Language::Rust),
+        ("node", Language::Node),
+        ("python", Language::Python),
+        ("kotlin", Language::Kotlin),
+        ("swift", Language::Swift),
+    ];
     let counts = languages.map(|(name, language)| (name, session.count(language)));
     for (name, Count { passed, failed }) in counts.into_iter().chain([("checks", checks)]) {
         println!("{name}: {passed} passed, {failed} failed");

@@ -43,11 +43,35 @@ struct Language {
     /// What runs it; must be on PATH.
     tool: &'static str,
     file: &'static str,
-    /// How to get the tool.
+    /// What must have been built before.
+    built: &'static str,
+    /// How to get tool and build.
     how: &'static str,
 }
 
-const LANGUAGES: &[Language] = &[];
+const LANGUAGES: &[Language] = &[
+    Language {
+        name: "python",
+        tool: "python3",
+        file: "bindings-uniffi/python/conformance.py",
+        built: "bindings-uniffi/python/counterfoil/_native.py",
+        how: "install Python 3.10 or later, then cargo xtask python",
+    },
+    Language {
+        name: "kotlin",
+        tool: "bash",
+        file: "bindings-uniffi/kotlin/conformance.sh",
+        built: "bindings-uniffi/kotlin/target/test-classes",
+        how: "install a JDK and Maven, then cargo xtask kotlin",
+    },
+    Language {
+        name: "swift",
+        tool: "bash",
+        file: "bindings-uniffi/swift/conformance.sh",
+        built: "bindings-uniffi/swift/.build/debug",
+        how: "cargo xtask swift",
+    },
+];
 
 /// `conformance`: every language runs every vector; one line for each.
 pub(crate) fn conformance(session: &mut Session, args: Args) -> Outcome {
@@ -57,7 +81,7 @@ pub(crate) fn conformance(session: &mut Session, args: Args) -> Outcome {
     run_command(program(VECTORS).arg("--counts").arg(counts("rust")))?;
     let mut ran = vec![("rust", counts("rust"))];
     for language in LANGUAGES {
-        if !present(language.tool) {
+        if !present(language.tool) || !Path::new(language.built).exists() {
             session.not_run(language.name, language.how)?;
         } else {
             let mut command = Command::new(language.tool);
