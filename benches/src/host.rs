@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use counterfoil::entry::ReceiptEntry;
-use counterfoil::meter::{Command, Outcome, Request, Settle, SignRequest, Subscribe};
+use counterfoil::entry::{ImportMark, ReceiptEntry};
+use counterfoil::meter::{Command, Import, Outcome, Request, Settle, SignRequest, Subscribe};
 use counterfoil::usage::{Basis, Surface};
 use counterfoil::{Digest, LocalKey, Meter, Plan, Result, Timestamp, Usage};
 
@@ -59,10 +59,38 @@ pub fn plan(signing: &str) -> Plan {
 }
 
 /// Milliseconds between calls: 8,640 a day, which is how many ids a subscription remembers.
-const STEP: u64 = 10_000;
+pub const STEP: u64 = 10_000;
 
 /// Request ids end in numbers of the same length from here on.
 const FIRST: u64 = 1_000_000_000;
+
+/// When the subscription starts.
+///
+/// # Panics
+/// Never: the instant is valid.
+#[must_use]
+pub fn start() -> Timestamp {
+    "2026-10-01T00:00:00Z".parse().expect("an instant")
+}
+
+/// The commands that begin a meter and open a lane.
+#[must_use]
+pub fn beginning(signing: &str, now: Timestamp) -> [Command; 3] {
+    let plan = plan(signing);
+    let subscribe = Subscribe {
+        plan: plan.id(),
+        payer: None,
+        account: Some("acme".into()),
+        started_at: now,
+        rail: Digest::ZERO,
+    };
+    let origin = "example.com/benchmark".into();
+    [
+        Command::Begin { origin, signer: signer().address() },
+        Command::AddPlan(Box::new(plan)),
+        Command::Subscribe(subscribe),
+    ]
+}
 
 /// What one call left behind.
 #[derive(Debug)]
@@ -103,23 +131,10 @@ impl Host {
     /// If the meter refuses it.
     #[must_use]
     pub fn new(signing: &str) -> Host {
-        let now: Timestamp = "2026-10-01T00:00:00Z".parse().expect("an instant");
+        let now = start();
         let (mut meter, mut begin) = (Meter::new([9; 32]), Vec::new());
-        let plan = plan(signing);
-        let subscribe = Subscribe {
-            plan: plan.id(),
-            payer: None,
-            account: Some("acme".into()),
-            started_at: now,
-            rail: Digest::ZERO,
-        };
-        let origin = "example.com/benchmark".into();
         let mut subscription = Digest::ZERO;
-        for command in [
-            Command::Begin { origin, signer: signer().address() },
-            Command::AddPlan(Box::new(plan)),
-            Command::Subscribe(subscribe),
-        ] {
+        for command in beginning(signing, now) {
             let step = meter.propose(&command, now).expect("a beginning");
             begin.extend(step.entry);
             if let Outcome::Opened { subscription: id, .. } =
@@ -156,6 +171,41 @@ impl Host {
         let (settled, outcome) = self.step(false);
         let Outcome::Receipt { receipt, sign, .. } = outcome else { panic!("{outcome:?}") };
         Call { hold, settled, receipt, sign }
+    }
+
+    /// Meters the next call as the record of a log, in one entry.
+    ///
+    /// # Panics
+    /// If the meter refuses it.
+    pub fn import(&mut self) -> Vec<u8> {
+        self.calls += 1;
+        self.now = self.now.checked_add(STEP).expect("an instant");
+        let mut usage = self.settle.usage.clone();
+        for (name, value) in self.authorize.most.attributes() {
+            usage.set_attribute(name, value).expect("an attribute");
+        }
+        let command = Command::Import(Import {
+            subscription: self.settle.subscription,
+            at: self.now,
+            usage,
+            content: self.settle.content,
+            mark: ImportMark {
+                input: Digest::new([5; 32]),
+                ordinal: self.calls,
+                offset: self.calls * 100,
+                digest: Digest::new([6; 32]),
+            },
+        });
+        let step = self.meter.propose(&command, self.now).expect("the call is valid");
+        let outcome = self.meter.confirm(step.ticket).expect("the step is pending");
+        assert!(matches!(outcome, Outcome::Receipt { .. }), "{outcome:?}");
+        step.entry.expect("the call is admitted")
+    }
+
+    /// The two commands of the last call.
+    #[must_use]
+    pub fn commands(&self) -> (Request, Settle) {
+        (self.authorize.clone(), self.settle.clone())
     }
 
     /// Proposes and confirms one of the two commands.
