@@ -42,6 +42,7 @@ case "${1:-}" in
     run=(env LD_LIBRARY_PATH="$package/native" swift "$command" --package-path "$package"
         -Xlinker "-L$package/native" "$@")
     if command -v swift >/dev/null; then exec "${run[@]}"; fi
+    [ -e "$root/installed" ] || { echo "no Swift here: $0 --install" >&2; exit 1; }
     # Mounts of its own, which end with the command; the project stands where it stands outside.
     $sudo mkdir -p "$root$project"
     exec $sudo unshare --mount bash -c '
