@@ -1,5 +1,7 @@
 //! The floor of a call: the same bytes through the same hash functions, and nothing else.
 
+use std::sync::Arc;
+
 use counterfoil::entry::{Entry, ReceiptEntry};
 use counterfoil::receipt::{Body, Item};
 use counterfoil::{Digest, Usage};
@@ -65,7 +67,9 @@ impl Hashing {
                 salts = *self.sha256(&[body.salt.bytes(), &number]).bytes();
             }
             let half = &salts[index % 2 * 16..][..16];
-            let leaf = self.sha256(&[&[0], half, &item_bytes(receipt, item)]);
+            let place = [index, body.items.len()].map(|n| u16::try_from(n).expect("few items"));
+            let place = place.map(u16::to_be_bytes).concat();
+            let leaf = self.sha256(&[&[0], &place, half, &item_bytes(receipt, item)]);
             level.push(leaf);
         }
         // RFC 6962 pairs from the left; an odd one rises.
@@ -129,7 +133,7 @@ fn pair((name, value): (&String, &String)) -> Vec<u8> {
 fn item_bytes(receipt: &ReceiptEntry, item: &Item) -> Vec<u8> {
     let entry = |items| {
         let body = Body { salt: receipt.body.salt, items };
-        Entry::Receipt(ReceiptEntry { body, import: None, ..receipt.clone() }).to_bytes()
+        Entry::Receipt(Arc::new(ReceiptEntry { body, import: None, ..receipt.clone() })).to_bytes()
     };
     let (empty, one) = (entry(Vec::new()).len(), entry(vec![item.clone()]));
     // The last byte says that there is no import mark.

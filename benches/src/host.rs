@@ -1,6 +1,7 @@
 //! A host that meters the same call again and again, a second apart.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use counterfoil::entry::ReceiptEntry;
 use counterfoil::meter::{Command, Outcome, Request, Settle, SignRequest, Subscribe};
@@ -65,7 +66,7 @@ pub struct Call {
     /// The entry of the receipt.
     pub settled: Vec<u8>,
     /// The receipt.
-    pub receipt: Box<ReceiptEntry>,
+    pub receipt: Arc<ReceiptEntry>,
     /// The signature that is wanted, if the plan wants one.
     pub sign: Option<SignRequest>,
 }

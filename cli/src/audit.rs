@@ -19,13 +19,13 @@ pub(crate) fn walk(
     for entry in Reader::open(dir)?.entries(0)? {
         let (_, bytes) = entry?;
         let (entry, expected) = auditor.next(&bytes)?;
-        if let (Entry::Open(open), Some(plan)) = (&entry, plan) {
-            if open.lane.plan != plan.id() {
-                return Err(Error::new(Code::AuditMismatch)
-                    .value(open.lane.plan)
-                    .at(format!("lane {} plan", open.lane.digest()))
-                    .because("the lane is rated under another plan"));
-            }
+        if let (Entry::Open(open), Some(plan)) = (&entry, plan)
+            && open.lane.plan != plan.id()
+        {
+            return Err(Error::new(Code::AuditMismatch)
+                .value(open.lane.plan)
+                .at(format!("lane {} plan", open.lane.digest()))
+                .because("the lane is rated under another plan"));
         }
         if let Some(expected) = expected {
             check(&expected, &heads, &checkpoints)?;

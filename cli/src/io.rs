@@ -33,10 +33,10 @@ pub(crate) fn write_whole(path: &Path, content: &str) -> Result<()> {
     written.map_err(failed(path))
 }
 
-/// Writes to a file, or to standard output.
+/// Writes lines to a file, or to standard output.
 pub(crate) fn write_out(path: Option<&Path>, content: &str) -> Result<()> {
     match path {
-        Some(path) => write_whole(path, content),
+        Some(path) => write_whole(path, &format!("{content}\n")),
         None => say(content),
     }
 }
@@ -66,9 +66,8 @@ pub(crate) fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {text}");
 }
 
-/// Prints an error: `error[code]: message`, or a JSON object where `--json` is among the arguments.
-pub(crate) fn complain(error: &Error) -> io::Result<()> {
-    let json = std::env::args().any(|argument| argument == "--json");
+/// Prints an error: `error[code]: message`, or a JSON object.
+pub(crate) fn complain(error: &Error, json: bool) -> io::Result<()> {
     let mut err = io::stderr().lock();
     if json {
         let optional = |text: Option<&str>| text.map_or(Value::Null, Value::from);

@@ -1,20 +1,20 @@
 //! `counterfoil verify`
 
-use counterfoil::Result;
 use counterfoil::json::{Object, Value};
 
 use crate::args;
 use crate::audit::walk;
+use crate::exit::{Ended, Failure};
 use crate::io::say;
 use crate::plan;
 
-pub(crate) fn run(args: &args::Verify) -> Result<()> {
+pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
     let plan = args.plan.as_deref().map(plan::read).transpose()?;
-    let auditor = walk(&args.ledger, plan.as_ref(), |_, _| Ok(()))?;
+    let auditor = walk(&args.ledger, plan.as_ref(), |_, _| Ok(())).map_err(Failure::of_ledger)?;
     let counts = auditor.counts();
     let unproven = auditor.unproven();
     let checkpoint = auditor.last_checkpoint().map(|c| c.root.to_string());
-    if args.json {
+    if json {
         let mut value = Object::new();
         value.insert("verified", true);
         value.insert("entries", counts.entries);
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &args::Verify) -> Result<()> {
         value.insert("checkpoints", counts.checkpoints);
         value.insert("unproven", unproven);
         value.insert("root", checkpoint.map_or(Value::Null, Value::from));
-        return say(&Value::Object(value).compact());
+        return Ok(say(&Value::Object(value).compact())?);
     }
     let mut text = format!(
         "verified: {} entries, {} receipts re-rated and re-hashed, {} denied, {} checkpoints",
@@ -35,5 +35,5 @@ pub(crate) fn run(args: &args::Verify) -> Result<()> {
     if unproven > 0 {
         text.push_str(&format!("\n{unproven} heads come after the last checkpoint"));
     }
-    say(&text)
+    Ok(say(&text)?)
 }

@@ -1,5 +1,12 @@
 //! The state machine: requests, holds, windows, steps, restores.
-#![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, as it should"
+)]
 
 mod common;
 
@@ -411,12 +418,17 @@ fn a_subscription_has_one_rail_and_one_payer() {
     };
     let error = host.run(&Command::Subscribe(subscribe.clone()), at(1)).unwrap_err();
     assert_eq!(code(&error), "subscription_conflict");
-    subscribe.payer = Some(common::key().address());
+    subscribe.account = None;
     let error = host.run(&Command::Subscribe(subscribe.clone()), at(1)).unwrap_err();
-    assert_eq!(code(&error), "subscription_conflict");
-    (subscribe.payer, subscribe.account) = (None, Some("x".repeat(257)));
-    let error = host.run(&Command::Subscribe(subscribe), at(1)).unwrap_err();
+    assert_eq!(code(&error), "subscription_conflict", "nobody pays");
+    subscribe.account = Some("x".repeat(257));
+    let error = host.run(&Command::Subscribe(subscribe.clone()), at(1)).unwrap_err();
     assert_eq!(code(&error), "text_invalid");
+    // An address may have a name beside it.
+    (subscribe.payer, subscribe.account) = (Some(common::key().address()), Some("Ada".into()));
+    host.run(&Command::Subscribe(subscribe), at(1)).unwrap();
+    assert!(host.meter.subscriptions().any(|view| view.name.as_deref() == Some("Ada")));
+    host.audit().unwrap();
 }
 
 #[test]

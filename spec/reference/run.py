@@ -20,21 +20,26 @@ from model.steps import Script  # noqa: E402
 def run(vector):
     """The vector with every result that the model computes."""
     script = Script()
-    steps = []
-    for step in vector["steps"]:
-        done = {name: step[name] for name in ("op", "in", "as") if name in step}
-        try:
-            done["out"] = script.run(step)
-        except Refused as refused:
-            done["error"] = {"code": refused.code}
-            # A place that only implementations have (`entry 3`) stands in the file and is kept.
-            place = refused.place
-            if place is None:
-                place = step.get("error", {}).get("place")
-            if place is not None:
-                done["error"]["place"] = place
-        steps.append(done)
-    return {**vector, "steps": steps}
+    return {**vector, "steps": [perform(script, step) for step in vector["steps"]]}
+
+
+def perform(script, step):
+    """The step with its result."""
+    if "flip" in (step["in"].get("change") or {}):
+        # What a flipped bit of an entry gives is stated by hand: the model reads no receipts' bytes.
+        return step
+    done = {name: step[name] for name in ("op", "in", "as") if name in step}
+    try:
+        done["out"] = script.run(step)
+    except Refused as refused:
+        done["error"] = {"code": refused.code}
+        # A place that only implementations have (`entry 3`) stands in the file and is kept.
+        place = refused.place
+        if place is None:
+            place = step.get("error", {}).get("place")
+        if place is not None:
+            done["error"]["place"] = place
+    return done
 
 
 def text_of(vector):

@@ -7,12 +7,16 @@ mod bench;
 mod cli;
 mod crash;
 mod demo;
+mod differential;
 mod errors;
+mod fuzz;
 mod gates;
 mod ledger;
 mod peers;
+mod python;
 mod random;
 mod sample;
+mod schema;
 mod session;
 mod tamper;
 mod test;
@@ -66,6 +70,25 @@ const TASKS: &[Task] = &[
         "",
         "verify receipts with viem, ethers and eth_account, payouts with OpenZeppelin",
         peers::run,
+    ),
+    Task(
+        "differential",
+        differential::OPTIONS,
+        "random scripts through the core and the model of spec/reference, compared",
+        differential::run,
+    ),
+    Task("fuzz", fuzz::OPTIONS, "every decoder and the state machine under libFuzzer", fuzz::run),
+    Task(
+        "mutants",
+        "",
+        "make rating rules wrong by one: the differential test must find each",
+        differential::mutants,
+    ),
+    Task(
+        "schema",
+        "[--check]",
+        "write the JSON Schemas of the documents, test them against the core",
+        schema::run,
     ),
     Task(
         "crash",

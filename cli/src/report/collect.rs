@@ -14,7 +14,7 @@ use counterfoil::{Exact, Meter, Plan, Result, Timestamp};
 
 use super::data::*;
 use crate::audit::walk;
-use crate::plan::label;
+use crate::words::label;
 
 /// Subscribers with a row of their own.
 const ROWS: usize = 12;

@@ -31,7 +31,7 @@ fn settlement(node: &Node<'_>) -> Result<Settlement> {
     let totals = fields.required("totals")?;
     let mut t = totals.fields()?;
     let payouts = amount(t.required("payouts")?)?;
-    let owed = amount(t.required("owed")?)?;
+    let held = amount(t.required("held")?)?;
     let mut rows = Vec::new();
     for line in fields.required("payees")?.items()? {
         let mut line = line.fields()?;
@@ -50,8 +50,8 @@ fn settlement(node: &Node<'_>) -> Result<Settlement> {
     Ok(Settlement {
         gross: amount(t.required("gross")?)?,
         credited: amount(t.required("credited")?)?,
-        // What was collected beyond what is due is owed back, and is no part of the page's sums.
-        collected: amount(t.required("collected")?)?.saturating_sub(owed),
+        // What was collected beyond what is due is returned, and is no part of the page's sums.
+        collected: amount(t.required("collected")?)?.saturating_sub(held),
         claimable: amount(t.required("claimable")?)?,
         held: 0,
         held_because: String::new(),

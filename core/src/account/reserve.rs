@@ -147,7 +147,7 @@ fn singly(
 /// The most that one hold can add to what is billed, wherever the others leave the counters.
 fn worst_of(plan: &Plan, account: &Account, hold: &Hold) -> Result<Exact> {
     let mut worst = Exact::ZERO;
-    for &(index, units) in &hold.units {
+    for &(index, units) in &*hold.units {
         let (Some(charge), Some(windows)) =
             (plan.charges().get(index), account.counters.get(index))
         else {

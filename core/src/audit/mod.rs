@@ -4,20 +4,17 @@
 //! the recorded usage and the counters that the receipts before it leave. The first difference is an
 //! error that names receipt and field.
 
-use alloc::{
-    collections::BTreeMap,
-    format,
-    string::{String, ToString},
-};
+use alloc::{collections::BTreeMap, format, string::ToString};
+use core::fmt;
 
 use crate::{
     crypto::{Address, Digest, Signature, check},
     entry::{Denial, Entry, HoldEntry, ReceiptEntry},
     error::{Code, Error, Result},
     log::Checkpoint,
-    meter::{Facts, LaneTotals, State, draft_call, draft_true_up, lane_totals},
+    meter::{Draft, Facts, LaneTotals, State, draft_call, draft_true_up, joined, lane_totals},
     plan::{Plan, Signing},
-    receipt::{Item, Kind, import_subject},
+    receipt::{Head, Item, Kind, import_subject},
     usage::Usage,
 };
 
@@ -32,7 +29,7 @@ pub struct Expected {
     pub required: bool,
     digest: Digest,
     signer: Address,
-    place: String,
+    place: Place,
 }
 
 impl Expected {
@@ -45,9 +42,35 @@ impl Expected {
         match signature {
             Some(bytes) => Signature::from_bytes(bytes)
                 .and_then(|signature| check(&self.digest, &signature, self.signer))
-                .map_err(|e| e.within(self.place.clone())),
-            None if self.required => Err(Error::new(Code::SignatureMissing).at(self.place.clone())),
+                .map_err(|e| e.within(self.place.to_string())),
+            None if self.required => {
+                Err(Error::new(Code::SignatureMissing).at(self.place.to_string()))
+            }
             None => Ok(()),
+        }
+    }
+}
+
+/// What an error is about. It is put into words only when there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Lane(Digest),
+    Receipt(Digest, u64),
+    Checkpoint(u64),
+}
+
+impl Place {
+    fn of(e: &ReceiptEntry) -> Place {
+        Place::Receipt(e.head.lane, e.head.sequence)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Lane(lane) => write!(f, "lane {lane}"),
+            Place::Receipt(lane, sequence) => write!(f, "lane {lane} receipt {sequence}"),
+            Place::Checkpoint(number) => write!(f, "checkpoint {number}"),
         }
     }
 }
@@ -66,9 +89,11 @@ pub struct Counts {
 }
 
 /// Recomputes a ledger entry by entry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Auditor {
     state: State,
+    /// Heads and openings of earlier origins that no checkpoint covers.
+    left_unproven: u64,
     counts: Counts,
     last_checkpoint: Option<Checkpoint>,
 }
@@ -87,23 +112,27 @@ impl Auditor {
     /// `audit_mismatch`, `audit_chain`, `body_mismatch` with receipt and field; `entry_misplaced`;
     /// the codes of malformed bytes.
     pub fn next(&mut self, bytes: &[u8]) -> Result<(Entry, Option<Expected>)> {
-        let place = format!("entry {}", self.counts.entries);
-        let entry = Entry::from_bytes(bytes).map_err(|e| e.within(place.clone()))?;
-        let expected = self.expected(&entry)?;
+        let number = self.counts.entries;
+        let place = || format!("entry {number}");
+        let entry = Entry::from_bytes(bytes).map_err(|e| e.within(place()))?;
+        let expected = self.expected(&entry).map_err(|e| e.at(place()))?;
         match &entry {
             Entry::Receipt(receipt) => self.recompute(receipt)?,
-            Entry::Hold(hold) => self.admit_again(hold).map_err(|e| e.within(place.clone()))?,
+            Entry::Hold(hold) => self.admit_again(hold).map_err(|e| e.within(place()))?,
             _ => {}
         }
         if let Entry::Plan(document) = &entry {
-            let plan = Plan::from_json(document).map_err(|e| e.within(place.clone()))?;
+            let plan = Plan::from_json(document).map_err(|e| e.within(place()))?;
             if plan.canonical() != document.as_slice() {
                 return Err(Error::new(Code::AuditMismatch)
-                    .at(place)
+                    .at(place())
                     .because("the plan is not in its canonical form"));
             }
         }
-        self.state.apply(&entry).map_err(|e| e.at(place))?;
+        if let Entry::Instance(_) = entry {
+            self.left_unproven = self.unproven();
+        }
+        self.state.apply(&entry).map_err(|e| e.at(place()))?;
         self.count(&entry);
         Ok((entry, expected))
     }
@@ -142,7 +171,7 @@ impl Auditor {
                     required: true,
                     digest,
                     signer,
-                    place: format!("lane {digest}"),
+                    place: Place::Lane(digest),
                 })
             }
             Entry::Receipt(e) => {
@@ -154,7 +183,7 @@ impl Auditor {
                     required: *plan.signing() == Signing::Each,
                     digest: e.digest,
                     signer: signer()?,
-                    place: place_of(e),
+                    place: Place::of(e),
                 })
             }
             Entry::Checkpoint(e) => Some(Expected {
@@ -163,7 +192,7 @@ impl Auditor {
                 required: true,
                 digest: e.digest(),
                 signer: signer()?,
-                place: format!("checkpoint {}", self.state.checkpoints),
+                place: Place::Checkpoint(self.state.checkpoints),
             }),
             _ => None,
         })
@@ -171,11 +200,11 @@ impl Auditor {
 
     /// Makes the receipt again and compares.
     fn recompute(&self, recorded: &ReceiptEntry) -> Result<()> {
-        let place = place_of(recorded);
+        let place = Place::of(recorded);
         if recorded.body.root() != recorded.head.body {
             return Err(Error::new(Code::BodyMismatch).at(format!("{place} body")));
         }
-        let lane = self.state.lane(&recorded.head.lane).map_err(|e| e.at(place.clone()))?;
+        let lane = self.state.lane(&recorded.head.lane).map_err(|e| e.at(place.to_string()))?;
         if lane.sequence.checked_add(1) != Some(recorded.head.sequence) {
             return Err(Error::new(Code::AuditChain)
                 .value(recorded.head.sequence)
@@ -186,8 +215,8 @@ impl Auditor {
             Kind::Call => self.draft_again(recorded),
             Kind::TrueUp => self.true_up_again(recorded),
         }
-        .map_err(|e| e.within(place.clone()))?;
-        compare(recorded, &again, &place)
+        .map_err(|e| e.within(place.to_string()))?;
+        compare(recorded, &again, place)
     }
 
     /// A hold must have been admissible: what is charged under it relies on that.
@@ -204,28 +233,27 @@ impl Auditor {
         self.state.admit_hold(&subscription, hold)?.map(|_| ()).map_err(refused)
     }
 
-    fn draft_again(&self, recorded: &ReceiptEntry) -> Result<ReceiptEntry> {
+    fn draft_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {
         let lane = self.state.lane(&recorded.head.lane)?;
         let subscription_id = lane.open.subscription;
         let subscription = self.state.subscription(&subscription_id)?;
         let hold = subscription.holds.get(&recorded.head.subject);
-        let mut source = None;
-        let mut attributes = BTreeMap::new();
-        for item in &recorded.body.items {
-            match item {
-                Item::Source { surface, basis, content } => {
-                    source = Some((*surface, *basis, *content));
-                }
-                Item::Attribute { name, value } => {
-                    attributes.insert(name.clone(), value.clone());
-                }
-                _ => {}
-            }
-        }
+        let items = &recorded.body.items;
+        let source = items.iter().rev().find_map(|item| match item {
+            Item::Source { surface, basis, content } => Some((*surface, *basis, *content)),
+            _ => None,
+        });
+        let none = BTreeMap::new();
+        let held = hold.map_or(&none, |hold| &*hold.attributes);
+        let named = items.iter().filter_map(|item| match item {
+            Item::Attribute { name, value } => Some((name, value)),
+            _ => None,
+        });
+        let attributes = joined(held, named);
         let (surface, basis, content) =
             source.ok_or_else(|| Error::new(Code::AuditMismatch).at("source"))?;
         let mut usage = Usage::new(surface, basis);
-        for item in &recorded.body.items {
+        for item in items {
             if let Item::Quantity { meter, quantity } = item {
                 usage.set(meter, *quantity)?;
             }
@@ -243,9 +271,6 @@ impl Auditor {
             }
             None => recorded.head.subject,
         };
-        if let Some(hold) = hold {
-            attributes.extend(hold.attributes.clone());
-        }
         let facts = Facts {
             subscription: subscription_id,
             subject,
@@ -256,24 +281,23 @@ impl Auditor {
             issued_at: recorded.head.issued_at,
             import: recorded.import.as_ref(),
         };
-        let draft = draft_call(&self.state, &facts, recorded.body.salt)?;
-        if recorded.import.is_some() && draft.short.is_some() {
+        let call = draft_call(&self.state, &facts)?;
+        if recorded.import.is_some() && call.short.is_some() {
             return Err(Error::new(Code::AuditMismatch)
                 .at("price")
                 .because("a limit had no room for this call"));
         }
-        Ok(draft.entry)
+        Ok(call.draft)
     }
 
-    fn true_up_again(&self, recorded: &ReceiptEntry) -> Result<ReceiptEntry> {
+    fn true_up_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {
         let subscription = self.state.lane(&recorded.head.lane)?.open.subscription;
         let plan = &self.state.subscription(&subscription)?.plan;
         for item in &recorded.body.items {
             if let Item::Correction { charge, window, .. } = item {
                 let index = crate::meter::charge_index(plan, charge)?;
                 let at = recorded.head.issued_at;
-                let salt = recorded.body.salt;
-                return draft_true_up(&self.state, &subscription, index, *window, at, salt);
+                return draft_true_up(&self.state, &subscription, index, *window, at);
             }
         }
         Err(Error::new(Code::AuditMismatch).at("correction").because("a true-up corrects nothing"))
@@ -297,10 +321,12 @@ impl Auditor {
         self.state.next_slot()
     }
 
-    /// How many heads and openings no checkpoint covers yet.
+    /// How many heads and openings no checkpoint covers: those after the last one, and those that a
+    /// log had left when another origin began.
     #[must_use]
     pub fn unproven(&self) -> u64 {
-        self.state.log.size().saturating_sub(self.state.checkpointed)
+        let open = self.state.log.size().saturating_sub(self.state.checkpointed);
+        self.left_unproven.saturating_add(open)
     }
 
     /// Every lane's totals.
@@ -320,13 +346,14 @@ fn refused(denial: Denial) -> Error {
     Error::new(Code::AuditMismatch).at(denial.rule).because("the plan refuses this call")
 }
 
-fn place_of(e: &ReceiptEntry) -> String {
-    format!("lane {} receipt {}", e.head.lane, e.head.sequence)
-}
-
-/// Names the first field in which a recorded receipt differs from the recomputed one.
-fn compare(recorded: &ReceiptEntry, again: &ReceiptEntry, place: &str) -> Result<()> {
-    if recorded == again {
+/// Names the first field in which a recorded receipt differs from the recomputed one. Its body's root
+/// and its digest are checked already.
+fn compare(recorded: &ReceiptEntry, again: &Draft, place: Place) -> Result<()> {
+    let head = Head { body: recorded.head.body, ..again.head.clone() };
+    if recorded.head == head
+        && recorded.body.items == again.items
+        && recorded.import == again.import
+    {
         return Ok(());
     }
     let differs = |code, field: &str, value: &dyn ToString| {
@@ -345,6 +372,16 @@ fn compare(recorded: &ReceiptEntry, again: &ReceiptEntry, place: &str) -> Result
     if a.subject != b.subject {
         return differs(Code::AuditMismatch, "subject", &a.subject);
     }
+    // The cause before what follows from it.
+    let (left, right) = (&recorded.body.items, &again.items);
+    for (i, item) in left.iter().enumerate() {
+        if right.get(i) != Some(item) {
+            return differs(Code::AuditMismatch, &item.label(), &item.to_value().compact());
+        }
+    }
+    if left.len() != right.len() {
+        return differs(Code::AuditMismatch, "items", &left.len());
+    }
     if a.charge != b.charge {
         return differs(Code::AuditMismatch, "charge", &a.charge);
     }
@@ -353,15 +390,6 @@ fn compare(recorded: &ReceiptEntry, again: &ReceiptEntry, place: &str) -> Result
     }
     if a.credited != b.credited {
         return differs(Code::AuditMismatch, "credited", &a.credited);
-    }
-    let (left, right) = (&recorded.body.items, &again.body.items);
-    for (i, item) in left.iter().enumerate() {
-        if right.get(i) != Some(item) {
-            return differs(Code::AuditMismatch, &item.label(), &item.to_value().compact());
-        }
-    }
-    if left.len() != right.len() {
-        return differs(Code::AuditMismatch, "items", &left.len());
     }
     differs(Code::AuditMismatch, "head", &recorded.digest)
 }

@@ -1,6 +1,6 @@
 //! The binary form of entries: kind, version, fields.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     amount::{Amount, Exact},
@@ -137,8 +137,8 @@ impl Entry {
                 input: Digest::new(r.array()?),
                 authorized_at: read_time(r)?,
                 deadline: read_time(r)?,
-                units: read_units(r)?,
-                attributes: read_attributes(r)?,
+                units: read_units(r)?.into(),
+                attributes: Arc::new(read_attributes(r)?),
             }),
             5 => Entry::Denied(Denied {
                 lane: Digest::new(r.array()?),
@@ -151,12 +151,8 @@ impl Entry {
                 let head = Head::read(r)?;
                 let digest = head.digest();
                 let body = Body::read(r)?;
-                Entry::Receipt(ReceiptEntry {
-                    head,
-                    digest,
-                    body,
-                    import: read_option(r, read_mark)?,
-                })
+                let import = read_option(r, read_mark)?;
+                Entry::Receipt(Arc::new(ReceiptEntry { head, digest, body, import }))
             }
             7 => Entry::Release(Release {
                 lane: Digest::new(r.array()?),

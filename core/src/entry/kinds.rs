@@ -1,6 +1,6 @@
 //! The kinds of entry.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     amount::Amount,
@@ -25,7 +25,7 @@ pub enum Entry {
     /// An imported call is refused.
     Denied(Denied),
     /// A call is settled, or a window trued up.
-    Receipt(ReceiptEntry),
+    Receipt(Arc<ReceiptEntry>),
     /// A hold ends without a receipt, or its outcome becomes unknown.
     Release(Release),
     /// The log's state is fixed.
@@ -85,9 +85,9 @@ pub struct HoldEntry {
     /// The instant at which the hold expires.
     pub deadline: Timestamp,
     /// The most units that the call may use: (index of the charge, units).
-    pub units: Vec<(usize, u64)>,
+    pub units: Arc<[(usize, u64)]>,
     /// The call's attributes.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Arc<BTreeMap<String, String>>,
 }
 
 /// A refused record of an imported log.

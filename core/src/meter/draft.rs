@@ -3,7 +3,7 @@
 //! The meter drafts what it records, and an auditor drafts the same receipt again from the recorded
 //! facts: both use the functions here, so a recorded receipt either is this result or is wrong.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     account::{Rated, Room, admit, closes_at, room, total},
@@ -31,16 +31,35 @@ pub(crate) struct Facts<'a> {
     pub(crate) import: Option<&'a ImportMark>,
 }
 
-/// A receipt as it would be recorded, and the limit that cut it short, if one did.
+/// A receipt as it would be recorded, before anything is hashed. An auditor compares it with one whose
+/// hashes are checked already.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
-    pub(crate) entry: ReceiptEntry,
+    /// The head; its `body` is zero.
+    pub(crate) head: Head,
+    pub(crate) items: Vec<Item>,
+    pub(crate) import: Option<ImportMark>,
+}
+
+/// The draft of a call, and the limit that cut it short, if one did.
+#[derive(Debug, Clone)]
+pub(crate) struct CallDraft {
+    pub(crate) draft: Draft,
     pub(crate) needed: Exact,
     pub(crate) short: Option<Room>,
 }
 
+impl Draft {
+    /// Hashes body and head.
+    pub(crate) fn seal(self, salt: Digest) -> ReceiptEntry {
+        let body = Body { salt, items: self.items };
+        let head = Head { body: body.root(), ..self.head };
+        ReceiptEntry { digest: head.digest(), head, body, import: self.import }
+    }
+}
+
 /// Drafts the receipt of a call.
-pub(crate) fn draft_call(state: &State, facts: &Facts<'_>, salt: Digest) -> Result<Draft> {
+pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> {
     let (subscription, lane) = state.current(&facts.subscription)?;
     let plan = &*subscription.plan;
     check_windows(plan, facts.authorized_at, facts.issued_at)?;
@@ -92,10 +111,10 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>, salt: Digest) -> Resu
         content: facts.content,
     });
     let cumulative = lane.cumulative.checked_add(billed.amount)?;
-    let entry = finish(
+    let draft = draft(
         lane,
         subscription.lane,
-        Body { salt, items },
+        items,
         Parts {
             kind: Kind::Call,
             subject: facts.subject,
@@ -107,7 +126,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>, salt: Digest) -> Resu
             import: facts.import.cloned(),
         },
     )?;
-    Ok(Draft { entry, needed, short })
+    Ok(CallDraft { draft, needed, short })
 }
 
 /// Drafts the true-up of a window that was billed more than F says.
@@ -117,8 +136,7 @@ pub(crate) fn draft_true_up(
     charge_index: usize,
     window: Window,
     issued_at: Timestamp,
-    salt: Digest,
-) -> Result<ReceiptEntry> {
+) -> Result<Draft> {
     let (subscription, lane) = state.current(subscription_id)?;
     let plan = &*subscription.plan;
     let misplaced = |why| Error::new(Code::EntryMisplaced).because(why);
@@ -153,10 +171,10 @@ pub(crate) fn draft_true_up(
         remainder_after: billed.remainder,
     };
     let credited = lane.credited.checked_add(billed.amount)?;
-    finish(
+    draft(
         lane,
         subscription.lane,
-        Body { salt, items: alloc::vec![item] },
+        alloc::vec![item],
         Parts {
             kind: Kind::TrueUp,
             subject: window_subject(&charge.id, window.start),
@@ -181,7 +199,7 @@ struct Parts {
     import: Option<ImportMark>,
 }
 
-fn finish(lane: &Lane, id: Digest, body: Body, parts: Parts) -> Result<ReceiptEntry> {
+fn draft(lane: &Lane, id: Digest, items: Vec<Item>, parts: Parts) -> Result<Draft> {
     let head = Head {
         lane: id,
         sequence: lane.sequence.checked_add(1).ok_or(Code::AmountOverflow)?,
@@ -190,12 +208,26 @@ fn finish(lane: &Lane, id: Digest, body: Body, parts: Parts) -> Result<ReceiptEn
         subject: parts.subject,
         authorized_at: parts.authorized_at,
         issued_at: parts.issued_at,
-        body: body.root(),
+        body: Digest::ZERO,
         charge: parts.charge,
         cumulative: parts.cumulative,
         credited: parts.credited,
     };
-    Ok(ReceiptEntry { digest: head.digest(), head, body, import: parts.import })
+    Ok(Draft { head, items, import: parts.import })
+}
+
+/// The attributes of a hold and of what settles it. The hold's stand where both name one.
+pub(crate) fn joined<'a>(
+    hold: &'a BTreeMap<String, String>,
+    settle: impl Iterator<Item = (&'a String, &'a String)>,
+) -> Cow<'a, BTreeMap<String, String>> {
+    let mut joined = Cow::Borrowed(hold);
+    for (name, value) in settle {
+        if !hold.contains_key(name) {
+            joined.to_mut().insert(name.clone(), value.clone());
+        }
+    }
+    joined
 }
 
 /// Every window that a call at `at` counts in must still be open at `now`.

@@ -3,7 +3,6 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
-    string::String,
     sync::Arc,
     vec::Vec,
 };
@@ -102,15 +101,13 @@ impl State {
         if open.origin != self.instance()?.origin {
             return Err(misplaced("the lane names another log"));
         }
-        // With a salt the payer is the account's hash; without one it is an address, and the account
-        // only the seller's name for it.
-        let payer = if e.payer_salt.is_zero() {
-            Address::from_word(open.payer.bytes()).is_some()
-        } else {
-            let hash = |account: &String| sha256(&[e.payer_salt.bytes(), account.as_bytes()]);
-            e.account.as_ref().map(hash) == Some(open.payer)
+        // Beside an address the name is the seller's own label, which no signature covers.
+        let named = match &e.account {
+            _ if e.payer_salt.is_zero() => Address::from_word(open.payer.bytes()).is_some(),
+            Some(account) => sha256(&[e.payer_salt.bytes(), account.as_bytes()]) == open.payer,
+            None => false,
         };
-        if !payer {
+        if !named {
             return Err(misplaced("the payer is neither an address nor the account's hash"));
         }
         if subscription_id(&open.plan, &open.payer, e.started_at) != open.subscription {
@@ -164,8 +161,8 @@ impl State {
                 lane: e.lane,
                 authorized_at: e.authorized_at,
                 deadline: e.deadline,
-                units: e.units.clone(),
-                attributes: e.attributes.clone(),
+                units: Arc::clone(&e.units),
+                attributes: Arc::clone(&e.attributes),
                 state: HoldState::Open,
             },
         );
@@ -513,18 +510,16 @@ fn note_closing(
 
 /// The hash of what a receipt says was used: equal to `usage_digest` of the settle that made it.
 fn used_digest(items: &[Item]) -> Digest {
-    let mut source = crate::codec::Writer::new();
-    let mut quantities = crate::codec::Writer::new();
+    let mut w = crate::codec::Writer::with_capacity(256);
     for item in items {
-        match item {
-            Item::Quantity { meter, quantity } => {
-                quantities.text(meter).u64(*quantity);
-            }
-            Item::Source { surface, basis, content } => {
-                source.text(surface.as_str()).u8(basis.number()).raw(content.bytes());
-            }
-            _ => {}
+        if let Item::Source { surface, basis, content } = item {
+            w.text(surface.as_str()).u8(basis.number()).raw(content.bytes());
         }
     }
-    sha256(&[&source.0, &quantities.0])
+    for item in items {
+        if let Item::Quantity { meter, quantity } = item {
+            w.text(meter).u64(*quantity);
+        }
+    }
+    sha256(&[&w.0])
 }

@@ -1,6 +1,6 @@
 //! A reservation of what a call may cost.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
 use crate::{crypto::Digest, time::Timestamp};
 
@@ -16,9 +16,9 @@ pub struct Hold {
     /// When it expires.
     pub deadline: Timestamp,
     /// The most units that the call may use: (index of the charge in the plan, units).
-    pub units: Vec<(usize, u64)>,
+    pub units: Arc<[(usize, u64)]>,
     /// The call's attributes.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Arc<BTreeMap<String, String>>,
     /// Whether it is open, in doubt or expired.
     pub state: HoldState,
 }

@@ -1,6 +1,6 @@
 //! What a confirmed step decided.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{string::String, sync::Arc};
 
 use crate::{
     amount::Exact,
@@ -38,7 +38,7 @@ pub enum Outcome {
     /// The call is settled, or a window trued up.
     Receipt {
         /// Head and body.
-        receipt: Box<ReceiptEntry>,
+        receipt: Arc<ReceiptEntry>,
         /// The position of the head in the log.
         position: u64,
         /// The signature that is wanted; `None` in checkpoint mode.

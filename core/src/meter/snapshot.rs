@@ -230,8 +230,8 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
                 3 => HoldState::Expired,
                 _ => return Err(r.malformed("no hold state of this number")),
             },
-            units: read_units(r)?,
-            attributes: read_attributes(r)?,
+            units: read_units(r)?.into(),
+            attributes: Arc::new(read_attributes(r)?),
         };
         holds.insert(subject, hold);
     }

@@ -123,8 +123,8 @@ impl Signing {
 pub struct Times {
     /// How long a hold reserves before it expires. Default 10 minutes.
     pub hold: u64,
-    /// How long after a window's end, or a hold's deadline, a call may still be settled. At least
-    /// `hold`. Default 1 hour.
+    /// How long after a window's end a call of that window may still be settled. At least `hold`.
+    /// Default 1 hour.
     pub grace: u64,
     /// How far a request's instant may lie ahead of the meter's time. Default 5 minutes.
     pub skew: u64,

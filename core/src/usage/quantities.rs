@@ -1,6 +1,6 @@
 //! The quantities of one call.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     error::{Code, Error, Result},
@@ -79,14 +79,15 @@ pub struct Usage {
     basis: Basis,
     /// Sorted by meter.
     meters: Vec<(String, u64)>,
-    attributes: BTreeMap<String, String>,
+    /// Shared with the holds and entries that they go into.
+    attributes: Arc<BTreeMap<String, String>>,
 }
 
 impl Usage {
     /// No quantities yet.
     #[must_use]
     pub fn new(surface: Surface, basis: Basis) -> Usage {
-        Usage { surface, basis, meters: Vec::new(), attributes: BTreeMap::new() }
+        Usage { surface, basis, meters: Vec::new(), attributes: Arc::default() }
     }
 
     /// Sets a meter's quantity.
@@ -128,7 +129,7 @@ impl Usage {
         if self.attributes.len() >= MAX_PARTS && !self.attributes.contains_key(name) {
             return Err(Error::new(Code::TextInvalid).because("more than 64 attributes"));
         }
-        self.attributes.insert(String::from(name), String::from(value));
+        Arc::make_mut(&mut self.attributes).insert(String::from(name), String::from(value));
         Ok(())
     }
 
@@ -151,6 +152,10 @@ impl Usage {
     #[must_use]
     pub fn attributes(&self) -> &BTreeMap<String, String> {
         &self.attributes
+    }
+
+    pub(crate) fn shared_attributes(&self) -> Arc<BTreeMap<String, String>> {
+        Arc::clone(&self.attributes)
     }
 
     /// The surface under which the quantities were read.

@@ -10,6 +10,9 @@ from .refused import Refused, need
 class Number(str):
     """A number as it was written."""
 
+    def __new__(cls, lexeme):
+        return super().__new__(cls, str(lexeme))
+
 
 def parse(text, most_bytes=1 << 20, depth=32, values=100_000):
     """A document as dicts, lists, strings, Numbers, booleans and None."""

@@ -107,10 +107,14 @@ def verify_consistency(old, old_root, new, new_root, siblings):
 
 def lanes_root(lanes):
     """Over the sorted map lane → (sequence, head, cumulative, credited)."""
-    return root([
+    return root(lane_leaves(lanes))
+
+
+def lane_leaves(lanes):
+    return [
         leaf(lane + sequence.to_bytes(8, "big") + head + cumulative.to_bytes(16, "big")
              + credited.to_bytes(16, "big"))
-        for lane, (sequence, head, cumulative, credited) in sorted(lanes.items())])
+        for lane, (sequence, head, cumulative, credited) in sorted(lanes.items())]
 
 
 CHECKPOINT = "Checkpoint(string origin,uint64 size,bytes32 root,bytes32 lanes,uint64 time)"

@@ -9,7 +9,7 @@ from .conditions import evaluate
 from .document import is_control
 from .entries import attributes as attribute_bytes
 from .entries import encode
-from .plans import Plan
+from .plans import read
 from .receipts import CALL, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
@@ -528,7 +528,9 @@ def release(state, id_, request, reason, now):
 
 
 def import_subject(mark):
-    return sha256(b"counterfoil/import/0\n", mark["input"], u(mark["ordinal"], 8))
+    """The whole place of the record, so that a signed head binds all of it."""
+    return sha256(b"counterfoil/import/0\n", mark["input"], u(mark["ordinal"], 8),
+                  u(mark["offset"], 8), mark["digest"])
 
 
 def import_(state, key, id_, at, usage, content, mark):
@@ -631,7 +633,7 @@ def fold_instance(state, e):
 
 
 def fold_plan(state, e):
-    plan = Plan(e["document"].decode())
+    plan = read(e["document"].decode())
     state.plans.setdefault(plan.id, plan)
 
 

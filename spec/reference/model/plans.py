@@ -1,6 +1,7 @@
 """R-PLAN: the plan document."""
 
 import hashlib
+from functools import lru_cache
 
 from . import conditions, currencies
 from .amounts import money, shares, unit_price
@@ -171,6 +172,12 @@ class Plan:
         return charged
 
 
+@lru_cache(maxsize=64)
+def read(text):
+    """Plans are immutable, so one document is read once."""
+    return Plan(text)
+
+
 def title(node):
     text = node.text()
     good = 1 <= len(text) <= 200 and not any(map(is_control, text))
@@ -224,19 +231,22 @@ def payee_key(payee):
     return value if kind == "address" else b"\0" + value.encode()
 
 
+def payee_of(text, place=None):
+    """`0x…` is an address, anything else an account."""
+    if text.startswith("0x"):
+        return "address", checked_address(text, place)
+    good = 1 <= len(text) <= 64 and not any(map(is_control, text))
+    need(good, "text_invalid", place)
+    return "account", text
+
+
 def read_payees(node):
     payees, weights = [], []
     for item in node.items():
         need(len(payees) < 1000, "plan_invalid", node.pointer)
         fields = item.fields()
         name = fields.must("payee")
-        text = name.text()
-        if text.startswith("0x"):
-            payee = ("address", checked_address(text, name.pointer))
-        else:
-            good = 1 <= len(text) <= 64 and not any(map(is_control, text))
-            need(good, "text_invalid", name.pointer)
-            payee = ("account", text)
+        payee = payee_of(name.text(), name.pointer)
         weight = positive(fields.must("weight"))
         fields.finish()
         key = payee_key(payee)

@@ -4,7 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from . import logs
 from .amounts import GRID, exact_of, text_of
-from .document import Node, parse, quoted
+from .document import Node, Number, parse, quoted
 from .refused import Refused, need
 from .signing import COUNTERFOIL, check, check_form, sha256
 
@@ -91,12 +91,14 @@ def leaf_salt(salt, index):
     return pair[16:] if index % 2 else pair[:16]
 
 
-def item_leaf(salt, item):
-    return sha256(b"\0", salt, item_bytes(item))
+def item_leaf(salt, item, index, count):
+    """A leaf says its position and how many there are: a root alone fixes neither."""
+    return sha256(b"\0", u(index, 2), u(count, 2), salt, item_bytes(item))
 
 
 def leaves(body):
-    return [item_leaf(leaf_salt(body["salt"], i), item) for i, item in enumerate(body["items"])]
+    items, salt = body["items"], body["salt"]
+    return [item_leaf(leaf_salt(salt, i), item, i, len(items)) for i, item in enumerate(items)]
 
 
 def body_root(body):
@@ -192,6 +194,8 @@ def compact(value):
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Number):
+        return str(value)
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, list):

@@ -2,9 +2,10 @@
 
 from .amounts import GRID, amount, closing_payouts
 from .plans import payee_key
-from .receipts import CALL, u
+from .document import Number
+from .receipts import CALL, hexed, u
 from .refused import Refused, need
-from .signing import keccak256, sha256, word
+from .signing import checksummed, keccak256, sha256, word
 
 
 def settle(meter, extent, closing):
@@ -85,6 +86,7 @@ def totals(currency, lanes, earned, reversed_, closing):
     out["commitment"] = sha256(b"counterfoil/settlement/0\n", *(
         id_ + u(min(1, line["last"]), 8) + u(line["last"], 8) + line["head"]
         for id_, line in sorted(lanes.items())))
+    out["lanes"] = lanes
     assert out["gross"] + out["owed"] == out["credited"] + out["collected"] + out["claimable"]
     assert out["payouts"] + out["fees"] + out["residue"] + out["held"] == out["collected"]
     return out
@@ -94,6 +96,60 @@ def order(payee):
     """Addresses first, by bytes; then accounts, by name."""
     kind, value = payee
     return (kind != "address", value if isinstance(value, bytes) else value.encode())
+
+
+def document(meter, out, closing):
+    """R-SET-015: the JSON form."""
+    currency = next(iter(meter.state.plans.values())).currency
+    lines = []
+    for id_, lane in sorted(meter.state.lanes.items()):
+        line, opened = out["lanes"][id_], lane["open"]
+        lines.append({"lane": hexed(id_), "subscription": hexed(opened["subscription"]),
+                      "payer": hexed(opened["payer"]), "rail": hexed(opened["rail"]),
+                      "last": str(line["last"]), "head": hexed(line["head"]),
+                      **{name: str(line[name])
+                         for name in ("gross", "credited", "collected", "fee")}})
+    names = ("gross", "credited", "collected", "fees", "claimable", "owed", "held", "payouts",
+             "residue")
+    return {"format": "counterfoil/settlement/0", "currency": currency["id"],
+            "decimals": Number(currency["decimals"]), "closing": closing,
+            "commitment": hexed(out["commitment"]),
+            "totals": {name: str(out[name]) for name in names},
+            "payees": [{"payee": payee_text(p["payee"]), "payable": str(p["payable"]),
+                        "owed": str(p["owed"])} for p in out["payees"]],
+            "payouts": payouts(currency, out["payees"]), "lanes": lines}
+
+
+def payee_text(payee):
+    kind, value = payee
+    return checksummed(value) if kind == "address" else value
+
+
+def payouts(currency, payees):
+    """Root, the dump that StandardMerkleTree.load reads, and a proof per payee."""
+    if currency["token"] is None:
+        return None
+    paid = sorted((p["payee"][1], p["payable"]) for p in payees
+                  if p["payee"][0] == "address" and p["payable"])
+    if not paid:
+        return None
+    token = currency["token"]
+    hashes = [payout_leaf(payee, token, n) for payee, n in paid]
+    nodes = payout_nodes(hashes)
+    values, proofs = [], []
+    for (payee, n), hashed in zip(paid, hashes):
+        at = len(nodes) - 1 - nodes[::-1].index(hashed)
+        fields = [checksummed(payee), checksummed(token), str(n)]
+        values.append({"value": fields, "treeIndex": Number(at)})
+        proof = []
+        while at:
+            proof.append(hexed(nodes[at + 1 if at % 2 else at - 1]))
+            at = (at - 1) // 2
+        proofs.append({"payee": fields[0], "token": fields[1], "cumulative": fields[2],
+                       "proof": proof})
+    return {"root": hexed(nodes[0]), "dump": {
+        "format": "standard-v1", "leafEncoding": ["address", "address", "uint256"],
+        "tree": [hexed(n) for n in nodes], "values": values}, "proofs": proofs}
 
 
 # The payout tree, as OpenZeppelin's StandardMerkleTree makes it.

@@ -1,7 +1,8 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import amounts, document, logs, meters, receipts, settlements, signing, usages, windows, x402
-from .plans import Plan
+from . import (amounts, document, files, logs, meters, plans, receipts, settlements, signing,
+               usages, windows, x402)
+from .plans import payee_key, payee_of
 from .receipts import hexed
 from .refused import need
 from .usages import Usage
@@ -98,14 +99,31 @@ class Script:
 
     def __init__(self):
         self.objects = {}
+        self.outs = {}
 
     def run(self, step):
         """The step's result, or raises Refused."""
         function = OPERATIONS[step["op"]]
-        result, made = function(self, dict(step["in"]))
-        if "as" in step and made is not None:
-            self.objects[step["as"]] = made
+        result, made = function(self, self.resolved(step["in"]))
+        if "as" in step:
+            self.outs[step["as"]] = result
+            if made is not None:
+                self.objects[step["as"]] = made
         return result
+
+    def resolved(self, value):
+        """`@name.member` stands for a member of what a step gave."""
+        if isinstance(value, dict):
+            return {name: self.resolved(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [self.resolved(item) for item in value]
+        if not (isinstance(value, str) and value.startswith("@")):
+            return value
+        name, *path = value[1:].split(".")
+        here = self.outs[name]
+        for part in path:
+            here = here[int(part)] if isinstance(here, list) else here[part]
+        return here
 
     def object(self, given, name):
         return self.objects[given[name]]
@@ -130,11 +148,12 @@ def _(_, g):
 
 @operation("money.split")
 def _(_, g):
-    weights = [(w["payee"].encode(), int(w["weight"])) for w in g["weights"]]
+    weights = [(payee_key(payee_of(w["payee"])), int(w["weight"])) for w in g["weights"]]
     shares = amounts.shares(weights)
     sums = [sum(amounts.exact_of(part) * share for part in g["parts"]) for share in shares]
     unit = amounts.GRID**2
-    return {"shares": [str(s) for s in shares], "payouts": [str(s // unit) for s in sums]}, None
+    payouts = [str(amounts.amount(s // unit)) for s in sums]
+    return {"shares": [str(s) for s in shares], "payouts": payouts}, None
 
 
 @operation("time.window")
@@ -157,7 +176,7 @@ def _(_, g):
 
 @operation("plan.load")
 def _(_, g):
-    plan = Plan(g["text"])
+    plan = plans.read(g["text"])
     return {"id": hexed(plan.id), "name": plan.name,
             "authority": signing.checksummed(plan.authority), "currency": plan.currency["id"],
             "decimals": str(plan.decimals)}, plan
@@ -343,8 +362,16 @@ def _(s, g):
     return {"json": receipts.to_json(*signed(s, g))}, None
 
 
+def damaged(received, change):
+    """The text with the first place where `find` stands changed."""
+    return received if change is None else received.replace(change["find"], change["with"], 1)
+
+
 @operation("receipt.verify")
 def _(_, g):
+    for form in ("header", "json"):
+        if form in g:
+            g[form] = damaged(g[form], g.get("change"))
     if "header" in g:
         head, signature = receipts.from_header(g["header"])
         body = None
@@ -439,6 +466,75 @@ def _(s, g):
     return {"entries": str(len(kinds)), "receipts": str(kinds.count("receipt")),
             "denied": str(kinds.count("denied")), "checkpoints": str(kinds.count("checkpoint")),
             "unproven": str(len(state.log) - state.checkpointed)}, None
+
+
+@operation("entry.read")
+def _(_, g):
+    return {"entry": files.read_entry(data(g["bytes"]))}, None
+
+
+@operation("frame.write")
+def _(_, g):
+    return {"frame": hexed(files.frame(int(g["index"]), data(g["payload"])))}, None
+
+
+@operation("frame.read")
+def _(_, g):
+    kind, *rest = files.read_frame(data(g["bytes"]), int(g["index"]))
+    if kind != "frame":
+        return {kind: {}}, None
+    return {"frame": {"payload": hexed(rest[0]), "length": str(rest[1])}}, None
+
+
+@operation("frame.torn")
+def _(_, g):
+    return {"torn": files.is_torn(data(g["tail"]), int(g["index"]))}, None
+
+
+@operation("ledger.file")
+def _(s, g):
+    content = files.segment(s.object(g, "meter").bytes())
+    return {"name": f"{0:020}.cfl", "length": str(len(content)),
+            "sha256": hexed(signing.sha256(content))}, None
+
+
+@operation("ledger.document")
+def _(s, g):
+    meter = s.object(g, "meter")
+    out = settlements.settle(meter, g["extent"], g["closing"])
+    return {"json": receipts.compact(settlements.document(meter, out, g["closing"]))}, None
+
+
+@operation("receipt.verifyIn")
+def _(s, g):
+    checkpoint = s.object(g, "checkpoint")["checkpoint"]
+    head = s.object(g, "receipt")["digest"]
+    hashed = heads_of(g)
+    path = logs.path(hashed, int(g["index"]))
+    logs.verify_inclusion(head, int(g["index"]), checkpoint["size"], path, checkpoint["root"])
+    return {"digest": hexed(head)}, None
+
+
+@operation("log.lanes")
+def _(_, g):
+    lanes = [(digest(one["lane"]), (int(one["sequence"]), digest(one["head"]),
+                                    int(one["cumulative"]), int(one["credited"])))
+             for one in g["lanes"]]
+    ids = [id_ for id_, _ in lanes]
+    need(all(a < b for a, b in zip(ids, ids[1:])), "bytes_invalid")
+    wanted = digest(g["lane"])
+    out = {"root": hexed(logs.lanes_root(dict(lanes)))}
+    if wanted in ids:
+        hashed = logs.lane_leaves(dict(lanes))
+        index = ids.index(wanted)
+        out["present"] = {"index": str(index),
+                          "path": [hexed(p) for p in logs.path(hashed, index)]}
+    else:
+        before = [id_ for id_ in ids if id_ < wanted]
+        after = [id_ for id_ in ids if id_ > wanted]
+        out["absent"] = {"before": hexed(before[-1]) if before else None,
+                         "after": hexed(after[0]) if after else None}
+    return out, None
 
 
 @operation("ledger.settle")

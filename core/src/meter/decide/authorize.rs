@@ -45,8 +45,8 @@ impl State {
             input,
             authorized_at: now,
             deadline: now.checked_add(plan.times().hold)?,
-            units,
-            attributes: request.most.attributes().clone(),
+            units: units.into(),
+            attributes: request.most.shared_attributes(),
         };
         match self.admit_hold(&request.subscription, &entry)? {
             Ok(reserved) => {
@@ -122,7 +122,7 @@ fn check_created(request: &Request, plan: &Plan, now: Timestamp) -> Result<()> {
 }
 
 fn request_digest(request: &Request) -> Digest {
-    let mut w = Writer::new();
+    let mut w = Writer::with_capacity(256);
     for (meter, quantity) in request.most.iter() {
         w.text(meter).u64(quantity);
     }
@@ -153,8 +153,8 @@ fn hold_of(entry: &HoldEntry) -> Hold {
         lane: entry.lane,
         authorized_at: entry.authorized_at,
         deadline: entry.deadline,
-        units: entry.units.clone(),
-        attributes: entry.attributes.clone(),
+        units: Arc::clone(&entry.units),
+        attributes: Arc::clone(&entry.attributes),
         state: HoldState::Open,
     }
 }

@@ -55,8 +55,8 @@ impl State {
             .ok_or(Code::EntryMisplaced)?;
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let issued_at = now.max(lane.issued_at);
-        let entry = draft_true_up(self, id, charge, window, issued_at, salt)?;
-        self.receipt_decision(entry)
+        let draft = draft_true_up(self, id, charge, window, issued_at)?;
+        self.receipt_decision(draft.seal(salt))
     }
 
     pub(super) fn decide_checkpoint(&self) -> Result<Decision> {

@@ -53,13 +53,13 @@ impl State {
             import: Some(mark),
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
-        let draft = draft_call(self, &facts, salt)?;
-        if let Some(room) = draft.short {
-            return Ok(deny(limit_denial(plan, &room, draft.needed)?));
+        let call = draft_call(self, &facts)?;
+        if let Some(room) = call.short {
+            return Ok(deny(limit_denial(plan, &room, call.needed)?));
         }
         if let Some(denial) = deny_by_rate(plan, &subscription.account.rates, import.at)? {
             return Ok(deny(denial));
         }
-        self.receipt_decision(draft.entry)
+        self.receipt_decision(call.draft.seal(salt))
     }
 }

@@ -10,7 +10,7 @@ mod sign;
 
 pub(crate) use open::subscription_id;
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use crate::{
     crypto::Digest,
@@ -58,12 +58,10 @@ impl State {
     }
 
     pub(super) fn receipt_decision(&self, receipt: ReceiptEntry) -> Result<Decision> {
-        let entry = Entry::Receipt(receipt.clone());
-        let outcome = Outcome::Receipt {
-            receipt: Box::new(receipt),
-            position: self.next_slot(),
-            sign: self.wanted(&entry)?,
-        };
+        let receipt = Arc::new(receipt);
+        let entry = Entry::Receipt(Arc::clone(&receipt));
+        let outcome =
+            Outcome::Receipt { receipt, position: self.next_slot(), sign: self.wanted(&entry)? };
         Ok((Some(entry), outcome))
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     meter::{
         HoldState, Outcome, Remembered, Replay, Settle, State,
         decide::{Decision, authorize::check_request_id},
-        draft::{Facts, draft_call},
+        draft::{Facts, draft_call, joined},
     },
     receipt::{receipt_salt, request_subject},
     time::Timestamp,
@@ -36,8 +36,7 @@ impl State {
                 false => Err(Error::new(Code::RequestConflict).value(&settle.id)),
             };
         };
-        let mut attributes = settle.usage.attributes().clone();
-        attributes.extend(hold.attributes.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let attributes = joined(&hold.attributes, settle.usage.attributes().iter());
         let facts = Facts {
             subscription: settle.subscription,
             subject,
@@ -49,8 +48,8 @@ impl State {
             import: None,
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
-        let draft = draft_call(self, &facts, salt)?;
-        self.receipt_decision(draft.entry)
+        let call = draft_call(self, &facts)?;
+        self.receipt_decision(call.draft.seal(salt))
     }
 
     pub(super) fn decide_release(
@@ -85,7 +84,7 @@ fn used_of(state: &State, settle: &Settle, known: &Remembered) -> Result<bool> {
 
 /// The hash of what a settle says was used.
 pub(crate) fn usage_digest(usage: &Usage, content: Digest) -> Digest {
-    let mut w = Writer::new();
+    let mut w = Writer::with_capacity(256);
     w.text(usage.surface().as_str()).u8(usage.basis().number()).raw(content.bytes());
     for (meter, quantity) in usage.iter() {
         w.text(meter).u64(quantity);
