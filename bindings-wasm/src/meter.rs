@@ -170,8 +170,7 @@ impl RawMeter {
         #[wasm_bindgen(unchecked_param_type = "Hex")] id: JsValue,
     ) -> Result<Option<js_sys::Object>, Thrown> {
         let id: Digest = input::parsed(&id)?;
-        let found = self.0.lanes().find(|totals| totals.lane == id);
-        Ok(found.map(|totals| lane(totals).unchecked_into()))
+        Ok(self.0.lane(&id).map(|totals| lane(totals).unchecked_into()))
     }
 
     /// Every subscription.
@@ -222,6 +221,7 @@ pub(crate) fn lane(totals: LaneTotals) -> JsValue {
     Record::new()
         .text("lane", totals.lane)
         .text("subscription", totals.subscription)
+        .text("plan", totals.plan)
         .text("payer", totals.payer)
         .text("rail", totals.rail)
         .set("number", totals.number)

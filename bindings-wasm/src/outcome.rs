@@ -28,7 +28,7 @@ pub(crate) fn outcome(outcome: Outcome) -> JsValue {
         }
         Outcome::Denied(denial) => denied(&denial),
         Outcome::Receipt { receipt, position, sign: wanted } => Record::of("receipt")
-            .set("receipt", Receipt::made(*receipt))
+            .set("receipt", Receipt::made(receipt))
             .set("position", position)
             .maybe("sign", wanted.map(sign)),
         Outcome::Released { subject } => Record::of("released").text("subject", subject),

@@ -1,5 +1,7 @@
 //! Receipts: as received, and verified.
 
+use std::sync::Arc;
+
 use counterfoil::{
     Signature,
     entry::ReceiptEntry,
@@ -21,8 +23,9 @@ pub struct VerifiedReceipt(receipt::VerifiedReceipt);
 
 impl Receipt {
     /// A receipt that this meter has just made.
-    pub(crate) fn made(entry: ReceiptEntry) -> Receipt {
-        Receipt(receipt::Receipt { head: entry.head, signature: None, body: Some(entry.body) })
+    pub(crate) fn made(entry: Arc<ReceiptEntry>) -> Receipt {
+        let ReceiptEntry { head, body, .. } = Arc::unwrap_or_clone(entry);
+        Receipt(receipt::Receipt { head, signature: None, body: Some(body) })
     }
 
     fn head(&self) -> &Head {

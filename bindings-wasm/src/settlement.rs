@@ -1,8 +1,11 @@
 //! Settlement: who is owed what, and the payees' proofs.
 
+use std::{collections::BTreeMap, rc::Rc};
+
 use counterfoil::{
     Code, Digest, Error,
     entry::Entry,
+    meter::LaneTotals,
     settlement::{self, Extent, PayoutLeaf},
 };
 use wasm_bindgen::prelude::*;
@@ -18,39 +21,41 @@ use crate::{
 /// Every lane's totals in one currency, and what each payee earned. Adding and merging is addition:
 /// order does not matter.
 #[wasm_bindgen]
-pub struct Batch(settlement::Batch);
+pub struct Batch {
+    batch: settlement::Batch,
+    /// The plan of every lane that was added.
+    plans: BTreeMap<Digest, Rc<counterfoil::Plan>>,
+}
 
 #[wasm_bindgen]
 impl Batch {
     /// An empty batch in the currency of a plan.
     #[wasm_bindgen(constructor)]
     pub fn new(plan: &Plan) -> Batch {
-        Batch(settlement::Batch::new(plan.0.currency().clone()))
+        let batch = settlement::Batch::new(plan.0.currency().clone());
+        Batch { batch, plans: BTreeMap::new() }
     }
 
-    /// Adds a lane's totals, before its receipts.
-    #[wasm_bindgen(js_name = addLane)]
-    pub fn add_lane(
+    /// Adds the totals of every lane of a meter, or those of one lane. Before its receipts.
+    #[wasm_bindgen(js_name = addLanes)]
+    pub fn add_lanes(
         &mut self,
         meter: &RawMeter,
-        #[wasm_bindgen(unchecked_param_type = "Hex")] lane: JsValue,
         #[wasm_bindgen(unchecked_param_type = "Extent")] extent: JsValue,
+        #[wasm_bindgen(unchecked_optional_param_type = "Hex")] lane: JsValue,
     ) -> Result<(), Thrown> {
+        let extent = read_extent(&extent)?;
+        let mut known: BTreeMap<Digest, Rc<counterfoil::Plan>> = BTreeMap::new();
+        if lane.is_undefined() {
+            return meter
+                .0
+                .lanes()
+                .try_for_each(|totals| self.add(&meter.0, &mut known, &totals, extent));
+        }
         let lane: Digest = input::parsed(&lane)?;
-        let name = input::text(&extent)?;
-        let extent = match name.as_str() {
-            "collected" => Extent::Collected,
-            "everything" => Extent::Everything,
-            _ => {
-                let error = Error::new(Code::JsonType).value(name);
-                return Err(error.because("collected or everything").into());
-            }
-        };
-        let totals = meter.0.lanes().find(|totals| totals.lane == lane);
-        let plan = plan_of(&meter.0, &lane);
-        match (totals, plan) {
-            (Some(totals), Some(plan)) => Ok(self.0.add_lane(&totals, plan, extent)?),
-            _ => Err(Error::new(Code::CollectedInvalid).value(lane).because("no lane").into()),
+        match meter.0.lane(&lane) {
+            Some(totals) => self.add(&meter.0, &mut known, &totals, extent),
+            None => Err(Error::new(Code::CollectedInvalid).value(lane).because("no lane").into()),
         }
     }
 
@@ -58,35 +63,63 @@ impl Batch {
     #[wasm_bindgen(js_name = addEntry)]
     pub fn add_entry(
         &mut self,
-        meter: &RawMeter,
         #[wasm_bindgen(unchecked_param_type = "Uint8Array")] entry: JsValue,
     ) -> Result<(), Thrown> {
         if let Entry::Receipt(receipt) = Entry::from_bytes(&input::bytes(&entry)?)?
-            && let Some(plan) = plan_of(&meter.0, &receipt.head.lane)
+            && let Some(plan) = self.plans.get(&receipt.head.lane)
         {
-            self.0.add_receipt(&receipt, plan)?;
+            self.batch.add_receipt(&receipt, plan)?;
         }
         Ok(())
     }
 
     /// Adds another batch: of another shard, say.
     pub fn merge(&mut self, other: &Batch) -> Result<(), Thrown> {
-        Ok(self.0.merge(&other.0)?)
+        self.batch.merge(&other.batch)?;
+        self.plans.extend(other.plans.iter().map(|(lane, plan)| (*lane, Rc::clone(plan))));
+        Ok(())
     }
 
     /// Settles the batch. `closing` pays the residue out as well.
     pub fn settle(
         &self,
-        #[wasm_bindgen(unchecked_param_type = "boolean")] closing: JsValue,
+        #[wasm_bindgen(unchecked_optional_param_type = "boolean")] closing: JsValue,
     ) -> Result<Settlement, Thrown> {
-        Ok(Settlement(self.0.settle(input::flag(&closing)?)?))
+        let closing = !closing.is_undefined() && input::flag(&closing)?;
+        Ok(Settlement(self.batch.settle(closing)?))
     }
 }
 
-fn plan_of<'a>(meter: &'a counterfoil::Meter, lane: &Digest) -> Option<&'a counterfoil::Plan> {
-    let totals = meter.lanes().find(|totals| totals.lane == *lane)?;
-    let subscription = meter.subscription(&totals.subscription)?;
-    meter.plan(&subscription.plan)
+impl Batch {
+    fn add(
+        &mut self,
+        meter: &counterfoil::Meter,
+        known: &mut BTreeMap<Digest, Rc<counterfoil::Plan>>,
+        totals: &LaneTotals,
+        extent: Extent,
+    ) -> Result<(), Thrown> {
+        let plan = match known.get(&totals.plan) {
+            Some(plan) => Rc::clone(plan),
+            None => {
+                let plan = meter.plan(&totals.plan).ok_or(Code::PlanUnknown)?;
+                let plan = Rc::new(plan.clone());
+                known.insert(totals.plan, Rc::clone(&plan));
+                plan
+            }
+        };
+        self.batch.add_lane(totals, &plan, extent)?;
+        self.plans.insert(totals.lane, plan);
+        Ok(())
+    }
+}
+
+fn read_extent(value: &JsValue) -> Result<Extent, Thrown> {
+    let name = input::text(value)?;
+    match name.as_str() {
+        "collected" => Ok(Extent::Collected),
+        "everything" => Ok(Extent::Everything),
+        _ => Err(Error::new(Code::JsonType).value(name).because("collected or everything").into()),
+    }
 }
 
 /// A settled batch.

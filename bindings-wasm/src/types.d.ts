@@ -98,7 +98,8 @@ export type Outcome =
   | Done | Nothing | Opened | Authorized | Denied | Settled | Released | Replayed | Checkpointed;
 
 export interface LaneTotals {
-  lane: Hex; subscription: Hex; payer: Hex; rail: Hex; number: number; sequence: bigint; head: Hex;
+  lane: Hex; subscription: Hex; plan: Hex; payer: Hex; rail: Hex; number: number; sequence: bigint;
+  head: Hex;
   baseline: Exact; creditedBaseline: Exact; cumulative: Exact; credited: Exact;
   collected: bigint; fee: bigint;
 }
