@@ -114,6 +114,21 @@ def receipt_salt(key, lane, sequence):
     return sha256(key, lane, u(sequence, 8))
 
 
+def typed_data(kind, message):
+    """An EIP-712 document of the domain Counterfoil."""
+    name, _, rest = kind.partition("(")
+    fields = [{"name": field.split(" ")[1], "type": field.split(" ")[0]}
+              for field in rest.rstrip(")").split(",")]
+    domain = [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}]
+    return {"types": {"EIP712Domain": domain, name: fields}, "primaryType": name,
+            "domain": {"name": "Counterfoil", "version": "1"}, "message": message}
+
+
+def lane_json(lane):
+    return {camel(name): hexed(value) if isinstance(value, bytes) else str(value)
+            for name, value in lane.items()}
+
+
 # The header form.
 
 

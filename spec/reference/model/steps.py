@@ -335,6 +335,13 @@ def _(s, g):
             "collected": str(lane["collected"]), "fee": str(lane["fee"])}, None
 
 
+@operation("lane.typedData")
+def _(s, g):
+    lane = s.object(g, "meter").state.lanes[digest(g["lane"])]["open"]
+    document_ = receipts.typed_data(receipts.LANE, receipts.lane_json(lane))
+    return {"json": receipts.compact(document_)}, None
+
+
 @operation("meter.subscription")
 def _(s, g):
     sub = meters.the_subscription(s.object(g, "meter").state, digest(g["subscription"]))
