@@ -58,6 +58,9 @@ pub fn plan(signing: &str) -> Plan {
     Plan::from_json(document.as_bytes()).expect("the benchmark's plan is valid")
 }
 
+/// Request ids end in numbers of the same length from here on.
+const FIRST: u64 = 1_000_000_000;
+
 /// What one call left behind.
 #[derive(Debug)]
 pub struct Call {
@@ -141,10 +144,10 @@ impl Host {
     pub fn call(&mut self) -> Call {
         self.calls += 1;
         self.now = self.now.checked_add(1_000).expect("an instant");
-        for id in [&mut self.authorize.id, &mut self.settle.id] {
-            id.clear();
-            let _ = write!(id, "req_{:032}", self.calls);
-        }
+        let id = &mut self.authorize.id;
+        id.clear();
+        let _ = write!(id, "req_7f3c2a90b1d84e56a7c1f2{}", FIRST + self.calls);
+        self.settle.id.clone_from(id);
         let (hold, outcome) = self.step(true);
         assert!(matches!(outcome, Outcome::Authorized { .. }), "{outcome:?}");
         let (settled, outcome) = self.step(false);

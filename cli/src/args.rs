@@ -30,7 +30,7 @@ Malformed records:
   A record that cannot be read or priced stops the run with exit code 1; those before it stay metered. Correct it in the log and run again, or use --skip-malformed. Places are `line` of the log, from 1, `record`, from 0, and `byte` of the log where the line starts.
 
 More logs:
-  A log is known again by its first record. A further log must start no earlier than what the ledger holds; one that overlaps needs a name of its own: --input-id.";
+  A log is known again by its first record. A further log must start after what the ledger holds; one that overlaps needs a name of its own: --input-id.";
 
 const SETTLE_HELP: &str = "\
 Examples:

@@ -5,6 +5,7 @@
 
 mod arms;
 mod host;
+mod index;
 mod input;
 mod output;
 mod run;
@@ -12,6 +13,7 @@ mod suite;
 mod surface;
 mod vector;
 
+pub use index::{compare, gaps, index};
 pub use run::{Mode, Report, run_text};
-pub use suite::{Counts, files, run_files, spec};
+pub use suite::{Counts, files, load_surface, run_all, run_files, spec};
 pub use surface::Surface;

@@ -136,7 +136,7 @@ fn fill(document: &mut Value, number: usize, result: Expected) {
 }
 
 /// The form of every vector file: indented by one space, and a line feed at the end.
-fn pretty(document: &Value) -> Result<String, String> {
+pub(crate) fn pretty(document: &Value) -> Result<String, String> {
     use serde_json::ser::{PrettyFormatter, Serializer};
     let mut bytes = Vec::new();
     let formatter = PrettyFormatter::with_indent(b" ");

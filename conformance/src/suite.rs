@@ -43,24 +43,30 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, report: &Report) {
+    pub(crate) fn add(&mut self, report: &Report) {
         self.vectors += 1;
         for (op, steps) in &report.steps {
             *self.steps.entry(op.clone()).or_default() += steps;
         }
     }
 
-    /// The form that `cargo xtask conformance` reads.
+    /// The form that `cargo xtask conformance` reads: steps by operation.
     #[must_use]
     pub fn to_json(&self) -> String {
         let steps: Vec<String> =
-            self.steps.iter().map(|(op, n)| format!("  \"{op}\": {n}")).collect();
-        format!(
-            "{{\n \"language\": \"rust\",\n \"vectors\": {},\n \"steps\": {{\n{}\n }}\n}}\n",
-            self.vectors,
-            steps.join(",\n")
-        )
+            self.steps.iter().map(|(op, n)| format!(" \"{op}\": {n}")).collect();
+        format!("{{\n{}\n}}\n", steps.join(",\n"))
     }
+}
+
+/// The table of operations.
+///
+/// # Errors
+/// For a table that cannot be read.
+pub fn load_surface() -> Result<Surface, String> {
+    let table = spec().join("surface.json");
+    let text = fs::read_to_string(&table).map_err(|e| format!("{}: {e}", table.display()))?;
+    Surface::read(&text)
 }
 
 /// Runs these files. In [`Mode::Print`] each is written back with the core's results.
@@ -68,18 +74,36 @@ impl Counts {
 /// # Errors
 /// Every vector that is malformed, and every result that differs.
 pub fn run_files(paths: &[PathBuf], mode: Mode) -> Result<Counts, String> {
-    let table = spec().join("surface.json");
-    let text = fs::read_to_string(&table).map_err(|e| format!("{}: {e}", table.display()))?;
-    let surface = Surface::read(&text)?;
     let mut counts = Counts::default();
+    run_each(paths, mode)?.iter().for_each(|report| counts.add(report));
+    Ok(counts)
+}
+
+/// Runs every vector; each with its file's name below the folder of vectors.
+///
+/// # Errors
+/// As [`run_files`].
+pub fn run_all() -> Result<Vec<(String, Report)>, String> {
+    let folder = spec().join("vectors");
+    let paths = files(&folder)?;
+    let reports = run_each(&paths, Mode::Check)?;
+    let name = |path: &PathBuf| {
+        path.strip_prefix(&folder).unwrap_or(path).to_string_lossy().replace('\\', "/")
+    };
+    Ok(paths.iter().map(name).zip(reports).collect())
+}
+
+fn run_each(paths: &[PathBuf], mode: Mode) -> Result<Vec<Report>, String> {
+    let surface = load_surface()?;
+    let mut reports = Vec::new();
     let mut failures = Vec::new();
     for path in paths {
         match run_file(path, &surface, mode) {
-            Ok(report) => counts.add(&report),
+            Ok(report) => reports.push(report),
             Err(why) => failures.push(format!("{}: {why}", path.display())),
         }
     }
-    if failures.is_empty() { Ok(counts) } else { Err(failures.join("\n")) }
+    if failures.is_empty() { Ok(reports) } else { Err(failures.join("\n")) }
 }
 
 fn run_file(path: &Path, surface: &Surface, mode: Mode) -> Result<Report, String> {

@@ -106,8 +106,8 @@ def plan(r):
 
 
 def payee_order(payee):
-    """As plans sort payees: addresses by bytes, accounts behind a zero byte."""
-    return bytes.fromhex(payee[2:]) if payee.startswith("0x") else b"\0" + payee.encode()
+    """As plans sort payees: accounts by name, then addresses."""
+    return (1, bytes.fromhex(payee[2:])) if payee.startswith("0x") else (0, payee.encode())
 
 
 def usage(r, priced, large=False):

@@ -21,6 +21,7 @@ mod session;
 mod tamper;
 mod test;
 mod tools;
+mod vectors;
 mod workspace;
 
 use std::env;
@@ -101,6 +102,19 @@ const TASKS: &[Task] = &[
         tamper::OPTIONS,
         "flip single bits of a ledger: `verify` must fail and say where",
         tamper::run,
+    ),
+    Task(
+        "vectors",
+        "[--check]",
+        "have the model write the results of every vector; write their index",
+        vectors::run,
+    ),
+    Task("coverage", "", "list rules and operations without a vector", vectors::coverage),
+    Task(
+        "conformance",
+        "",
+        "run every vector in every language, compare the counts",
+        vectors::conformance,
     ),
     Task(
         "azure",

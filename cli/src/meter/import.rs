@@ -117,7 +117,7 @@ impl<'a> Importer<'a> {
                     .at(lines.place(&first, 0))
                     .because("this log was metered without --input-id before")),
                 Some(_) => Ok(None),
-                None => Ok(latest(meter)),
+                None => Ok(not_before(meter)),
             })??;
         }
         if let Some(rejects) = &mut self.rejects {
@@ -218,7 +218,7 @@ impl<'a> Importer<'a> {
         let Record { at, subscriber, usage } = self.shape.read(columns, &line.text)?;
         // A record that cannot be priced makes no entry, not even a subscription.
         self.plan.check_usage(&usage)?;
-        if self.not_before.take().is_some_and(|latest| at < latest) {
+        if self.not_before.take().is_some_and(|earliest| at < earliest) {
             return Err(Error::new(Code::InputChanged)
                 .value(at)
                 .because("starts before what the ledger holds; another log needs an --input-id"));
@@ -341,9 +341,16 @@ fn check_subscriber(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The latest instant of the logs that the ledger holds.
-fn latest(meter: &Meter) -> Option<Timestamp> {
-    meter.imports().next().map(|_| meter.latest())
+/// The instant at which a log that the ledger does not know may start: after all that it holds. A log
+/// that starts before may be one that was metered and then changed where it would be known.
+fn not_before(meter: &Meter) -> Option<Timestamp> {
+    meter.imports().next()?;
+    // A run that was killed after it had opened the first record's lane starts there again.
+    let unused = meter.lanes().any(|lane| {
+        let denied = meter.subscription(&lane.subscription).map_or(0, |s| s.denied);
+        lane.sequence == 0 && denied == 0
+    });
+    if unused { Some(meter.latest()) } else { meter.latest().checked_add(1).ok() }
 }
 
 /// Whether an error says that a record is malformed, rather than that metering failed.

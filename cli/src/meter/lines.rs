@@ -35,8 +35,9 @@ pub(crate) struct Lines {
     offset: u64,
     /// How many lines have ended.
     ended: u64,
-    /// Whether the last byte that was read ended a line.
-    at_start: bool,
+    /// Whether a line was read up to its line feed: that belongs to what comes next, so that a last
+    /// line is the same with and without one.
+    inside: bool,
     hash: Sha256,
     /// The header line of a CSV file.
     header: Option<Vec<u8>>,
@@ -58,7 +59,7 @@ impl Lines {
             size,
             offset: 0,
             ended: 0,
-            at_start: true,
+            inside: false,
             hash: Sha256::new(),
             header: None,
         };
@@ -99,36 +100,47 @@ impl Lines {
     }
 
     fn read_line(&mut self) -> Result<Option<Line>> {
+        if self.inside && self.peek()? == Some(b'\n') {
+            self.take(1);
+            self.ended = self.ended.saturating_add(1);
+        }
         let (start, number) = (self.offset, self.ended.saturating_add(1));
+        self.inside = self.peek()?.is_some();
+        if !self.inside {
+            return Ok(None);
+        }
         let mut text = Vec::new();
         let mut cut = false;
         loop {
             let chunk = self.input.fill_buf().map_err(failed(&self.path))?;
-            if chunk.is_empty() {
-                if self.offset == start {
-                    return Ok(None);
-                }
-                break;
-            }
             let end = chunk.iter().position(|b| *b == b'\n');
-            let taken = end.map_or(chunk.len(), |at| at.saturating_add(1));
+            let taken = end.unwrap_or(chunk.len());
             let part = chunk.get(..taken).unwrap_or_default();
             let room = LONGEST.saturating_sub(text.len());
             cut |= part.len() > room;
             text.extend_from_slice(part.get(..room.min(part.len())).unwrap_or_default());
-            self.hash.update(part);
-            self.offset = self.offset.saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
-            self.input.consume(taken);
-            self.at_start = end.is_some();
-            if self.at_start {
-                self.ended = number;
+            let ends = end.is_some() || chunk.is_empty();
+            self.take(taken);
+            if ends {
                 break;
             }
         }
-        while text.last().is_some_and(|b| *b == b'\n' || *b == b'\r') {
+        while text.last() == Some(&b'\r') {
             text.pop();
         }
         Ok(Some(Line { number, start, end: self.offset, text, cut }))
+    }
+
+    fn peek(&mut self) -> Result<Option<u8>> {
+        Ok(self.input.fill_buf().map_err(failed(&self.path))?.first().copied())
+    }
+
+    /// Takes so many bytes of those that are buffered.
+    fn take(&mut self, taken: usize) {
+        let part = self.input.fill_buf().ok().and_then(|chunk| chunk.get(..taken));
+        self.hash.update(part.unwrap_or_default());
+        self.offset = self.offset.saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
+        self.input.consume(taken);
     }
 
     /// Reads on to a byte that was reached before, and returns whether everything up to it is the
@@ -150,21 +162,17 @@ impl Lines {
             self.hash.update(part);
             let ended = part.iter().filter(|byte| **byte == b'\n').count();
             self.ended = self.ended.saturating_add(u64::try_from(ended).unwrap_or(u64::MAX));
-            self.at_start = part.last() == Some(&b'\n');
             let read = u64::try_from(read).unwrap_or(u64::MAX);
             self.offset = self.offset.saturating_add(read);
             left = left.saturating_sub(read);
         }
+        self.inside = true;
         Ok(self.hash.digest() == *digest)
     }
 
-    /// Whether the line that was read last, which no line feed ended, goes on: it was not whole then.
+    /// Whether the line that was read last goes on: it was not whole then.
     pub(crate) fn goes_on(&mut self) -> Result<bool> {
-        if self.at_start {
-            return Ok(false);
-        }
-        let next = self.input.fill_buf().map_err(failed(&self.path))?.first();
-        Ok(!matches!(next, None | Some(b'\n' | b'\r')))
+        Ok(!matches!(self.peek()?, None | Some(b'\n' | b'\r')))
     }
 
     /// A line as errors name it.

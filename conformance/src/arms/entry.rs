@@ -1,13 +1,18 @@
 //! Entries and their frames.
 
-use counterfoil::entry::{
-    Entry,
-    frame::{self, Read},
+use counterfoil::{
+    Digest,
+    entry::{
+        Entry,
+        frame::{self, Read},
+    },
+    meter::Signed,
 };
 use serde_json::json;
 
+use super::{Objects, a_meter};
 use crate::{
-    input::{Input, Outcome},
+    input::{Input, Outcome, fault},
     output::{bytes, text},
 };
 
@@ -15,7 +20,7 @@ pub(super) fn read(input: &mut Input) -> Outcome {
     let bytes = input.bytes("bytes")?;
     let entry = Entry::from_bytes(&bytes)?;
     if entry.to_bytes() != bytes {
-        return crate::input::fault("an entry is written in other bytes than it was read from");
+        return fault("an entry is written in other bytes than it was read from");
     }
     Ok(json!({"entry": entry.name()}))
 }
@@ -41,4 +46,18 @@ pub(super) fn read_frame(input: &mut Input) -> Outcome {
 pub(super) fn torn(input: &mut Input) -> Outcome {
     let (tail, index) = (input.bytes("tail")?, input.integer("index")?);
     Ok(json!({"torn": frame::is_torn(&tail, index)}))
+}
+
+pub(super) fn lane_typed_data(input: &mut Input, objects: &Objects) -> Outcome {
+    let host = a_meter(input, "meter", objects)?;
+    let lane: Digest = input.parsed("lane")?;
+    for entry in &host.entries {
+        if let Entry::Open(opening) = Entry::from_bytes(entry)?
+            && opening.lane.digest() == lane
+        {
+            let typed = Signed::Lane(opening.lane.clone()).typed_data();
+            return Ok(json!({"json": typed.compact()}));
+        }
+    }
+    fault(format!("no lane {lane}"))
 }

@@ -72,6 +72,7 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "receipt.json" => plain(receipt::json(input, objects)),
         "receipt.verify" => receipt::verify(input),
         "receipt.follows" => plain(receipt::follows(input, objects)),
+        "lane.typedData" => plain(entry::lane_typed_data(input, objects)),
         "entry.read" => plain(entry::read(input)),
         "frame.write" => plain(entry::write_frame(input)),
         "frame.read" => plain(entry::read_frame(input)),

@@ -6,7 +6,7 @@ use crate::{
     account::Windows,
     amount::Exact,
     error::{Code, Error, Result},
-    plan::{Limit, LimitRule, Plan},
+    plan::{Charge, Limit, LimitRule, Plan},
     rating::Tariff,
     time::{Timestamp, Window},
 };
@@ -85,7 +85,7 @@ impl Account {
             else {
                 return Err(Error::new(Code::EntryMisplaced).because("no such charge"));
             };
-            let window = charge.window(at);
+            let window = window_of(charge, windows, at);
             let (before, billed) =
                 windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
             let after = before
@@ -163,7 +163,8 @@ impl Account {
         opened: &mut Vec<(usize, Window)>,
     ) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
-        let window = charge.window(at);
+        let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
+        let window = window_of(charge, windows, at);
         let counter = self.counter(index, window, opened)?;
         let outstanding = counter
             .outstanding
@@ -193,12 +194,9 @@ impl Account {
     ) -> Result<()> {
         for &(index, quantity) in units {
             let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
-            let window = charge.window(at);
-            let counter = self
-                .counters
-                .get_mut(index)
-                .and_then(|windows| windows.get_mut(window))
-                .ok_or(Code::EntryMisplaced)?;
+            let windows = self.counters.get_mut(index).ok_or(Code::EntryMisplaced)?;
+            let window = window_of(charge, windows, at);
+            let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
             counter.outstanding =
                 counter.outstanding.checked_sub(quantity).ok_or(Code::EntryMisplaced)?;
             self.refresh(plan, index, window)?;
@@ -253,6 +251,11 @@ impl Account {
         }
         Ok(())
     }
+}
+
+/// The charge's window that the instant lies in: one that is open already, or else the calendar's.
+fn window_of(charge: &Charge, windows: &Windows<Counter>, at: Timestamp) -> Window {
+    windows.containing(at).unwrap_or_else(|| charge.window(at))
 }
 
 /// The most that outstanding units can still cost.

@@ -37,6 +37,11 @@ impl<T: Default> Windows<T> {
         self.0.iter_mut().rev().find(|(w, _)| *w == window).map(|(_, value)| value)
     }
 
+    /// The window that the instant lies in, if there is one.
+    pub(crate) fn containing(&self, at: Timestamp) -> Option<Window> {
+        self.0.iter().rev().map(|(window, _)| *window).find(|window| window.contains(at))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(Window, T)> {
         self.0.iter()
     }

@@ -1,15 +1,30 @@
 //! SHA-256 (FIPS 180-4) for everything of our own, Keccak-256 only where Ethereum needs it.
 
 use alloc::string::String;
-use core::{fmt, str::FromStr};
+use core::{cmp::Ordering, fmt, str::FromStr};
 
 use sha2::Digest as _;
 
 use crate::error::{Code, Error, Result};
 
 /// A 32-byte hash, written `0x` and 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
+
+/// The order of the bytes. Digests nearly always differ in the first eight: maps of them are searched
+/// by one comparison of integers for each key.
+impl Ord for Digest {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let first = |digest: &Digest| digest.0.first_chunk().copied().map(u64::from_be_bytes);
+        first(self).cmp(&first(other)).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Digest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Digest {
     /// 32 zero bytes: "none" where a field may be absent.
@@ -84,28 +99,53 @@ pub(crate) fn write_hex(bytes: &[u8]) -> String {
 /// SHA-256 over the parts, one after the other.
 #[must_use]
 pub fn sha256(parts: &[&[u8]]) -> Digest {
-    // Nearly all that is hashed here is short. Laid out in one piece it is hashed from where it lies,
-    // without the hasher's own buffer between: a quarter faster.
-    let mut short = [0; 128];
-    let mut free = &mut short[..];
-    for part in parts {
-        let Some((room, rest)) = free.split_at_mut_checked(part.len()) else {
-            return sha256_long(parts);
-        };
-        room.copy_from_slice(part);
-        free = rest;
-    }
-    let unused = free.len();
-    let used = short.len().saturating_sub(unused);
-    Digest(sha2::Sha256::digest(short.get(..used).unwrap_or_default()).into())
+    short_sha256(parts).unwrap_or_else(|| {
+        let mut hasher = sha2::Sha256::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        Digest(hasher.finalize().into())
+    })
 }
 
-fn sha256_long(parts: &[&[u8]]) -> Digest {
-    let mut hasher = sha2::Sha256::new();
+/// SHA-256 of a message that fits two blocks with its padding, as nearly all that is hashed here does:
+/// laid out as blocks at once, without the hasher's buffer between.
+fn short_sha256(parts: &[&[u8]]) -> Option<Digest> {
+    /// The initial state (FIPS 180-4, 5.3.3).
+    const INITIAL: [u32; 8] = [
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19,
+    ];
+    let mut blocks = [[0; 64]; 2];
+    let mut free = blocks.as_flattened_mut();
+    let mut bits = 0u64;
     for part in parts {
-        hasher.update(part);
+        let (room, rest) = free.split_at_mut_checked(part.len())?;
+        room.copy_from_slice(part);
+        free = rest;
+        bits = bits.checked_add(u64::try_from(part.len()).ok()?.checked_mul(8)?)?;
     }
-    Digest(hasher.finalize().into())
+    // The padding (5.1.1): a one bit, zeros, and the length in the last eight bytes of a block.
+    *free.first_mut()? = 0x80;
+    let blocks = match free.len() {
+        0..9 => return None,
+        9..73 => &mut blocks[..],
+        _ => blocks.get_mut(..1)?,
+    };
+    *blocks.as_flattened_mut().last_chunk_mut()? = bits.to_be_bytes();
+    let mut state = INITIAL;
+    sha2::block_api::compress256(&mut state, blocks);
+    let mut digest = [0; 32];
+    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    Some(Digest(digest))
 }
 
 /// Keccak-256 as Ethereum uses it (not SHA3-256) over the parts, one after the other.
@@ -163,6 +203,17 @@ mod tests {
         running.update(b"ab");
         running.update(b"c");
         assert_eq!(running.digest(), sha256(&[b"abc"]));
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_bytes() {
+        for (place, byte) in [(0, 1), (7, 1), (8, 0x80), (31, 0xff)] {
+            let mut bytes = [0x42; 32];
+            let less = Digest(bytes);
+            bytes[place] = bytes[place].max(byte) + u8::from(byte < 0x42);
+            assert!(less < Digest(bytes) && less.bytes() < &bytes, "byte {place}");
+            assert_eq!(less.cmp(&less), Ordering::Equal);
+        }
     }
 
     #[test]

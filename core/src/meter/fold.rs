@@ -27,7 +27,7 @@ impl State {
     /// Folds one entry.
     pub(crate) fn apply(&mut self, entry: &Entry) -> Result<()> {
         match entry {
-            Entry::Instance(e) => self.apply_instance(e),
+            Entry::Instance(e) => self.apply_instance(e)?,
             Entry::Plan(document) => self.apply_plan(document)?,
             Entry::Open(e) => self.apply_open(e)?,
             Entry::Hold(e) => self.apply_hold(e)?,
@@ -41,7 +41,10 @@ impl State {
         Ok(())
     }
 
-    fn apply_instance(&mut self, e: &Instance) {
+    fn apply_instance(&mut self, e: &Instance) -> Result<()> {
+        if self.knows_origin(&e.origin) {
+            return Err(misplaced("a log that begins anew needs an origin of its own"));
+        }
         self.base = self.next_slot();
         self.log = Frontier::new();
         self.checkpointed = 0;
@@ -49,6 +52,7 @@ impl State {
         self.prove_by = None;
         self.prove_now = false;
         self.instance = Some(e.clone());
+        Ok(())
     }
 
     fn apply_plan(&mut self, document: &[u8]) -> Result<()> {

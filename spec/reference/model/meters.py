@@ -49,6 +49,7 @@ class State:
         self.base = 0
         self.checkpoints = 0
         self.checkpointed = 0
+        self.left_unproven = 0  # of earlier origins
         self.latest = 0
         self.prove_by = None
         self.prove_now = False
@@ -146,7 +147,8 @@ def one_limit(plan, account, holds, index, w, more):
     held = limit_reserve(plan, account, holds, w)
     if exact(spent + held + more) <= limit["most"]:
         return None
-    return {"limit": index, "window": w, "available": max(0, max(0, limit["most"] - spent) - held)}
+    return {"limit": index, "window": w, "committed": spent + held + more,
+            "available": max(0, max(0, limit["most"] - spent) - held)}
 
 
 def room(plan, account, holds, at, more):
@@ -360,10 +362,17 @@ def sign_request(state, kind, digest):
             "checkpoint": kind == "checkpoint"}
 
 
+def check_origin(state, origin):
+    """Two logs of one origin could contradict each other."""
+    origins = {lane["open"]["origin"] for lane in state.lanes.values()}
+    origins |= {state.instance["origin"]} if state.instance else set()
+    need(origin not in origins, "entry_misplaced")
+
+
 def begin(state, origin, signer, now):
     good = 1 <= len(origin) <= 100 and not any(c.isspace() or is_control(c) for c in origin)
     need(good, "text_invalid")
-    need(state.instance is None or state.instance["origin"] != origin, "entry_misplaced")
+    check_origin(state, origin)
     return ("instance", {"origin": origin, "signer": signer, "at": now}), {}
 
 
@@ -477,7 +486,13 @@ def admit_hold(state, id_, hold):
     raised = max(0, aggregate(plan, account) - before)
     short = admit(plan, account, list(sub["holds"].values()) + [hold], hold["at"], 0)
     if short:
-        return None, deny_by_limit(plan, short, raised)
+        # What is left, and what is asked for, without this hold.
+        limit = plan.limits[short["limit"]]
+        before = (sub["account"].spent[short["limit"]].get(short["window"], 0) + limit_reserve(
+            plan, sub["account"], list(sub["holds"].values()), short["window"]))
+        needed = max(0, short["committed"] - before)
+        left = dict(short, available=max(0, limit["most"] - before))
+        return None, deny_by_limit(plan, left, needed)
     denial = deny_by_rate(plan, account, hold["at"])
     return (None, denial) if denial else (raised, None)
 
@@ -625,6 +640,8 @@ def fold(state, kind, e):
 
 
 def fold_instance(state, e):
+    check_origin(state, e["origin"])
+    state.left_unproven += len(state.log) - state.checkpointed
     state.base = slot(state)
     state.log, state.checkpointed = [], 0
     state.latest = max(state.latest, e["at"])
@@ -697,10 +714,14 @@ def fold_denied(state, e):
     remember_mark(state, e["import"])
 
 
-def remember_mark(state, mark):
+def check_mark(state, mark):
     before = state.imports.get(mark["input"])
-    good = before is None or (mark["ordinal"] > before["ordinal"] and mark["offset"] > before["offset"])
-    need(good, "entry_misplaced")
+    need(before is None or (mark["ordinal"] > before["ordinal"]
+                            and mark["offset"] > before["offset"]), "entry_misplaced")
+
+
+def remember_mark(state, mark):
+    check_mark(state, mark)
     state.imports[mark["input"]] = mark
 
 
@@ -807,8 +828,9 @@ FOLDS = {"instance": fold_instance, "plan": fold_plan, "open": fold_open, "hold"
          "checkpoint": fold_checkpoint, "collected": fold_collected}
 
 
-def audit(journal, signer):
-    """Folds a journal that somebody else kept, and refuses what does not follow."""
+def audit(journal, signer, signed):
+    """Folds a journal that somebody else kept, and refuses what does not follow. So many checkpoints
+    were signed."""
     state = State()
     for kind, entry in journal:
         if kind == "open":
@@ -820,6 +842,7 @@ def audit(journal, signer):
                      "root": logs.root(state.log), "lanes": lanes_root(state),
                      "time": state.latest}
             need(again == entry, "audit_mismatch")
+            need(state.checkpoints < signed, "signature_missing")
         try:
             fold(state, kind, deepcopy(entry))
         except KeyError as error:
@@ -850,6 +873,8 @@ class Meter:
         return outcome
 
     def record(self, entry):
+        if entry[1].get("import"):
+            check_mark(self.state, entry[1]["import"])  # before anything changes
         fold(self.state, *entry)
         self.journal.append(entry)
 

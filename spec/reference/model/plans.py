@@ -158,8 +158,9 @@ class Plan:
 
     def charged_units(self, usage):
         """[(index of the charge, units)] for every charge that counts something."""
-        uncovered = usage.uncovered(self.prices)
-        need(uncovered in (None, REQUESTS), "usage_unpriced")
+        # Every call counts itself: `requests` needs no price.
+        covered = usage.uncovered(lambda meter: meter == REQUESTS or self.prices(meter))
+        need(covered is None, "usage_unpriced")
         disjoint = usage.disjoint(self.prices)
         charged = []
         for index, charge in enumerate(self.charges):
@@ -226,9 +227,9 @@ def read_rate(node):
 
 
 def payee_key(payee):
-    """An address, or 0x00 and the account's name."""
+    """0x00 and the account's name, or 0x01 and the address."""
     kind, value = payee
-    return value if kind == "address" else b"\0" + value.encode()
+    return b"\1" + value if kind == "address" else b"\0" + value.encode()
 
 
 def payee_of(text, place=None):

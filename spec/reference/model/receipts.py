@@ -20,6 +20,7 @@ HEAD = [("lane", 32), ("sequence", 8), ("previous", 32), ("kind", 1), ("subject"
         ("authorized_at", 8), ("issued_at", 8), ("body", 32), ("charge", 16), ("cumulative", 16),
         ("credited", 16)]
 CALL, TRUE_UP = 1, 4
+SURFACES = ("openai.chat", "openai.responses", "anthropic.messages", "plain")
 BASES = {"reported": 1, "measured": 2, "estimated": 3}
 
 
@@ -111,6 +112,21 @@ def body_bytes(body):
 
 def receipt_salt(key, lane, sequence):
     return sha256(key, lane, u(sequence, 8))
+
+
+def typed_data(kind, message):
+    """An EIP-712 document of the domain Counterfoil."""
+    name, _, rest = kind.partition("(")
+    fields = [{"name": field.split(" ")[1], "type": field.split(" ")[0]}
+              for field in rest.rstrip(")").split(",")]
+    domain = [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}]
+    return {"types": {"EIP712Domain": domain, name: fields}, "primaryType": name,
+            "domain": {"name": "Counterfoil", "version": "1"}, "message": message}
+
+
+def lane_json(lane):
+    return {camel(name): hexed(value) if isinstance(value, bytes) else str(value)
+            for name, value in lane.items()}
 
 
 # The header form.
@@ -324,8 +340,7 @@ def value_of(node, form):
     if form == "basis":
         need(value in BASES, "json_type", node.pointer)
     if form == "surface":
-        known = ("openai.chat", "openai.responses", "anthropic.messages", "plain")
-        need(value in known, "usage_surface", node.pointer)
+        need(value in SURFACES, "usage_surface", node.pointer)
     return value
 
 

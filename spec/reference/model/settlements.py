@@ -66,7 +66,7 @@ def totals(currency, lanes, earned, reversed_, closing):
            for name in ("gross", "credited", "collected", "claimable", "owed", "held")}
     out["fees"] = sum(line["fee"] for line in lanes.values())
     distributed = sum(line["distributed"] for line in lanes.values())
-    payees = sorted(set(earned) | set(reversed_), key=order)
+    payees = sorted(set(earned) | set(reversed_), key=payee_key)
     unit = GRID * GRID
     parts = [(payee_key(p), max(0, earned.get(p, 0) - reversed_.get(p, 0))) for p in payees]
     if closing:
@@ -90,12 +90,6 @@ def totals(currency, lanes, earned, reversed_, closing):
     assert out["gross"] + out["owed"] == out["credited"] + out["collected"] + out["claimable"]
     assert out["payouts"] + out["fees"] + out["residue"] + out["held"] == out["collected"]
     return out
-
-
-def order(payee):
-    """Addresses first, by bytes; then accounts, by name."""
-    kind, value = payee
-    return (kind != "address", value if isinstance(value, bytes) else value.encode())
 
 
 def document(meter, out, closing):

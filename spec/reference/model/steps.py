@@ -4,13 +4,16 @@ from . import (amounts, document, files, logs, meters, plans, receipts, settleme
                usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
-from .refused import need
+from .refused import Refused, need
 from .usages import Usage
 
 
 def data(value, size=None):
-    raw = bytes.fromhex(value.removeprefix("0x"))
-    assert value.startswith("0x") and (size is None or len(raw) == size), value
+    try:
+        raw = bytes.fromhex(value.removeprefix("0x"))
+    except ValueError as error:
+        raise Refused("hex_invalid") from error
+    need(value.startswith("0x") and (size is None or len(raw) == size), "hex_invalid")
     return raw
 
 
@@ -22,8 +25,13 @@ def address(value):
     return signing.checked_address(value)
 
 
+def time(value):
+    return windows.instant(int(value))
+
+
 def usage_of(given):
     usage = Usage(given.get("surface", "plain"), given.get("basis", "measured"))
+    need(usage.surface in receipts.SURFACES, "usage_surface")
     for meter, quantity in given["meters"].items():
         usage.set(meter, int(quantity))
     for name, value in given.get("attributes", {}).items():
@@ -158,7 +166,7 @@ def _(_, g):
 
 @operation("time.window")
 def _(_, g):
-    start, end = windows.window(g["period"], windows.instant(int(g["at"])))
+    start, end = windows.window(g["period"], time(g["at"]))
     return {"start": str(start), "end": str(end)}, None
 
 
@@ -213,7 +221,7 @@ def on_meter(s, g, decide):
 @operation("meter.begin")
 def _(s, g):
     on_meter(s, g, lambda state: meters.begin(state, g["origin"], address(g["signer"]),
-                                              int(g["now"])))
+                                              time(g["now"])))
     return {}, None
 
 
@@ -228,15 +236,15 @@ def _(s, g):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.subscribe(
         state, key, digest(g["plan"]), optional(g.get("payer"), address), g.get("account"),
-        int(g["startedAt"]), optional(g.get("rail"), digest) or meters.ZERO, int(g["now"])))
+        time(g["startedAt"]), optional(g.get("rail"), digest) or meters.ZERO, time(g["now"])))
     return opened_text(out), None
 
 
 @operation("meter.authorize")
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.authorize(
-        state, digest(g["subscription"]), g["id"], optional(g.get("createdAt"), int),
-        usage_of(g["most"]), int(g["now"])))
+        state, digest(g["subscription"]), g["id"], optional(g.get("createdAt"), time),
+        usage_of(g["most"]), time(g["now"])))
     return outcome_text(out), None
 
 
@@ -245,14 +253,14 @@ def _(s, g):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.settle(
         state, key, digest(g["subscription"]), g["id"], usage_of(g["usage"]),
-        optional(g.get("content"), digest) or meters.ZERO, int(g["now"])))
+        optional(g.get("content"), digest) or meters.ZERO, time(g["now"])))
     return outcome_text(out), out.get("receipt")
 
 
 @operation("meter.release")
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.release(
-        state, digest(g["subscription"]), g["id"], g["reason"], int(g["now"])))
+        state, digest(g["subscription"]), g["id"], g["reason"], time(g["now"])))
     return {"subject": hexed(out["subject"])}, None
 
 
@@ -262,7 +270,7 @@ def _(s, g):
     mark = {"input": digest(g["input"]), "ordinal": int(g["ordinal"]),
             "offset": int(g["offset"]), "digest": digest(g["digest"])}
     out = on_meter(s, g, lambda state: meters.import_(
-        state, key, digest(g["subscription"]), int(g["at"]), usage_of(g["usage"]),
+        state, key, digest(g["subscription"]), time(g["at"]), usage_of(g["usage"]),
         optional(g.get("content"), digest) or meters.ZERO, mark))
     return outcome_text(out), out.get("receipt")
 
@@ -270,7 +278,7 @@ def _(s, g):
 @operation("meter.due")
 def _(s, g):
     key = s.object(g, "meter").key
-    out = on_meter(s, g, lambda state: meters.due(state, key, int(g["now"])))
+    out = on_meter(s, g, lambda state: meters.due(state, key, time(g["now"])))
     return outcome_text(out), out.get("receipt") or out.get("checkpoint")
 
 
@@ -283,7 +291,7 @@ def _(s, g):
 @operation("meter.collect")
 def _(s, g):
     entry = {"lane": digest(g["lane"]), "amount": int(g["amount"]), "fee": int(g["fee"]),
-             "reference": g["reference"], "at": int(g["at"])}
+             "reference": g["reference"], "at": time(g["at"])}
     on_meter(s, g, lambda state: meters.collect(state, entry))
     return {}, None
 
@@ -325,6 +333,13 @@ def _(s, g):
             "credited": amounts.text_of(
                 lane["credited"] * amounts.GRID + lane["credited_remainder"]),
             "collected": str(lane["collected"]), "fee": str(lane["fee"])}, None
+
+
+@operation("lane.typedData")
+def _(s, g):
+    lane = s.object(g, "meter").state.lanes[digest(g["lane"])]["open"]
+    document_ = receipts.typed_data(receipts.LANE, receipts.lane_json(lane))
+    return {"json": receipts.compact(document_)}, None
 
 
 @operation("meter.subscription")
@@ -460,12 +475,14 @@ def changed(journal, change):
 
 @operation("ledger.audit")
 def _(s, g):
-    journal = changed(list(s.object(g, "meter").journal), g.get("change"))
-    state = meters.audit(journal, s.object(g, "key").address)
+    whole = s.object(g, "meter").journal
+    journal = changed(list(whole), g.get("change"))
+    signed = [kind for kind, _ in whole].count("checkpoint")
+    state = meters.audit(journal, s.object(g, "key").address, signed)
     kinds = [kind for kind, _ in journal]
     return {"entries": str(len(kinds)), "receipts": str(kinds.count("receipt")),
             "denied": str(kinds.count("denied")), "checkpoints": str(kinds.count("checkpoint")),
-            "unproven": str(len(state.log) - state.checkpointed)}, None
+            "unproven": str(state.left_unproven + len(state.log) - state.checkpointed)}, None
 
 
 @operation("entry.read")
@@ -559,6 +576,12 @@ def _(_, g):
     return {}, None
 
 
+def signature_of(value):
+    signature = data(value, 65)
+    signing.check_form(signature)
+    return signature
+
+
 def channel_of(given):
     return {"payer": address(given["payer"]), "payer_authorizer": address(given["payerAuthorizer"]),
             "receiver": address(given["receiver"]),
@@ -574,8 +597,7 @@ def _(_, g):
 
 @operation("x402.voucher")
 def _(_, g):
-    signature = data(g["signature"])
-    signing.check_form(signature)
+    signature = signature_of(g["signature"])
     hashed, verdict = x402.verify_voucher(int(g["chainId"]), channel_of(g["channel"]),
                                           int(g["maxClaimable"]), signature)
     return {"digest": hexed(hashed), "check": verdict}, None
@@ -584,7 +606,7 @@ def _(_, g):
 @operation("x402.claim")
 def _(_, g):
     rows = [{"channel": channel_of(row["channel"]), "max_claimable": int(row["maxClaimable"]),
-             "signature": data(row["signature"]), "total_claimed": int(row["totalClaimed"])}
+             "signature": signature_of(row["signature"]), "total_claimed": int(row["totalClaimed"])}
             for row in g["rows"]]
     return {"digest": hexed(x402.claim_digest(int(g["chainId"]), rows)),
             "calldata": hexed(x402.claim_calldata(rows))}, None

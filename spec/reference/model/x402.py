@@ -26,9 +26,11 @@ def voucher_digest(chain, channel, most):
 
 
 def check_channel(channel):
+    for name, member in (("payer", "payer"), ("receiver", "receiver"),
+                         ("receiver_authorizer", "receiverAuthorizer"), ("token", "token")):
+        need(channel[name] != bytes(20), "voucher_invalid", "/channelConfig/" + member)
     good = 900 <= channel["withdraw_delay"] <= 2_592_000
-    good = good and channel["receiver_authorizer"] != bytes(20)
-    need(good, "voucher_invalid")
+    need(good, "voucher_invalid", "/channelConfig/withdrawDelay")
 
 
 def verify_voucher(chain, channel, most, signature):

@@ -26,7 +26,7 @@ impl State {
                 .value(origin)
                 .because("an origin is 1 to 100 characters without spaces"));
         }
-        if self.instance.as_ref().is_some_and(|instance| instance.origin == origin) {
+        if self.knows_origin(origin) {
             return Err(Error::new(Code::EntryMisplaced)
                 .value(origin)
                 .because("a log that begins anew needs an origin of its own"));
