@@ -68,17 +68,23 @@ function signed(given) {
   return signer ? receipt.withSignature(signer.sign(receipt.digest)) : receipt;
 }
 
-/** A copy of the entries, damaged as the vector says. */
+/** A copy of the entries, damaged in the one way that the vector says. */
 function changed(entries, change) {
   const damaged = [...entries];
   if (change === undefined) return damaged;
-  const [[kind, value], ...more] = Object.entries(change);
-  const at = instant(value);
-  if (more.length > 0 || damaged[at] === undefined) throw new Error("no such change");
-  if (kind === "drop") damaged.splice(at, 1);
-  else if (kind === "repeat") damaged.splice(at, 0, damaged[at]);
-  else if (kind === "swap") damaged.splice(at, 2, damaged[at + 1], damaged[at]);
-  else throw new Error(`no change \`${kind}\``);
+  nested(change, (given) => {
+    const [kind] = ["drop", "repeat", "swap", "entry"].filter((name) => given.maybe(name) !== undefined);
+    const at = given.instant(kind);
+    if (damaged[at] === undefined) throw new Error("the journal has fewer entries");
+    if (kind === "drop") damaged.splice(at, 1);
+    if (kind === "repeat") damaged.splice(at, 0, damaged[at]);
+    if (kind === "swap") damaged.splice(at, 2, damaged[at + 1], damaged[at]);
+    if (kind === "entry")
+      given.object("flip", (flip) => {
+        damaged[at] = Uint8Array.from(damaged[at]);
+        damaged[at][flip.instant("byte")] ^= flip.instant("mask");
+      });
+  });
   return damaged;
 }
 

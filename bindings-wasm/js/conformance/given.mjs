@@ -33,9 +33,8 @@ export class Given {
   }
 
   #required(name, read) {
-    const value = this.maybe(name, read);
-    if (value === undefined) throw new Error(`\`${name}\` is missing`);
-    return value;
+    if (this.maybe(name) === undefined) throw new Error(`\`${name}\` is missing`);
+    return read(this.#members[name]);
   }
 
   text = (name) => this.#required(name, text);
