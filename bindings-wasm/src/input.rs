@@ -1,7 +1,7 @@
 //! Reading arguments: checked, never coerced.
 
 use counterfoil::{Amount, Code, Digest, Error, Timestamp};
-use js_sys::{Array, JsString, Number, Object, Reflect, Uint8Array};
+use js_sys::{Array, BigInt, Number, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::error::{Result, Thrown};
@@ -56,7 +56,7 @@ fn integer(value: &JsValue, code: Code) -> Result<JsValue> {
     if value.is_bigint() {
         Ok(value.clone())
     } else if Number::is_safe_integer(value) {
-        match js_sys::BigInt::new(value) {
+        match BigInt::new(value) {
             Ok(integer) => Ok(integer.into()),
             Err(error) => Err(Thrown::Host(error.into())),
         }
@@ -67,9 +67,11 @@ fn integer(value: &JsValue, code: Code) -> Result<JsValue> {
     }
 }
 
-/// Says what does not fit.
+/// Says which `bigint` does not fit.
 fn misfit(value: &JsValue, code: Code) -> Thrown {
-    Error::new(code).value(String::from(JsString::from(value.clone()))).into()
+    let digits = value.dyn_ref::<BigInt>().and_then(|integer| integer.to_string(10).ok());
+    let shown = digits.and_then(|digits| digits.as_string()).unwrap_or_default();
+    Error::new(code).value(shown).into()
 }
 
 /// A count, position or size below 2^64.
