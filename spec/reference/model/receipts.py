@@ -67,6 +67,19 @@ def lane_digest(lane):
         lane["cumulative_remainder"], lane["credited"], lane["credited_remainder"])
 
 
+def lane_typed_data(lane):
+    """R-LANE-003, R-SIGN-002: what a wallet is shown."""
+    fields = [field.split(" ") for field in LANE[len("LaneOpen("):-1].split(",")]
+    message = {}
+    for _, name in fields:
+        value = lane["".join("_" + c.lower() if c.isupper() else c for c in name)]
+        message[name] = hexed(value) if isinstance(value, bytes) else str(value)
+    members = [["string", "name"], ["string", "version"]]
+    named = [[{"name": name, "type": kind} for kind, name in group] for group in (members, fields)]
+    return {"types": {"EIP712Domain": named[0], "LaneOpen": named[1]}, "primaryType": "LaneOpen",
+            "domain": {"name": "Counterfoil", "version": "1"}, "message": message}
+
+
 def item_bytes(item):
     kind = item["item"]
     if kind == "quantity":

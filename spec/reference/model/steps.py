@@ -485,6 +485,14 @@ def _(s, g):
             "unproven": str(state.left_unproven + len(state.log) - state.checkpointed)}, None
 
 
+@operation("lane.typedData")
+def _(s, g):
+    wanted = digest(g["lane"])
+    lane = next(e["lane"] for kind, e in s.object(g, "meter").journal
+                if kind == "open" and receipts.lane_digest(e["lane"]) == wanted)
+    return {"json": receipts.compact(receipts.lane_typed_data(lane))}, None
+
+
 @operation("entry.read")
 def _(_, g):
     return {"entry": files.read_entry(data(g["bytes"]))}, None

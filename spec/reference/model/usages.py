@@ -66,6 +66,9 @@ def priced_ancestor(meter, priced):
     return whole
 
 
+SURFACES = ("openai.chat", "openai.responses", "anthropic.messages", "plain")
+
+
 def read(surface, text):
     readers = {
         "openai.chat": lambda n: openai(n, surface, "prompt_tokens", "completion_tokens"),
