@@ -5,7 +5,7 @@ import {
   Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, VerifiedReceipt, billExact,
   claimCalldata, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
-} from "../index.js";
+} from "../js/index.js";
 import { instant, nested, text } from "./given.mjs";
 import { Host } from "./host.mjs";
 

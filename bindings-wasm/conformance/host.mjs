@@ -1,6 +1,6 @@
 // A meter over a journal in memory, which can fail and be in doubt.
 
-import { Auditor, InDoubt, Meter, RawMeter } from "../index.js";
+import { Auditor, InDoubt, Meter, RawMeter } from "../js/index.js";
 
 class MemoryJournal {
   entries = [];
