@@ -161,7 +161,7 @@ impl<'a> Members<'a> {
 
     fn member(&mut self, name: &'static str) -> Result<JsValue> {
         self.asked.push(name);
-        Reflect::get(self.object, &wasm_bindgen::intern(name).into()).map_err(Thrown::Host)
+        Reflect::get(self.object, &name.into()).map_err(Thrown::Host)
     }
 
     /// A member that must be there.

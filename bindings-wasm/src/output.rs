@@ -19,7 +19,7 @@ impl Record {
 
     pub(crate) fn set(self, name: &str, value: impl Into<JsValue>) -> Record {
         // A new plain object takes every member.
-        let _ = Reflect::set(&self.0, &wasm_bindgen::intern(name).into(), &value.into());
+        let _ = Reflect::set(&self.0, &name.into(), &value.into());
         self
     }
 

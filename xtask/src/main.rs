@@ -22,6 +22,7 @@ mod tamper;
 mod test;
 mod tools;
 mod vectors;
+mod wasm;
 mod workspace;
 
 use std::env;
@@ -116,6 +117,7 @@ const TASKS: &[Task] = &[
         "run every vector in every language, compare the counts",
         vectors::conformance,
     ),
+    Task("wasm", "", "build bindings-wasm and run its tests in Node", wasm::run),
     Task(
         "azure",
         "",

@@ -7,7 +7,7 @@ use crate::session::{Count, Language, Session};
 use crate::tools::Outcome;
 use crate::{
     api, crash, demo, differential, errors, fuzz, gates, peers, sample_file, schema, tamper,
-    vectors,
+    vectors, wasm,
 };
 
 /// A step of `test`: its name and what it does.
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("tamper", |s| tamper::run(s, words(&["--runs", "5"]))),
     ("vectors", |s| vectors::run(s, words(&["--check"]))),
     ("coverage", |s| vectors::coverage(s, words(&[]))),
+    ("wasm", |s| wasm::run(s, words(&[]))),
     ("conformance", |s| vectors::conformance(s, words(&[]))),
     ("differential", |s| differential::run(s, words(&[]))),
     ("fuzz", |s| fuzz::run(s, words(&["--seconds", "3"]))),
