@@ -2,19 +2,22 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use counterfoil::entry::frame;
-use counterfoil_bench::Host;
-use counterfoil_journal::{Journal, Options};
+use counterfoil::meter::{Command, Outcome, Request, Settle};
+use counterfoil_bench::{Host, STEP, beginning, signer, start};
+use counterfoil_journal::{Journal, Ledger, Options};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const WRITERS: usize = 8;
 
 fn durable(c: &mut Criterion) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let call = Host::new(Host::CHECKPOINT).call();
+    let mut host = Host::new(Host::CHECKPOINT);
+    let call = host.call();
     let entries = [&call.hold, &call.settled];
 
     // The best that grouping can do: what all writers wait for in one write and one fsync.
@@ -40,27 +43,54 @@ fn durable(c: &mut Criterion) {
         });
     });
 
-    let journal = Journal::create(folder.path().join("ledger"), Options::default());
+    // The same through the journal, by writers who each wait for their own entries.
+    let journal = Journal::create(folder.path().join("journal"), Options::default());
     let journal = journal.expect("a journal");
-    // Hold and receipt of every call durable before the call goes on.
     c.bench_function("durable/journal", |b| {
         b.iter_custom(|calls| {
-            let started = Instant::now();
-            thread::scope(|scope| {
-                for _ in 0..WRITERS {
-                    scope.spawn(|| {
-                        for _ in 0..calls.div_ceil(WRITERS as u64) {
-                            for entry in entries {
-                                let index = journal.append(entry).expect("an append");
-                                journal.flush_through(index).expect("a sync");
-                            }
-                        }
-                    });
+            under_load(calls, || {
+                for entry in entries {
+                    let index = journal.append(entry).expect("an append");
+                    journal.flush_through(index).expect("a sync");
                 }
-            });
-            started.elapsed()
+            })
         });
     });
+
+    // And through the meter: hold and receipt are durable before the call goes on.
+    let ledger =
+        Ledger::open(folder.path().join("ledger"), Box::new(signer()), [9; 32], Options::default());
+    let ledger = ledger.expect("a ledger");
+    for command in beginning(Host::CHECKPOINT, start()) {
+        ledger.submit(&command, start()).expect("a beginning");
+    }
+    let (request, settle) = host.commands();
+    let calls_made = AtomicU64::new(0);
+    c.bench_function("durable/meter", |b| {
+        b.iter_custom(|calls| {
+            under_load(calls, || {
+                let number = calls_made.fetch_add(1, Ordering::Relaxed);
+                let id = format!("req_{number:032}");
+                let now = start().checked_add(number * STEP).expect("an instant");
+                let request = Request { id: id.clone(), ..request.clone() };
+                let settle = Settle { id, ..settle.clone() };
+                let held = ledger.submit(&Command::Authorize(request), now).expect("a hold");
+                assert!(matches!(held, Outcome::Authorized { .. }), "{held:?}");
+                ledger.submit(&Command::Settle(settle), now).expect("a receipt");
+            })
+        });
+    });
+}
+
+/// The time for this many calls by all writers together.
+fn under_load(calls: u64, call: impl Fn() + Sync) -> Duration {
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..WRITERS {
+            scope.spawn(|| (0..calls.div_ceil(WRITERS as u64)).for_each(|_| call()));
+        }
+    });
+    started.elapsed()
 }
 
 criterion_group! {

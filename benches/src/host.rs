@@ -1,10 +1,10 @@
-//! A host that meters the same call again and again, a second apart.
+//! A host that meters the same call again and again.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use counterfoil::entry::ReceiptEntry;
-use counterfoil::meter::{Command, Outcome, Request, Settle, SignRequest, Subscribe};
+use counterfoil::entry::{ImportMark, ReceiptEntry};
+use counterfoil::meter::{Command, Import, Outcome, Request, Settle, SignRequest, Subscribe};
 use counterfoil::usage::{Basis, Surface};
 use counterfoil::{Digest, LocalKey, Meter, Plan, Result, Timestamp, Usage};
 
@@ -58,8 +58,39 @@ pub fn plan(signing: &str) -> Plan {
     Plan::from_json(document.as_bytes()).expect("the benchmark's plan is valid")
 }
 
+/// Milliseconds between calls: 8,640 a day, which is how many ids a subscription remembers.
+pub const STEP: u64 = 10_000;
+
 /// Request ids end in numbers of the same length from here on.
 const FIRST: u64 = 1_000_000_000;
+
+/// When the subscription starts.
+///
+/// # Panics
+/// Never: the instant is valid.
+#[must_use]
+pub fn start() -> Timestamp {
+    "2026-10-01T00:00:00Z".parse().expect("an instant")
+}
+
+/// The commands that begin a meter and open a lane.
+#[must_use]
+pub fn beginning(signing: &str, now: Timestamp) -> [Command; 3] {
+    let plan = plan(signing);
+    let subscribe = Subscribe {
+        plan: plan.id(),
+        payer: None,
+        account: Some("acme".into()),
+        started_at: now,
+        rail: Digest::ZERO,
+    };
+    let origin = "example.com/benchmark".into();
+    [
+        Command::Begin { origin, signer: signer().address() },
+        Command::AddPlan(Box::new(plan)),
+        Command::Subscribe(subscribe),
+    ]
+}
 
 /// What one call left behind.
 #[derive(Debug)]
@@ -100,23 +131,10 @@ impl Host {
     /// If the meter refuses it.
     #[must_use]
     pub fn new(signing: &str) -> Host {
-        let now: Timestamp = "2026-10-01T00:00:00Z".parse().expect("an instant");
+        let now = start();
         let (mut meter, mut begin) = (Meter::new([9; 32]), Vec::new());
-        let plan = plan(signing);
-        let subscribe = Subscribe {
-            plan: plan.id(),
-            payer: None,
-            account: Some("acme".into()),
-            started_at: now,
-            rail: Digest::ZERO,
-        };
-        let origin = "example.com/benchmark".into();
         let mut subscription = Digest::ZERO;
-        for command in [
-            Command::Begin { origin, signer: signer().address() },
-            Command::AddPlan(Box::new(plan)),
-            Command::Subscribe(subscribe),
-        ] {
+        for command in beginning(signing, now) {
             let step = meter.propose(&command, now).expect("a beginning");
             begin.extend(step.entry);
             if let Outcome::Opened { subscription: id, .. } =
@@ -137,13 +155,13 @@ impl Host {
         }
     }
 
-    /// Authorises and settles the next call, one second after the last.
+    /// Authorises and settles the next call, [`STEP`] after the last.
     ///
     /// # Panics
     /// If the meter refuses it.
     pub fn call(&mut self) -> Call {
         self.calls += 1;
-        self.now = self.now.checked_add(1_000).expect("an instant");
+        self.now = self.now.checked_add(STEP).expect("an instant");
         let id = &mut self.authorize.id;
         id.clear();
         let _ = write!(id, "req_7f3c2a90b1d84e56a7c1f2{}", FIRST + self.calls);
@@ -153,6 +171,41 @@ impl Host {
         let (settled, outcome) = self.step(false);
         let Outcome::Receipt { receipt, sign, .. } = outcome else { panic!("{outcome:?}") };
         Call { hold, settled, receipt, sign }
+    }
+
+    /// Meters the next call as the record of a log, in one entry.
+    ///
+    /// # Panics
+    /// If the meter refuses it.
+    pub fn import(&mut self) -> Vec<u8> {
+        self.calls += 1;
+        self.now = self.now.checked_add(STEP).expect("an instant");
+        let mut usage = self.settle.usage.clone();
+        for (name, value) in self.authorize.most.attributes() {
+            usage.set_attribute(name, value).expect("an attribute");
+        }
+        let command = Command::Import(Import {
+            subscription: self.settle.subscription,
+            at: self.now,
+            usage,
+            content: self.settle.content,
+            mark: ImportMark {
+                input: Digest::new([5; 32]),
+                ordinal: self.calls,
+                offset: self.calls * 100,
+                digest: Digest::new([6; 32]),
+            },
+        });
+        let step = self.meter.propose(&command, self.now).expect("the call is valid");
+        let outcome = self.meter.confirm(step.ticket).expect("the step is pending");
+        assert!(matches!(outcome, Outcome::Receipt { .. }), "{outcome:?}");
+        step.entry.expect("the call is admitted")
+    }
+
+    /// The two commands of the last call.
+    #[must_use]
+    pub fn commands(&self) -> (Request, Settle) {
+        (self.authorize.clone(), self.settle.clone())
     }
 
     /// Proposes and confirms one of the two commands.

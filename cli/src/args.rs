@@ -4,7 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-const EXIT_CODES: &str = "\
+const HELP: &str = "\
+Example, from a log to a settled batch:
+  counterfoil keygen --out seller.key             prints the address that the plan's authority names
+  counterfoil plan check plan.json
+  counterfoil meter --plan plan.json --key seller.key --ledger ledger --surface openai.chat usage.jsonl
+  counterfoil verify --plan plan.json ledger
+  counterfoil settle ledger --final --out settlement.json
+  counterfoil report ledger --settlement settlement.json --out report.html
+
 Exit codes:
   0  done
   1  the input was refused: a plan, a record, a document
@@ -48,7 +56,7 @@ A voucher claims for the lane whose rail is its channel's id.";
 /// Exact metering and billing for AI services: meter a usage log under a plan, audit the ledger,
 /// settle it, report on it.
 #[derive(Debug, Parser)]
-#[command(name = "counterfoil", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "counterfoil", version, after_help = HELP, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Print results and errors as JSON, for programs.
     #[arg(long, global = true)]
@@ -78,7 +86,9 @@ pub(crate) enum Command {
     Meter(Meter),
     /// Recompute a whole ledger: prices, hashes, chains, signatures, checkpoints.
     ///
-    /// The first thing that is wrong is named with its place, and the exit code is 3 or 4.
+    /// The first thing that is wrong is named with its place, and the exit code is 3 or 4. Nothing is
+    /// written, and no lock is taken: while a run of `meter` is at work, the end of the ledger may look
+    /// torn or unsigned.
     #[command(after_help = "Example:\n  counterfoil verify --plan plan.json ledger")]
     Verify(Verify),
     /// Settle a ledger: lanes, payees, payout proofs, claims.
@@ -202,14 +212,16 @@ pub(crate) struct Settle {
     /// The ledger's folder.
     #[arg(value_name = "LEDGER")]
     pub(crate) ledger: PathBuf,
-    /// Settle everything that is due as if it were collected, and pay out the residue too.
+    /// Settle everything that is due as if it were collected, and pay out the residue too. With
+    /// --key, windows that are over are closed first, which credits what they billed too much.
     #[arg(long = "final", conflicts_with = "collected")]
     pub(crate) closing: bool,
     /// Record what was collected, then settle it: {"collected": [{"lane", "amount", "fee",
     /// "reference", "at"}]}, cumulative per lane.
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) collected: Option<PathBuf>,
-    /// The private key of the ledger, to record what was collected.
+    /// The private key of the ledger, to record what was collected or, with --final, what closing
+    /// windows credit.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// x402 vouchers in hand, to make claim calldata from.

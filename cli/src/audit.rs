@@ -50,7 +50,12 @@ pub(crate) fn walk(
 
 fn check(expected: &Expected, heads: &Slots, checkpoints: &Slots) -> Result<()> {
     let slots = if expected.checkpoint { checkpoints } else { heads };
-    expected.check(slots.get(expected.slot)?.as_ref())
+    expected.check(slots.get(expected.slot)?.as_ref()).map_err(|e| match e.code() {
+        Code::SignatureWrongKey => e.because(
+            "it was changed, or the signature is another entry's: one is missing or moved",
+        ),
+        _ => e,
+    })
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use counterfoil::json::{Limits, Value, parse};
-use counterfoil::{Code, Error, Result};
+use counterfoil::{Code, Error, Result, Timestamp};
 
 /// A document that a person hands over is at most this long.
 const DOCUMENT: usize = 64 << 20;
@@ -13,6 +14,12 @@ const DOCUMENT: usize = 64 << 20;
 /// An I/O failure at a path.
 pub(crate) fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
     move |e| Error::new(Code::Io).value(e).at(path.display().to_string())
+}
+
+/// The system's clock.
+pub(crate) fn now() -> Result<Timestamp> {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    Timestamp::from_millis(u64::try_from(elapsed).unwrap_or(u64::MAX))
 }
 
 /// Reads a JSON document.

@@ -8,27 +8,42 @@ use std::path::Path;
 
 use counterfoil::entry::Entry;
 use counterfoil::json::{Object, Value};
+use counterfoil::meter::Command;
 use counterfoil::settlement::{Batch, Extent, Settlement};
 use counterfoil::{Digest, Meter, Result};
+use counterfoil_journal::Ledger;
 
 use crate::args;
 use crate::audit::walk;
 use crate::exit::{Ended, Failure};
-use crate::io::{say, write_out};
+use crate::io::{now, say, warn, write_out};
 use crate::keys;
 use crate::ledger::open;
 use crate::words::label;
 
+/// True-ups made durable together.
+const BATCH: usize = 1000;
+
 pub(crate) fn run(args: &args::Settle, json: bool) -> Ended {
-    if let (Some(collected), Some(key)) = (&args.collected, &args.key) {
+    if let Some(key) = &args.key {
         let keys = keys::read(key)?;
         let ledger = open(&args.ledger, keys)?;
-        let recorded = collected::record(&ledger, collected);
+        let recorded = match &args.collected {
+            Some(collected) => collected::record(&ledger, collected),
+            None if args.closing => true_up(&ledger),
+            None => Ok(()),
+        };
         ledger.close()?;
         recorded?;
     }
     let extent = if args.closing { Extent::Everything } else { Extent::Collected };
     let meter = walk(&args.ledger, None, |_, _| Ok(())).map_err(Failure::of_ledger)?.into_meter();
+    let owed = meter.owed_true_ups().count();
+    if owed > 0 {
+        warn(&format!(
+            "{owed} windows still owe their buyers a true-up; --final --key records it once they close"
+        ));
+    }
     let settlements =
         settle(&args.ledger, &meter, extent, args.closing).map_err(Failure::of_ledger)?;
     let claims = match &args.vouchers {
@@ -49,6 +64,35 @@ pub(crate) fn run(args: &args::Settle, json: bool) -> Ended {
         }
         Some(_) => settlements.iter().try_for_each(tell)?,
         None => {}
+    }
+    Ok(())
+}
+
+/// Closes the windows that are over by the system's clock, in batches, so that what they owe back
+/// is in the settlement; then a checkpoint proves it.
+fn true_up(ledger: &Ledger) -> Result<()> {
+    if ledger.read(|meter| meter.origin().is_none())? {
+        return Ok(());
+    }
+    let now = now()?;
+    let mut trued_up = false;
+    loop {
+        let mut batch = ledger.batch();
+        let mut more = true;
+        for _ in 0..BATCH {
+            more = batch.propose(&Command::Due, now)?;
+            if !more {
+                break;
+            }
+            trued_up = true;
+        }
+        batch.commit()?;
+        if !more {
+            break;
+        }
+    }
+    if trued_up {
+        ledger.submit(&Command::Checkpoint, now)?;
     }
     Ok(())
 }

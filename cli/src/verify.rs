@@ -14,6 +14,9 @@ pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
     let counts = auditor.counts();
     let unproven = auditor.unproven();
     let checkpoint = auditor.last_checkpoint().map(|c| c.root.to_string());
+    let meter = auditor.into_meter();
+    let signer = meter.signer().map(|address| address.to_string());
+    let owed = meter.owed_true_ups().fold(0_u64, |n, _| n.saturating_add(1));
     if json {
         let mut value = Object::new();
         value.insert("verified", true);
@@ -22,6 +25,8 @@ pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
         value.insert("denied", counts.denied);
         value.insert("checkpoints", counts.checkpoints);
         value.insert("unproven", unproven);
+        value.insert("signer", signer.map_or(Value::Null, Value::from));
+        value.insert("true_ups_owed", owed);
         value.insert("root", checkpoint.map_or(Value::Null, Value::from));
         return Ok(say(&Value::Object(value).compact())?);
     }
@@ -29,11 +34,17 @@ pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
         "verified: {} entries, {} receipts re-rated and re-hashed, {} denied, {} checkpoints",
         counts.entries, counts.receipts, counts.denied, counts.checkpoints
     );
+    if let Some(signer) = signer {
+        text.push_str(&format!("\nsigned by {signer}, whom the plan names"));
+    }
     if let Some(root) = checkpoint {
         text.push_str(&format!("\nlast checkpoint's root {root}"));
     }
     if unproven > 0 {
         text.push_str(&format!("\n{unproven} heads come after the last checkpoint"));
+    }
+    if owed > 0 {
+        text.push_str(&format!("\n{owed} windows still owe their buyers a true-up"));
     }
     Ok(say(&text)?)
 }

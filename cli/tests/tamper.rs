@@ -85,19 +85,21 @@ fn a_removed_repeated_or_moved_entry_is_named() {
             refused(&bench.verify("ledger"))
         };
         for at in 0..whole.len() {
+            // What was denied cost nothing, and no signature covers it.
+            if matches!(Entry::from_bytes(&whole[at]), Ok(Entry::Denied(_))) {
+                continue;
+            }
             let mut removed = whole.clone();
             removed.remove(at);
             let (code, place) = check(&removed);
             if is_receipt(&whole[at]) {
-                assert!(place.contains("receipt") || place.contains("slot"), "{code} at {place}");
+                // The next one in its lane, or whatever stands at its place in the log.
+                let named = ["lane 0x", "slot", "checkpoint"];
+                assert!(named.iter().any(|name| place.contains(name)), "{code} at {place}");
             }
             let mut repeated = whole.clone();
             repeated.insert(at, whole[at].clone());
-            // A plan twice changes nothing, and says so.
-            if !matches!(Entry::from_bytes(&whole[at]), Ok(Entry::Plan(_))) {
-                println!("repeat {at} {:?}", Entry::from_bytes(&whole[at]));
-                check(&repeated);
-            }
+            check(&repeated);
             if at + 1 < whole.len() {
                 let mut swapped = whole.clone();
                 swapped.swap(at, at + 1);

@@ -19,7 +19,7 @@ use counterfoil::{
     meter::Command,
     receipt::Item,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 fn code(error: &Error) -> &'static str {
     error.code().as_str()
@@ -189,7 +189,8 @@ fn resign(host: &mut Host, change: impl Fn(&mut ReceiptEntry)) {
     let n = (0..host.ledger.len())
         .rfind(|n| matches!(Entry::from_bytes(&host.ledger[*n]).unwrap(), Entry::Receipt(_)))
         .unwrap();
-    let Entry::Receipt(mut receipt) = Entry::from_bytes(&host.ledger[n]).unwrap() else { panic!() };
+    let Entry::Receipt(receipt) = Entry::from_bytes(&host.ledger[n]).unwrap() else { panic!() };
+    let mut receipt = Arc::unwrap_or_clone(receipt);
     change(&mut receipt);
     receipt.head.body = receipt.body.root();
     receipt.digest = receipt.head.digest();
@@ -214,7 +215,7 @@ fn resign(host: &mut Host, change: impl Fn(&mut ReceiptEntry)) {
     host.signatures.insert((false, log.size() - 1), sign(receipt.digest));
     host.signatures.insert((true, 0), sign(checkpoint.digest()));
     host.ledger.truncate(n);
-    host.ledger.push(Entry::Receipt(receipt).to_bytes());
+    host.ledger.push(Entry::Receipt(Arc::new(receipt)).to_bytes());
     host.ledger.push(Entry::Checkpoint(checkpoint).to_bytes());
 }
 
@@ -334,14 +335,16 @@ fn holds_that_the_plan_refuses_are_found() {
     host.call(sub, "1", a(12), at(0));
     let error = altered(&host, |entry| match entry {
         Entry::Hold(hold) => {
-            hold.units[0].1 = 1_000_000;
+            Arc::make_mut(&mut hold.units)[0].1 = 1_000_000;
             true
         }
         _ => false,
     });
     assert_eq!((code(&error), error.place()), ("audit_mismatch", Some("entry 3: limits/cap")));
     let error = altered(&host, |entry| match entry {
-        Entry::Hold(hold) => hold.attributes.insert("region".into(), "moon".into()).is_none(),
+        Entry::Hold(hold) => {
+            Arc::make_mut(&mut hold.attributes).insert("region".into(), "moon".into()).is_none()
+        }
         _ => false,
     });
     assert_eq!((code(&error), error.place()), ("audit_mismatch", Some("entry 3: condition/not")));
@@ -368,7 +371,7 @@ fn an_import_mark_is_bound_by_the_head() {
     for field in 0..4 {
         let error = altered(&host, |entry| match entry {
             Entry::Receipt(receipt) => {
-                let mark = receipt.import.as_mut().unwrap();
+                let mark = Arc::make_mut(receipt).import.as_mut().unwrap();
                 match field {
                     0 => mark.ordinal += 1,
                     1 => mark.offset += 1,

@@ -25,8 +25,9 @@ enum Aim {
 const LINES: &[(&str, &str, Aim)] = &[
     ("authorize + settle, checkpoint mode", "spine/checkpoint", Aim::Times("floor/hashing", 1.5)),
     ("authorize + settle, each head signed", "spine/each", Aim::Times("floor/sign", 1.1)),
-    ("durable authorize + settle", "durable/settle", Aim::Times("floor/append", 1.2)),
-    ("audit, receipts", "audit/receipt", Aim::PerSecond(150_000.0)),
+    ("durable authorize + settle, 8 writers", "durable/meter", Aim::Times("floor/append", 1.2)),
+    ("audit, calls with their holds", "audit/call", Aim::PerSecond(150_000.0)),
+    ("audit, records of an imported log", "audit/import", Aim::PerSecond(150_000.0)),
     ("settlement of 1,000,000 receipts", "settlement/million", Aim::Seconds(3.0)),
 ];
 

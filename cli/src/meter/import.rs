@@ -11,6 +11,7 @@ use counterfoil::{Amount, Code, Digest, Error, Meter, Plan, Result, Timestamp};
 use counterfoil_journal::{Batch, Ledger};
 use indicatif::ProgressBar;
 
+use crate::io::now;
 use crate::meter::lines::{Line, Lines};
 use crate::meter::record::{Record, Shape};
 use crate::meter::rejects::Rejects;
@@ -309,7 +310,7 @@ impl<'a> Importer<'a> {
                 self.ledger.submit(&Command::Begin { origin, signer }, at)?;
             }
             Some(before) if restored => {
-                let origin = successor(&before);
+                let origin = successor(&before)?;
                 self.ledger.submit(&Command::Begin { origin, signer }, at)?;
                 self.ledger.journal().clear_restored()?;
                 // Every subscription goes on in a lane of the new log.
@@ -322,14 +323,11 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// `name` → `name.2` → `name.3`: the origin of the log after a restore.
-fn successor(origin: &str) -> String {
-    let numbered =
-        origin.rsplit_once('.').and_then(|(name, n)| Some((name, n.parse::<u64>().ok()?)));
-    match numbered {
-        Some((name, n)) => format!("{name}.{}", n.saturating_add(1)),
-        None => format!("{origin}.2"),
-    }
+/// The origin of the log after a restore. It names the moment, because the same backup may be
+/// restored more than once, and each time another log begins.
+fn successor(origin: &str) -> Result<String> {
+    let name = origin.split_once("/restored-").map_or(origin, |(name, _)| name);
+    Ok(format!("{name}/restored-{}", now()?.millis()))
 }
 
 fn check_subscriber(name: &str) -> Result<()> {

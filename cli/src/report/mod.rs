@@ -15,6 +15,7 @@ mod markup;
 mod sample;
 mod settled;
 mod settlement;
+mod steps;
 mod style;
 mod tables;
 #[cfg(test)]

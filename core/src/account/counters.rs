@@ -71,6 +71,19 @@ impl Account {
         }
     }
 
+    /// Every window that a call at `at` counts in: of the charges, then of the spend limits.
+    pub(crate) fn windows(&self, plan: &Plan, at: Timestamp) -> impl Iterator<Item = Window> {
+        let charges = plan.charges().iter().zip(&self.counters);
+        let limits = plan.limits().iter().zip(&self.spent);
+        let limits = limits.filter_map(move |(limit, spent)| match limit.rule {
+            LimitRule::Spend { period, .. } => {
+                Some(spent.containing(at).unwrap_or_else(|| Limit::window(period, at)))
+            }
+            LimitRule::Rate(_) => None,
+        });
+        charges.map(move |(charge, windows)| window_of(charge, windows, at)).chain(limits)
+    }
+
     /// Prices the units of one call from the counters as they stand.
     pub(crate) fn rate(
         &self,
@@ -124,9 +137,9 @@ impl Account {
             self.refresh(plan, line.charge, line.window)?;
         }
         for (limit, spent) in plan.limits().iter().zip(self.spent.iter_mut()) {
-            if let LimitRule::Spend { period, .. } = limit.rule
-                && let (Some(sum), _) = spent.open(Limit::window(period, at))
-            {
+            let LimitRule::Spend { period, .. } = limit.rule else { continue };
+            let window = spent.containing(at).unwrap_or_else(|| Limit::window(period, at));
+            if let (Some(sum), _) = spent.open(window) {
                 *sum = sum.checked_add(compared)?;
             }
         }

@@ -39,7 +39,8 @@ pub(crate) fn room<'a>(
     let mut least: Option<Room> = None;
     for (index, limit) in plan.limits().iter().enumerate() {
         let LimitRule::Spend { most, period } = limit.rule else { continue };
-        let window = Limit::window(period, at);
+        let spent = account.spent.get(index).and_then(|windows| windows.containing(at));
+        let window = spent.unwrap_or_else(|| Limit::window(period, at));
         let found = one_limit(plan, account, holds.clone(), (index, most, window), more)?;
         if let Some(room) = found
             && least.as_ref().is_none_or(|least| room.available < least.available)

@@ -52,7 +52,12 @@ impl Entry {
     /// The entry's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut w = Writer::with_capacity(512);
+        let mut w = Writer::with_capacity(match self {
+            Entry::Plan(document) => document.len().saturating_add(8),
+            // A body and a head of the usual size.
+            Entry::Receipt(e) => e.body.items.len().saturating_mul(64).saturating_add(256),
+            _ => 512,
+        });
         w.u8(self.kind()).u8(VERSION);
         match self {
             Entry::Instance(e) => {

@@ -22,3 +22,4 @@ pub use tree::{Frontier, TreeHead, empty_root};
 
 pub(crate) use checkpoint::TYPE as CHECKPOINT_TYPE;
 pub(crate) use small::{merkle_path, merkle_root, merkle_verify};
+pub(crate) use tree::leaf_hash;

@@ -12,7 +12,7 @@ pub fn empty_root() -> Digest {
 }
 
 /// The hash of a leaf: SHA-256(0x00 ‖ data).
-pub(super) fn leaf_hash(data: &[u8]) -> Digest {
+pub(crate) fn leaf_hash(data: &[u8]) -> Digest {
     sha256(&[&[0], data])
 }
 
@@ -89,7 +89,7 @@ impl Frontier {
     }
 
     /// Appends a leaf that is hashed already.
-    pub(super) fn append_hash(&mut self, leaf: Digest) -> Result<()> {
+    pub(crate) fn append_hash(&mut self, leaf: Digest) -> Result<()> {
         let size = self.size.checked_add(1);
         let size = size.ok_or_else(|| Error::new(Code::LogRange).because("the log is full"))?;
         // Each one bit that the increment carries over is a perfect subtree that finds its sibling.

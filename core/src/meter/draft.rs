@@ -12,7 +12,6 @@ use crate::{
     entry::{ImportMark, ReceiptEntry},
     error::{Code, Error, Result},
     meter::{Hold, Lane, State, Subscription},
-    plan::{Limit, LimitRule, Plan},
     receipt::{Body, Head, Item, Kind, window_subject},
     time::{Timestamp, Window},
     usage::Usage,
@@ -62,7 +61,7 @@ impl Draft {
 pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> {
     let (subscription, lane) = state.current(&facts.subscription)?;
     let plan = &*subscription.plan;
-    check_windows(plan, facts.authorized_at, facts.issued_at)?;
+    check_windows(subscription, facts.authorized_at, facts.issued_at)?;
     let units = plan.charged_units(facts.usage)?;
     let rated = subscription.account.rate(plan, &units, facts.authorized_at)?;
     let price = total(&rated)?;
@@ -231,12 +230,13 @@ pub(crate) fn joined<'a>(
 }
 
 /// Every window that a call at `at` counts in must still be open at `now`.
-pub(crate) fn check_windows(plan: &Plan, at: Timestamp, now: Timestamp) -> Result<()> {
-    let limits = plan.limits().iter().filter_map(|limit| match limit.rule {
-        LimitRule::Spend { period, .. } => Some(Limit::window(period, at)),
-        LimitRule::Rate(_) => None,
-    });
-    for window in plan.charges().iter().map(|charge| charge.window(at)).chain(limits) {
+pub(crate) fn check_windows(
+    subscription: &Subscription,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    let plan = &*subscription.plan;
+    for window in subscription.account.windows(plan, at) {
         if closes_at(window, plan).is_some_and(|closes| closes <= now) {
             return Err(Error::new(Code::WindowClosed).value(at));
         }

@@ -9,7 +9,7 @@ use crate::{
     crypto::Digest,
     entry::Entry,
     error::{Code, Error, Result},
-    meter::{Command, Outcome, SignRequest, State},
+    meter::{Command, Hashed, Outcome, SignRequest, State},
     time::Timestamp,
 };
 
@@ -37,7 +37,7 @@ pub struct Step {
 
 struct Pending {
     ticket: u64,
-    entry: Option<Entry>,
+    entry: Option<(Entry, Hashed)>,
     outcome: Outcome,
 }
 
@@ -98,8 +98,9 @@ impl Meter {
         }
         let entry = Entry::from_bytes(entry)?;
         let wanted = self.durable.wanted(&entry)?;
-        self.proposed.apply(&entry)?;
-        self.durable.apply(&entry)?;
+        let hashed = Hashed::of(&entry);
+        self.proposed.apply_hashed(&entry, &hashed)?;
+        self.durable.apply_hashed(&entry, &hashed)?;
         Ok(wanted)
     }
 
@@ -113,15 +114,19 @@ impl Meter {
             return Err(Error::new(Code::MeterStalled));
         }
         let (entry, outcome) = self.proposed.decide(command, now, &self.salt_key)?;
-        if let Some(entry) = &entry
-            && let Err(error) = self.proposed.apply(entry)
+        let entry = entry.map(|entry| {
+            let hashed = Hashed::of(&entry);
+            (entry, hashed)
+        });
+        if let Some((entry, hashed)) = &entry
+            && let Err(error) = self.proposed.apply_hashed(entry, hashed)
         {
             self.rebuild()?;
             return Err(error);
         }
         let ticket = self.next;
         self.next = self.next.checked_add(1).ok_or(Code::AmountOverflow)?;
-        let bytes = entry.as_ref().map(Entry::to_bytes);
+        let bytes = entry.as_ref().map(|(entry, _)| entry.to_bytes());
         self.pending.push_back(Pending { ticket, entry, outcome });
         Ok(Step { ticket: Ticket(ticket), entry: bytes })
     }
@@ -135,8 +140,8 @@ impl Meter {
     pub fn confirm(&mut self, ticket: Ticket) -> Result<Outcome> {
         while self.pending.front().is_some_and(|step| step.ticket <= ticket.0) {
             let Some(step) = self.pending.pop_front() else { break };
-            if let Some(entry) = &step.entry {
-                self.durable.apply(entry)?;
+            if let Some((entry, hashed)) = &step.entry {
+                self.durable.apply_hashed(entry, hashed)?;
             }
             if step.ticket == ticket.0 {
                 return Ok(step.outcome);
@@ -189,8 +194,8 @@ impl Meter {
             || self.pending.front().is_some_and(|step| step.entry.is_none())
         {
             let Some(step) = self.pending.pop_front() else { break };
-            if let Some(entry) = &step.entry {
-                self.durable.apply(entry)?;
+            if let Some((entry, hashed)) = &step.entry {
+                self.durable.apply_hashed(entry, hashed)?;
             }
             self.unread.insert(step.ticket, step.outcome);
         }
@@ -204,8 +209,8 @@ impl Meter {
     fn rebuild(&mut self) -> Result<()> {
         self.proposed = self.durable.clone();
         for step in &self.pending {
-            if let Some(entry) = &step.entry {
-                self.proposed.apply(entry)?;
+            if let Some((entry, hashed)) = &step.entry {
+                self.proposed.apply_hashed(entry, hashed)?;
             }
         }
         Ok(())

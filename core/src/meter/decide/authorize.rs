@@ -66,7 +66,7 @@ impl State {
         let (subscription, lane) = self.current(id)?;
         let plan = Arc::clone(&subscription.plan);
         let at = entry.authorized_at;
-        check_windows(&plan, at, lane.issued_at)?;
+        check_windows(subscription, at, lane.issued_at)?;
         if let Some(denial) = deny_before_money(&plan, subscription, &entry.attributes, at)? {
             return Ok(Err(denial));
         }

@@ -25,7 +25,7 @@ impl State {
         let mark = &import.mark;
         let subject = import_subject(mark);
         let issued_at = import.at.max(lane.issued_at);
-        check_windows(plan, import.at, issued_at)?;
+        check_windows(subscription, import.at, issued_at)?;
         let deny = |denial: Denial| {
             let entry = Denied {
                 lane: subscription.lane,

@@ -7,27 +7,55 @@ mod receipt;
 
 use alloc::sync::Arc;
 
+use self::receipt::used_digest;
 use crate::{
     account::Account,
+    crypto::Digest,
     entry::{Collected, Denied, Entry, ImportMark, Instance},
     error::{Code, Error, Result},
-    log::{Checkpoint, Frontier},
+    log::{Checkpoint, Frontier, leaf_hash},
     meter::State,
     plan::{LimitRule, Plan},
     receipt::import_subject,
     time::Timestamp,
 };
 
+/// What folding a receipt hashes. A meter folds its entries twice, into what is proposed and into what
+/// is durable, and hashes them once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hashed {
+    /// The leaf of the log.
+    leaf: Digest,
+    /// What the receipt says was used.
+    used: Digest,
+}
+
+impl Hashed {
+    pub(crate) fn of(entry: &Entry) -> Hashed {
+        match entry {
+            Entry::Receipt(e) => {
+                Hashed { leaf: leaf_hash(e.digest.bytes()), used: used_digest(&e.body.items) }
+            }
+            _ => Hashed { leaf: Digest::ZERO, used: Digest::ZERO },
+        }
+    }
+}
+
 impl State {
     /// Folds one entry.
     pub(crate) fn apply(&mut self, entry: &Entry) -> Result<()> {
+        self.apply_hashed(entry, &Hashed::of(entry))
+    }
+
+    /// Folds one entry whose hashes are made.
+    pub(crate) fn apply_hashed(&mut self, entry: &Entry, hashed: &Hashed) -> Result<()> {
         match entry {
             Entry::Instance(e) => self.apply_instance(e)?,
             Entry::Plan(document) => self.apply_plan(document)?,
             Entry::Open(e) => self.apply_open(e)?,
             Entry::Hold(e) => self.apply_hold(e)?,
             Entry::Denied(e) => self.apply_denied(e)?,
-            Entry::Receipt(e) => self.apply_receipt(e)?,
+            Entry::Receipt(e) => self.apply_receipt(e, hashed)?,
             Entry::Release(e) => self.apply_release(e)?,
             Entry::Checkpoint(e) => self.apply_checkpoint(e)?,
             Entry::Collected(e) => self.apply_collected(e)?,
@@ -51,8 +79,12 @@ impl State {
     }
 
     fn apply_plan(&mut self, document: &[u8]) -> Result<()> {
+        self.instance()?;
         let plan = Plan::from_json(document)?;
-        self.plans.entry(plan.id()).or_insert_with(|| Arc::new(plan));
+        if self.plans.contains_key(&plan.id()) {
+            return Err(misplaced("the plan is known already"));
+        }
+        self.plans.insert(plan.id(), Arc::new(plan));
         Ok(())
     }
 

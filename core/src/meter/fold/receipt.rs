@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
-use super::{advance_rates, charge_index, hold::forget_ended, misplaced};
+use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
 use crate::{
     account::{Rated, closes_at},
     amount::{Exact, Rounding},
@@ -16,14 +16,14 @@ use crate::{
 };
 
 impl State {
-    pub(super) fn apply_receipt(&mut self, e: &ReceiptEntry) -> Result<()> {
+    pub(super) fn apply_receipt(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         self.check_chain(e)?;
         match e.head.kind {
-            Kind::Call => self.apply_call(e)?,
+            Kind::Call => self.apply_call(e, hashed)?,
             Kind::TrueUp => self.apply_true_up(e)?,
         }
         let head = &e.head;
-        self.log.append(&e.digest)?;
+        self.log.append_hash(hashed.leaf)?;
         self.latest = self.latest.max(head.issued_at);
         let checkpoints = self.checkpoints;
         let lane =
@@ -97,7 +97,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn apply_call(&mut self, e: &ReceiptEntry) -> Result<()> {
+    fn apply_call(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         let head = &e.head;
         let id = self.lane(&head.lane)?.open.subscription;
         let subscription = self
@@ -105,7 +105,7 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
-        let mut rated = Vec::with_capacity(e.body.items.len());
+        let mut rated = Vec::with_capacity(plan.charges().len());
         let mut exact = Exact::ZERO;
         for item in &e.body.items {
             match item {
@@ -131,7 +131,7 @@ impl State {
                 }
                 if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
                     remembered.receipt = e.digest;
-                    remembered.used = used_digest(&e.body.items);
+                    remembered.used = hashed.used;
                 }
                 forget_ended(subscription, &head.subject, hold.authorized_at);
             }
@@ -154,7 +154,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn apply_true_up(&mut self, e: &ReceiptEntry) -> Result<()> {
+    fn apply_true_up(&mut self, e: &ReceiptEntry) -> Result<()> {
         let id = self.lane(&e.head.lane)?.open.subscription;
         let subscription = self
             .subscriptions
@@ -201,7 +201,7 @@ fn note_closing(
 }
 
 /// The hash of what a receipt says was used: equal to `usage_digest` of the settle that made it.
-fn used_digest(items: &[Item]) -> Digest {
+pub(super) fn used_digest(items: &[Item]) -> Digest {
     let mut w = crate::codec::Writer::with_capacity(256);
     for item in items {
         if let Item::Source { surface, basis, content } = item {
