@@ -4,7 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-const EXIT_CODES: &str = "\
+const HELP: &str = "\
+Example, from a log to a settled batch:
+  counterfoil keygen --out seller.key             prints the address that the plan's authority names
+  counterfoil plan check plan.json
+  counterfoil meter --plan plan.json --key seller.key --ledger ledger --surface openai.chat usage.jsonl
+  counterfoil verify --plan plan.json ledger
+  counterfoil settle ledger --final --out settlement.json
+  counterfoil report ledger --settlement settlement.json --out report.html
+
 Exit codes:
   0  done
   1  the input was refused: a plan, a record, a document
@@ -13,13 +21,46 @@ Exit codes:
   4  the ledger cannot be used: torn, damaged, locked, missing
   5  reading or writing failed
 
-Errors go to standard error as `error[code]: message`; `--json` makes them JSON. The codes are listed in docs/ERRORS.md.";
+Errors go to standard error as `error[code]: message`, with --json as {\"error\": {code, message, place, value}}. docs/ERRORS.md lists the codes.";
+
+const METER_HELP: &str = "\
+Examples:
+  counterfoil meter --plan plan.json --key seller.key --ledger ledger --surface openai.chat usage.jsonl
+  counterfoil meter --plan plan.json --key seller.key --ledger ledger --map input_tokens=ContextTokens,output_tokens=GeneratedTokens --at TIMESTAMP --subscriber-value acme calls.csv
+
+A JSON line is {\"at\": \"2026-01-31T09:30:00Z\", \"subscriber\": \"acme\", \"body\": {…}}, where the body is what the provider answered, or at least its `model` and `usage`. An optional \"attributes\": {\"purpose\": \"inference\"} is what conditions look at.
+
+Running it again:
+  Records are metered in order, and each once. Run again after a crash, an error or a kill, it goes on after the last record that is durable; the ledger is then the same, byte for byte, as of one run. A log that grew goes on where it ended. Each run that reaches the log's end closes with a signed checkpoint, so a log metered in two runs has one checkpoint more than the same log metered in one.
+  A torn write at the ledger's end is cut off, told and kept under repairs/.
+
+Malformed records:
+  A record that cannot be read or priced stops the run with exit code 1; those before it stay metered. Correct it in the log and run again, or use --skip-malformed. Places are `line` of the log, from 1, `record`, from 0, and `byte` of the log where the line starts.
+
+More logs:
+  A log is known again by its first record. A further log must start after what the ledger holds; one that overlaps needs a name of its own: --input-id.";
+
+const SETTLE_HELP: &str = "\
+Examples:
+  counterfoil settle ledger --final --out settlement.json
+  counterfoil settle ledger --key seller.key --collected collected.json
+
+Without --final, what was recorded as collected is settled. The file of --collected:
+  {\"collected\": [{\"lane\": \"0x…\", \"amount\": \"2500000\", \"fee\": \"0\", \"reference\": \"0x…\", \"at\": \"2026-02-01T00:00:00Z\"}]}
+Amounts and fees are cumulative per lane, in atomic units; a line that says what is recorded already records nothing. `counterfoil inspect ledger` shows the lanes.
+
+The file of --vouchers:
+  {\"chainId\": 8453, \"vouchers\": [{\"channel\": {…}, \"maxClaimableAmount\": \"…\", \"signature\": \"0x…\", \"onchain\": {\"balance\": \"…\", \"totalClaimed\": \"…\"}}]}
+A voucher claims for the lane whose rail is its channel's id.";
 
 /// Exact metering and billing for AI services: meter a usage log under a plan, audit the ledger,
 /// settle it, report on it.
 #[derive(Debug, Parser)]
-#[command(name = "counterfoil", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "counterfoil", version, after_help = HELP, max_term_width = 100)]
 pub(crate) struct Cli {
+    /// Print results and errors as JSON, for programs.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -30,6 +71,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  counterfoil keygen --out seller.key")]
     Keygen(Keygen),
     /// Work with plans.
+    #[command(after_help = "Example:\n  counterfoil plan check plan.json")]
     Plan {
         #[command(subcommand)]
         command: PlanCommand,
@@ -40,17 +82,17 @@ pub(crate) enum Command {
     )]
     Quote(Quote),
     /// Meter a usage log into a ledger. Run again, it goes on where it stopped.
-    #[command(
-        after_help = "Examples:\n  counterfoil meter --plan plan.json --key seller.key --ledger ledger --surface openai.chat usage.jsonl\n  counterfoil meter --plan plan.json --key seller.key --ledger ledger --map input_tokens=ContextTokens,output_tokens=GeneratedTokens --at TIMESTAMP --subscriber-value acme calls.csv"
-    )]
+    #[command(after_help = METER_HELP)]
     Meter(Meter),
     /// Recompute a whole ledger: prices, hashes, chains, signatures, checkpoints.
+    ///
+    /// The first thing that is wrong is named with its place, and the exit code is 3 or 4. Nothing is
+    /// written, and no lock is taken: while a run of `meter` is at work, the end of the ledger may look
+    /// torn or unsigned.
     #[command(after_help = "Example:\n  counterfoil verify --plan plan.json ledger")]
     Verify(Verify),
     /// Settle a ledger: lanes, payees, payout proofs, claims.
-    #[command(
-        after_help = "Examples:\n  counterfoil settle ledger --final --out settlement.json\n  counterfoil settle ledger --key seller.key --collected collected.json"
-    )]
+    #[command(after_help = SETTLE_HELP)]
     Settle(Settle),
     /// Write a report as one HTML file.
     #[command(
@@ -76,9 +118,6 @@ pub(crate) struct Keygen {
     /// Where to write the private key; refused if the file exists. Only its owner may read it.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Print a JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -86,9 +125,6 @@ pub(crate) struct PlanCheck {
     /// The plan document.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
-    /// Print a JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -105,9 +141,6 @@ pub(crate) struct Quote {
     /// A response body to take the usage from.
     #[arg(value_name = "BODY", requires = "surface")]
     pub(crate) body: Option<PathBuf>,
-    /// Print a JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -149,21 +182,16 @@ pub(crate) struct Meter {
     /// Subscribers that have an address or a rail: {"acme": {"payer": "0x…", "rail": "0x…"}}.
     #[arg(long, value_name = "FILE")]
     pub(crate) subscribers: Option<PathBuf>,
-    /// The log's own name, so that it is known again [default: the hash of its first record].
+    /// The log's own name, by which it is known again [default: the hash of its first record].
     #[arg(long, value_name = "ID")]
     pub(crate) input_id: Option<String>,
     /// The origin of the receipt log, when the ledger begins [default: counterfoil/<address>].
     #[arg(long, value_name = "NAME")]
     pub(crate) origin: Option<String>,
-    /// Write malformed records with their errors to this file and go on, instead of stopping.
+    /// Write malformed records with their errors to this file, as JSON lines, and go on instead of
+    /// stopping.
     #[arg(long, value_name = "FILE")]
     pub(crate) skip_malformed: Option<PathBuf>,
-    /// Repair a torn tail first, which a crash of the machine may have left.
-    #[arg(long)]
-    pub(crate) repair: bool,
-    /// Print a JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
     /// The usage log: .csv, or JSON lines; `-` reads standard input as JSON lines.
     #[arg(value_name = "LOG")]
     pub(crate) log: PathBuf,
@@ -174,9 +202,6 @@ pub(crate) struct Verify {
     /// The plan that the ledger must be rated under, instead of trusting the ledger's own copy.
     #[arg(long, value_name = "PLAN")]
     pub(crate) plan: Option<PathBuf>,
-    /// Print a JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
     /// The ledger's folder.
     #[arg(value_name = "LEDGER")]
     pub(crate) ledger: PathBuf,
@@ -187,14 +212,16 @@ pub(crate) struct Settle {
     /// The ledger's folder.
     #[arg(value_name = "LEDGER")]
     pub(crate) ledger: PathBuf,
-    /// Settle everything that is due as if it were collected, and pay out the residue too.
+    /// Settle everything that is due as if it were collected, and pay out the residue too. With
+    /// --key, windows that are over are closed first, which credits what they billed too much.
     #[arg(long = "final", conflicts_with = "collected")]
     pub(crate) closing: bool,
     /// Record what was collected, then settle it: {"collected": [{"lane", "amount", "fee",
     /// "reference", "at"}]}, cumulative per lane.
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) collected: Option<PathBuf>,
-    /// The private key of the ledger, to record what was collected.
+    /// The private key of the ledger, to record what was collected or, with --final, what closing
+    /// windows credit.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// x402 vouchers in hand, to make claim calldata from.

@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use counterfoil::json::{Limits, Value, parse};
-use counterfoil::{Code, Error, Result};
+use counterfoil::{Code, Error, Result, Timestamp};
 
 /// A document that a person hands over is at most this long.
 const DOCUMENT: usize = 64 << 20;
@@ -13,6 +14,12 @@ const DOCUMENT: usize = 64 << 20;
 /// An I/O failure at a path.
 pub(crate) fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
     move |e| Error::new(Code::Io).value(e).at(path.display().to_string())
+}
+
+/// The system's clock.
+pub(crate) fn now() -> Result<Timestamp> {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    Timestamp::from_millis(u64::try_from(elapsed).unwrap_or(u64::MAX))
 }
 
 /// Reads a JSON document.
@@ -33,10 +40,10 @@ pub(crate) fn write_whole(path: &Path, content: &str) -> Result<()> {
     written.map_err(failed(path))
 }
 
-/// Writes to a file, or to standard output.
+/// Writes lines to a file, or to standard output.
 pub(crate) fn write_out(path: Option<&Path>, content: &str) -> Result<()> {
     match path {
-        Some(path) => write_whole(path, content),
+        Some(path) => write_whole(path, &format!("{content}\n")),
         None => say(content),
     }
 }
@@ -66,9 +73,8 @@ pub(crate) fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {text}");
 }
 
-/// Prints an error: `error[code]: message`, or a JSON object where `--json` is among the arguments.
-pub(crate) fn complain(error: &Error) -> io::Result<()> {
-    let json = std::env::args().any(|argument| argument == "--json");
+/// Prints an error: `error[code]: message`, or a JSON object.
+pub(crate) fn complain(error: &Error, json: bool) -> io::Result<()> {
     let mut err = io::stderr().lock();
     if json {
         let optional = |text: Option<&str>| text.map_or(Value::Null, Value::from);

@@ -11,14 +11,18 @@
 
 mod args;
 mod audit;
+mod exit;
 mod inspect;
 mod io;
 mod keys;
+mod ledger;
 mod meter;
 mod plan;
+mod quote;
 mod report;
 mod settle;
 mod verify;
+mod words;
 
 use std::process::ExitCode;
 
@@ -26,48 +30,30 @@ use clap::Parser as _;
 use counterfoil::{Code, Error};
 
 use args::{Cli, Command, PlanCommand};
+use exit::Ended;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = match &cli.command {
-        Command::Keygen(args) => keys::keygen(args),
-        Command::Plan { command: PlanCommand::Check(args) } => plan::check(args),
-        Command::Quote(args) => plan::quote(args),
-        Command::Meter(args) => meter::run(args),
-        Command::Verify(args) => verify::run(args),
-        Command::Settle(args) => settle::run(args),
-        Command::Report(args) => report::run(args),
-        Command::Inspect(args) => inspect::run(args),
-    };
-    match done {
+    match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(failure) => {
             // Nobody is left to tell where standard error is closed.
-            let _ = io::complain(&error);
-            ExitCode::from(exit_code(error.code()))
+            let _ = io::complain(&failure.error, cli.json);
+            ExitCode::from(failure.exit)
         }
     }
 }
 
-/// The exit codes, as `counterfoil --help` lists them.
-fn exit_code(code: Code) -> u8 {
-    match code {
-        Code::Arguments => 2,
-        Code::AuditMismatch
-        | Code::AuditChain
-        | Code::BodyMismatch
-        | Code::ProofInvalid
-        | Code::SignatureInvalid
-        | Code::SignatureMissing
-        | Code::SignatureWrongKey => 3,
-        Code::LedgerCorrupt
-        | Code::LedgerLocked
-        | Code::LedgerMissing
-        | Code::LedgerTorn
-        | Code::EntryMisplaced
-        | Code::MeterStalled => 4,
-        Code::Io => 5,
-        _ => 1,
+fn run(cli: &Cli) -> Ended {
+    match &cli.command {
+        Command::Keygen(args) => Ok(keys::keygen(args, cli.json)?),
+        Command::Plan { command: PlanCommand::Check(args) } => Ok(plan::check(args, cli.json)?),
+        Command::Quote(args) => Ok(quote::run(args, cli.json)?),
+        Command::Meter(args) => meter::run(args, cli.json),
+        Command::Verify(args) => verify::run(args, cli.json),
+        Command::Settle(args) => settle::run(args, cli.json),
+        Command::Report(args) => report::run(args, cli.json),
+        Command::Inspect(args) => inspect::run(args, cli.json),
     }
 }
 

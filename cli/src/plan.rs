@@ -1,17 +1,16 @@
-//! `plan check` and `quote`.
+//! `plan check`: a plan, read strictly and told.
 
 use std::fs;
 use std::path::Path;
 
-use counterfoil::json::{Limits, Object, Value, parse};
-use counterfoil::plan::{Limit, LimitRule, Quote};
-use counterfoil::rating::Model;
-use counterfoil::usage::Surface;
-use counterfoil::{Currency, Plan, Result, Usage};
+use counterfoil::json::{Object, Value};
+use counterfoil::plan::{Charge, Limit, LimitRule};
+use counterfoil::rating::{Model, Tier};
+use counterfoil::{Plan, Result};
 
 use crate::args;
-use crate::arguments;
-use crate::io::{failed, read_json, say};
+use crate::io::{failed, say};
+use crate::words::{grouped, label, unit_price};
 
 /// Reads a plan file; errors carry the file and the JSON Pointer.
 pub(crate) fn read(path: &Path) -> Result<Plan> {
@@ -19,23 +18,10 @@ pub(crate) fn read(path: &Path) -> Result<Plan> {
     Plan::from_json(&bytes).map_err(|e| e.within(path.display().to_string()))
 }
 
-/// A short label of a currency for people: `USD`, or the end of a token's address.
-pub(crate) fn label(currency: &Currency) -> String {
-    match currency {
-        Currency::Fiat { code, .. } => code.clone(),
-        Currency::Token { token, .. } => match token.as_str() {
-            "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"
-            | "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48" => String::from("USDC"),
-            other => other.chars().take(10).collect(),
-        },
-        _ => currency.id(),
-    }
-}
-
 /// `counterfoil plan check`
-pub(crate) fn check(args: &args::PlanCheck) -> Result<()> {
+pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
     let plan = read(&args.plan)?;
-    if args.json {
+    if json {
         let mut value = Object::new();
         value.insert("id", plan.id().to_string());
         value.insert("name", plan.name());
@@ -47,32 +33,23 @@ pub(crate) fn check(args: &args::PlanCheck) -> Result<()> {
         return say(&Value::Object(value).compact());
     }
     let decimals = plan.currency().decimals();
+    let label = label(plan.currency());
     let mut lines = vec![
         format!("{} is a plan", args.plan.display()),
         format!("  id         {}", plan.id()),
         format!("  name       {}", plan.name()),
         format!("  authority  {}", plan.authority()),
-        format!("  currency   {} ({decimals} decimals)", plan.currency().id()),
+        format!("  currency   {} ({label}, {decimals} decimals)", plan.currency().id()),
         format!("  rounding   {}", plan.rounding().as_str()),
     ];
     for charge in plan.charges() {
-        let window = charge.period.map_or("whole term", |period| period.as_str());
-        lines.push(format!(
-            "  charge     {}: {} of {} per {window}{}",
-            charge.id,
-            model_name(charge.tariff.model()),
-            charge.meter,
-            match charge.tariff.free() {
-                0 => String::new(),
-                free => format!(", {free} free"),
-            }
-        ));
+        lines.push(format!("  charge     {}", describe_charge(charge, decimals, &label)));
     }
     for limit in plan.limits() {
-        lines.push(format!("  limit      {}", describe_limit(limit, decimals)));
+        lines.push(format!("  limit      {}", describe_limit(limit, decimals, &label)));
     }
     for (payee, (_, share)) in plan.payees().iter().zip(plan.shares().iter()) {
-        lines.push(format!("  payee      {payee}: {share} of 10^18"));
+        lines.push(format!("  payee      {payee}: {} %", percent(share)));
     }
     say(&lines.join("\n"))
 }
@@ -81,23 +58,58 @@ fn number(n: usize) -> Value {
     Value::from(u64::try_from(n).unwrap_or(u64::MAX))
 }
 
-fn model_name(model: &Model) -> &'static str {
-    match model {
-        Model::Flat { .. } => "flat",
-        Model::PerUnit { .. } => "per unit",
-        Model::Graduated { .. } => "graduated",
-        Model::Volume { .. } => "volume",
-        Model::Package { .. } => "package",
-    }
+/// A share of 10¹⁸ in percent, cut to six decimals.
+fn percent(share: u64) -> String {
+    let millionths = share.checked_div(10_000_000_000).unwrap_or(0);
+    let (whole, rest) = (millionths.checked_div(1_000_000), millionths.checked_rem(1_000_000));
+    let text = format!("{}.{:06}", whole.unwrap_or(0), rest.unwrap_or(0));
+    String::from(text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-fn describe_limit(limit: &Limit, decimals: u8) -> String {
+fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
+    let tiers = |tiers: &[Tier]| -> String {
+        let told = tiers.iter().map(|tier| {
+            let price = unit_price(tier.price.exact(), decimals, label);
+            match tier.up_to {
+                Some(up_to) => format!("{price} up to {}", grouped(up_to)),
+                None => format!("{price} beyond"),
+            }
+        });
+        told.collect::<Vec<_>>().join(", ")
+    };
+    let model = match charge.tariff.model() {
+        Model::Flat { amount } => format!("flat, {} {label}", amount.to_decimal(decimals)),
+        Model::PerUnit { price } => {
+            format!("per unit, {}", unit_price(price.exact(), decimals, label))
+        }
+        Model::Graduated { tiers: list } => format!("graduated, {}", tiers(list)),
+        Model::Volume { tiers: list } => format!("volume, {}", tiers(list)),
+        Model::Package { size, price } => {
+            format!("{} {label} per package of {}", price.to_decimal(decimals), grouped(*size))
+        }
+    };
+    let window = charge.period.map_or("over the whole term", |period| period.as_str());
+    let window = match charge.period {
+        Some(_) => format!("per {window}"),
+        None => String::from(window),
+    };
+    let free = match charge.tariff.free() {
+        0 => String::new(),
+        free => format!("; the first {} free", grouped(free)),
+    };
+    format!("{}: {} {window}, {model}{free}", charge.id, charge.meter)
+}
+
+fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
     match &limit.rule {
         LimitRule::Spend { most, period } => format!(
-            "{}: at most {} per {}",
+            "{}: at most {} {label} {}",
             limit.id,
             most.to_decimal(decimals),
-            period.map_or("whole term", |period| period.as_str())
+            match period {
+                Some(period) => format!("per {}", period.as_str()),
+                None => String::from("over the whole term"),
+            }
         ),
         LimitRule::Rate(rate) => format!(
             "{}: {} calls per {} ms, burst {}",
@@ -107,69 +119,4 @@ fn describe_limit(limit: &Limit, decimals: u8) -> String {
             rate.burst()
         ),
     }
-}
-
-/// `counterfoil quote`
-pub(crate) fn quote(args: &args::Quote) -> Result<()> {
-    let plan = read(&args.plan)?;
-    let usage = match (&args.usage, &args.body, &args.surface) {
-        (Some(text), None, _) => {
-            let value =
-                parse(text.as_bytes(), &Limits::default()).map_err(|e| e.within("--usage"))?;
-            Usage::from_json(Surface::Plain, &value).map_err(|e| e.within("--usage"))?
-        }
-        (None, Some(path), Some(surface)) => {
-            let body = read_json(path)?;
-            Usage::from_json(surface.parse()?, &body)
-                .map_err(|e| e.within(path.display().to_string()))?
-        }
-        _ => return Err(arguments("give --usage, or --surface and a body")),
-    };
-    let quote = plan.quote(&usage)?;
-    let decimals = plan.currency().decimals();
-    if args.json { say(&quote_value(&quote, decimals).compact()) } else { say_quote(&plan, &quote) }
-}
-
-fn say_quote(plan: &Plan, quote: &Quote) -> Result<()> {
-    let decimals = plan.currency().decimals();
-    let label = label(plan.currency());
-    let mut lines = Vec::new();
-    for line in &quote.lines {
-        lines.push(format!(
-            "{}: {} {} = {} {label}",
-            line.charge,
-            line.units,
-            line.meter,
-            line.amount.to_decimal(decimals)
-        ));
-        for step in &line.steps {
-            lines.push(format!("  {} = {} {label}", step.what, step.amount.to_decimal(decimals)));
-        }
-    }
-    lines.push(format!("total {} {label}", quote.first.to_decimal(decimals)));
-    lines.push(format!(
-        "at most {} {label} wherever the counters stand",
-        quote.ceiling.to_decimal(decimals)
-    ));
-    say(&lines.join("\n"))
-}
-
-fn quote_value(quote: &Quote, decimals: u8) -> Value {
-    let lines: Vec<Value> = quote
-        .lines
-        .iter()
-        .map(|line| {
-            Value::object([
-                ("charge", Value::from(line.charge.as_str())),
-                ("meter", Value::from(line.meter.as_str())),
-                ("units", Value::from(line.units)),
-                ("amount", Value::from(line.amount.to_decimal(decimals))),
-            ])
-        })
-        .collect();
-    Value::object([
-        ("first", Value::from(quote.first.to_decimal(decimals))),
-        ("ceiling", Value::from(quote.ceiling.to_decimal(decimals))),
-        ("lines", Value::from(lines)),
-    ])
 }

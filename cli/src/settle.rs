@@ -8,27 +8,44 @@ use std::path::Path;
 
 use counterfoil::entry::Entry;
 use counterfoil::json::{Object, Value};
+use counterfoil::meter::Command;
 use counterfoil::settlement::{Batch, Extent, Settlement};
 use counterfoil::{Digest, Meter, Result};
-use counterfoil_journal::{Ledger, Options};
+use counterfoil_journal::Ledger;
 
 use crate::args;
 use crate::audit::walk;
-use crate::io::{say, write_out};
+use crate::exit::{Ended, Failure};
+use crate::io::{now, say, warn, write_out};
 use crate::keys;
-use crate::plan::label;
+use crate::ledger::open;
+use crate::words::label;
 
-pub(crate) fn run(args: &args::Settle) -> Result<()> {
-    if let (Some(collected), Some(key)) = (&args.collected, &args.key) {
+/// True-ups made durable together.
+const BATCH: usize = 1000;
+
+pub(crate) fn run(args: &args::Settle, json: bool) -> Ended {
+    if let Some(key) = &args.key {
         let keys = keys::read(key)?;
-        let ledger =
-            Ledger::open(&args.ledger, Box::new(keys.signing), keys.salt, Options::default())?;
-        collected::record(&ledger, collected)?;
+        let ledger = open(&args.ledger, keys)?;
+        let recorded = match &args.collected {
+            Some(collected) => collected::record(&ledger, collected),
+            None if args.closing => true_up(&ledger),
+            None => Ok(()),
+        };
         ledger.close()?;
+        recorded?;
     }
     let extent = if args.closing { Extent::Everything } else { Extent::Collected };
-    let meter = walk(&args.ledger, None, |_, _| Ok(()))?.into_meter();
-    let settlements = settle(&args.ledger, &meter, extent, args.closing)?;
+    let meter = walk(&args.ledger, None, |_, _| Ok(())).map_err(Failure::of_ledger)?.into_meter();
+    let owed = meter.owed_true_ups().count();
+    if owed > 0 {
+        warn(&format!(
+            "{owed} windows still owe their buyers a true-up; --final --key records it once they close"
+        ));
+    }
+    let settlements =
+        settle(&args.ledger, &meter, extent, args.closing).map_err(Failure::of_ledger)?;
     let claims = match &args.vouchers {
         Some(path) => claims::plan(&meter, path)?,
         None => Value::Null,
@@ -39,12 +56,43 @@ pub(crate) fn run(args: &args::Settle) -> Result<()> {
     document.insert("origin", meter.origin().unwrap_or_default());
     document.insert("settlements", list);
     document.insert("claims", claims);
-    let text = Value::Object(document).pretty();
-    write_out(args.out.as_deref(), &format!("{text}\n"))?;
-    if args.out.is_some() {
-        for settlement in &settlements {
-            tell(settlement)?;
+    write_out(args.out.as_deref(), &Value::Object(document).pretty())?;
+    match &args.out {
+        Some(path) if json => {
+            let path = Value::from(path.display().to_string());
+            say(&Value::object([("settlement", path)]).compact())?;
         }
+        Some(_) => settlements.iter().try_for_each(tell)?,
+        None => {}
+    }
+    Ok(())
+}
+
+/// Closes the windows that are over by the system's clock, in batches, so that what they owe back
+/// is in the settlement; then a checkpoint proves it.
+fn true_up(ledger: &Ledger) -> Result<()> {
+    if ledger.read(|meter| meter.origin().is_none())? {
+        return Ok(());
+    }
+    let now = now()?;
+    let mut trued_up = false;
+    loop {
+        let mut batch = ledger.batch();
+        let mut more = true;
+        for _ in 0..BATCH {
+            more = batch.propose(&Command::Due, now)?;
+            if !more {
+                break;
+            }
+            trued_up = true;
+        }
+        batch.commit()?;
+        if !more {
+            break;
+        }
+    }
+    if trued_up {
+        ledger.submit(&Command::Checkpoint, now)?;
     }
     Ok(())
 }
@@ -62,13 +110,15 @@ fn settle(dir: &Path, meter: &Meter, extent: Extent, closing: bool) -> Result<Ve
             .or_insert_with(|| Batch::new(plan.currency().clone()))
             .add_lane(&totals, plan, extent)?;
     }
-    for entry in counterfoil_journal::Reader::open(dir)?.entries(0)? {
+    // A writer may have gone on meanwhile.
+    let known = usize::try_from(meter.entries()).unwrap_or(usize::MAX);
+    for entry in counterfoil_journal::Reader::open(dir)?.entries(0)?.take(known) {
         let Entry::Receipt(receipt) = Entry::from_bytes(&entry?.1)? else { continue };
         let plan = plans.get(&receipt.head.lane).and_then(|id| meter.plan(id));
-        if let Some(plan) = plan {
-            if let Some(batch) = batches.get_mut(&plan.currency().id()) {
-                batch.add_receipt(&receipt, plan)?;
-            }
+        if let Some(plan) = plan
+            && let Some(batch) = batches.get_mut(&plan.currency().id())
+        {
+            batch.add_receipt(&receipt, plan)?;
         }
     }
     batches.values().map(|batch| batch.settle(closing)).collect()
@@ -84,6 +134,7 @@ fn tell(settlement: &Settlement) -> Result<()> {
         format!("  credited   {}", t.credited.to_decimal(decimals)),
         format!("  collected  {}", t.collected.to_decimal(decimals)),
         format!("  claimable  {}", t.claimable.to_decimal(decimals)),
+        format!("  owed       {}", t.owed.to_decimal(decimals)),
         format!("  payouts    {}", t.payouts.to_decimal(decimals)),
         format!("  fees       {}", t.fees.to_decimal(decimals)),
         format!("  residue    {}", t.residue.to_decimal(decimals)),

@@ -253,7 +253,8 @@ codes! {
     SubscriptionConflict = "subscription_conflict", "subscription exists with other terms";
     /// The plan is not known to this meter.
     PlanUnknown = "plan_unknown", "unknown plan";
-    /// No hold of this id: never made, released, or forgotten after its deadline and the settle grace.
+    /// No hold of this id: never made, released, or ended and forgotten, which happens no earlier than
+    /// the replay horizon, and hold and grace together, after its call was authorised.
     HoldUnknown = "hold_unknown", "unknown hold";
     /// The request id was used with another input.
     RequestConflict = "request_conflict", "request id reused with another input";

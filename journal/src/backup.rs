@@ -11,6 +11,11 @@ use crate::{segment, slots};
 /// The name of the file that marks a restored ledger.
 pub(crate) const RESTORED: &str = "restored";
 
+pub(crate) fn is_restored(dir: &Path) -> Result<bool> {
+    let marker = dir.join(RESTORED);
+    marker.try_exists().map_err(io(&marker))
+}
+
 /// Copies the ledger of a backup to a new folder and marks it as restored, so that the host opens a
 /// new log origin and new lanes there: a ledger that goes on from a backup would number its receipts
 /// as the lost one did. Snapshots and repairs stay behind.

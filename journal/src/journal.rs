@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil::{Code, Error, Result};
 
-use crate::backup::RESTORED;
+use crate::backup::{self, RESTORED};
 use crate::commit::Commit;
 use crate::files::{io, make_dir, names, sync_dir};
 use crate::lock::Lock;
@@ -61,12 +61,12 @@ impl Journal {
     }
 
     /// Opens a ledger to append to it. The last segment is read through; damage in earlier ones is
-    /// found when they are [read](Journal::entries). Snapshots of more entries than there are go:
-    /// what they cover was lost, and the entries to come are others.
+    /// found when they are [read](Journal::entries).
     ///
     /// # Errors
     /// [`Code::LedgerTorn`] if it ends in a torn write: see [`Journal::repair`].
-    /// [`Code::LedgerMissing`], [`Code::LedgerLocked`], [`Code::LedgerCorrupt`], [`Code::Io`].
+    /// [`Code::LedgerCorrupt`] for damage, also where a snapshot shows that there were more entries.
+    /// [`Code::LedgerMissing`], [`Code::LedgerLocked`], [`Code::Io`].
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
         segment::list(dir)?;
@@ -79,7 +79,7 @@ impl Journal {
         match tail.torn.take() {
             Some(torn) => Err(torn),
             None => {
-                snapshot::remove_beyond(dir, tail.next)?;
+                snapshot::none_beyond(dir, tail.next)?;
                 let commit = Commit::new(dir.to_path_buf(), options, last, &tail)?;
                 Ok(Journal { dir: dir.to_path_buf(), commit, _lock: lock })
             }
@@ -150,8 +150,7 @@ impl Journal {
     /// # Errors
     /// [`Code::Io`].
     pub fn is_restored(&self) -> Result<bool> {
-        let marker = self.dir.join(RESTORED);
-        marker.try_exists().map_err(io(&marker))
+        backup::is_restored(&self.dir)
     }
 
     /// Forgets that this ledger was restored: call it once the new origin and lanes are durable.

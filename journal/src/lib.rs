@@ -33,9 +33,10 @@
 //!
 //! A crash in the middle of a write leaves a torn tail. [`Journal::open`] then refuses with
 //! [`Code::LedgerTorn`](counterfoil::Code::LedgerTorn); whoever knows that nothing durable is lost
-//! (no receipt went out, no signature slot is filled for what is torn) calls [`Journal::repair`].
-//! Damage anywhere else is [`Code::LedgerCorrupt`](counterfoil::Code::LedgerCorrupt) with the segment
-//! and byte, and no function here changes such a ledger.
+//! (no receipt went out, no signature slot is filled for what is torn) calls [`Journal::repair`], as
+//! [`Ledger::open`] does by itself. Damage anywhere else is
+//! [`Code::LedgerCorrupt`](counterfoil::Code::LedgerCorrupt) with the segment and byte, and no function
+//! here changes such a ledger.
 
 #![cfg_attr(
     test,

@@ -10,6 +10,7 @@ use crate::files::{io, make_dir, write_atomically};
 use crate::journal::{Journal, last_segment};
 use crate::lock::Lock;
 use crate::segment::{self, HEADER};
+use crate::snapshot;
 
 /// The name of the folder of what repairs cut off.
 const FOLDER: &str = "repairs";
@@ -32,12 +33,13 @@ pub struct Repair {
 impl Journal {
     /// Cuts a torn write off the end of a ledger that is not open; none if it does not end in one.
     ///
-    /// The bytes are first saved under `repairs/`, with a note. The caller decides whether to call this: an entry that was ever
-    /// called durable must not be cut, and its signature slot would show that it was.
+    /// The bytes are first saved under `repairs/`, with a note. The caller decides whether to call
+    /// this: an entry that was ever called durable must not be cut, and its signature slot would show
+    /// that it was.
     ///
     /// # Errors
     /// [`Code::LedgerCorrupt`](counterfoil::Code::LedgerCorrupt) if there is damage elsewhere in the
-    /// last segment: nothing is changed then.
+    /// last segment, or a snapshot of what would be cut: nothing is changed then.
     /// [`Code::LedgerMissing`](counterfoil::Code::LedgerMissing),
     /// [`Code::LedgerLocked`](counterfoil::Code::LedgerLocked), [`Code::Io`](counterfoil::Code::Io).
     pub fn repair(dir: impl AsRef<Path>) -> Result<Option<Repair>> {
@@ -49,6 +51,7 @@ impl Journal {
         if tail.torn.is_none() {
             return Ok(None);
         }
+        snapshot::none_beyond(dir, tail.next)?;
         let cut = segment::rest_of(&segment.path, tail.offset).map_err(io(&segment.path))?;
         let repair = Repair {
             kept: free_name(&dir.join(FOLDER), &segment.path, tail.offset)?,

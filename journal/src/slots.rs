@@ -1,7 +1,7 @@
 //! Signature slots: fixed records beside the entries.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -85,13 +85,13 @@ impl Slots {
         file.write_all(content).map_err(io(&self.path))
     }
 
-    /// The number of slots up to the last one that was set.
+    /// The number of slots up to the last one that was set, one half written included.
     ///
     /// # Errors
     /// [`Code::Io`].
     pub fn len(&self) -> Result<u64> {
         let Some(file) = self.lock() else { return Ok(0) };
-        Ok(file.metadata().map_err(io(&self.path))?.len() / SLOT_LEN)
+        Ok(file.metadata().map_err(io(&self.path))?.len().div_ceil(SLOT_LEN))
     }
 
     /// Whether no slot was ever set.
@@ -111,6 +111,37 @@ impl Slots {
             Some(file) => file.sync_data().map_err(io(&self.path)),
             None => Ok(()),
         }
+    }
+
+    /// How many slots before `end` are set.
+    pub(crate) fn count(&self, end: u64) -> Result<u64> {
+        let Some(mut file) = self.lock() else { return Ok(0) };
+        file.seek(SeekFrom::Start(0)).map_err(io(&self.path))?;
+        let mut file = BufReader::with_capacity(1 << 16, &mut *file);
+        let (mut content, mut set) = (EMPTY, 0_u64);
+        for _ in 0..end {
+            match file.read_exact(&mut content) {
+                Ok(()) => set = set.saturating_add(u64::from(content != EMPTY)),
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
+                Err(error) => return Err(io(&self.path)(error)),
+            }
+        }
+        Ok(set)
+    }
+
+    /// Empties every slot from `end` on.
+    pub(crate) fn clear_from(&self, end: u64) -> Result<()> {
+        let start = start_of(end)?;
+        let file = self.lock().ok_or_else(|| self.absent())?;
+        if file.metadata().map_err(io(&self.path))?.len() > start {
+            file.set_len(start).and_then(|()| file.sync_all()).map_err(io(&self.path))?;
+        }
+        Ok(())
+    }
+
+    /// A slot as errors name it.
+    pub(crate) fn place(&self, slot: u64) -> String {
+        format!("{} slot {slot}", self.path.display())
     }
 
     fn lock(&self) -> Option<MutexGuard<'_, File>> {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use counterfoil::Result;
 use counterfoil::crypto::sha256;
+use counterfoil::{Code, Error, Result};
 
 use crate::files::{io, make_dir, names, number_of, numbered, sync_dir, write_atomically};
 
@@ -40,7 +40,7 @@ pub struct Snapshots {
 /// newest two snapshots. A crash leaves the old ones.
 ///
 /// # Errors
-/// [`Code::Io`](counterfoil::Code::Io).
+/// [`Code::Io`].
 pub fn write_snapshot(dir: impl AsRef<Path>, index: u64, bytes: &[u8]) -> Result<()> {
     let folder = dir.as_ref().join(FOLDER);
     make_dir(&folder)?;
@@ -55,7 +55,7 @@ pub fn write_snapshot(dir: impl AsRef<Path>, index: u64, bytes: &[u8]) -> Result
 /// The newest whole snapshot that covers at most `at_most` entries.
 ///
 /// # Errors
-/// [`Code::Io`](counterfoil::Code::Io). A damaged snapshot is none: it is passed over and reported.
+/// [`Code::Io`]. A damaged snapshot is none: it is passed over and reported.
 pub fn newest_snapshot(dir: impl AsRef<Path>, at_most: u64) -> Result<Snapshots> {
     let folder = dir.as_ref().join(FOLDER);
     let mut found = Snapshots::default();
@@ -72,11 +72,21 @@ pub fn newest_snapshot(dir: impl AsRef<Path>, at_most: u64) -> Result<Snapshots>
     Ok(found)
 }
 
-/// Removes snapshots of more entries than there are: later entries would not be theirs.
-pub(crate) fn remove_beyond(dir: &Path, entries: u64) -> Result<()> {
+/// Refuses a whole snapshot of more entries than there are: it was written when they were durable, so
+/// they are lost. A damaged one proves nothing and is removed.
+pub(crate) fn none_beyond(dir: &Path, entries: u64) -> Result<()> {
     let folder = dir.join(FOLDER);
     let mut beyond = present(&folder)?;
     beyond.retain(|index| *index > entries);
+    for index in &beyond {
+        let path = folder.join(numbered(*index, EXTENSION));
+        if content(*index, fs::read(&path).map_err(io(&path))?).is_some() {
+            return Err(Error::new(Code::LedgerCorrupt)
+                .at(path.display().to_string())
+                .value(entries)
+                .because("entries that a snapshot covers are missing"));
+        }
+    }
     remove(&folder, &beyond)
 }
 

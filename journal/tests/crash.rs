@@ -149,17 +149,26 @@ fn a_missing_or_shortened_segment_is_damage() {
 }
 
 #[test]
-fn snapshots_of_what_was_cut_are_gone() {
+fn a_snapshot_of_what_is_missing_proves_the_loss() {
     let tmp = tempfile::tempdir().unwrap();
     let (segments, last) = ledger(tmp.path());
     write_snapshot(tmp.path(), 7, b"before").unwrap();
     write_snapshot(tmp.path(), 8, b"after").unwrap();
-    fs::write(&segments[2], &last[..last.len() - 1]).unwrap();
-    Journal::repair(tmp.path()).unwrap().unwrap();
+    let frame = 16 + entries()[7].len();
+    for cut in [1, frame] {
+        let torn = &last[..last.len() - cut];
+        fs::write(&segments[2], torn).unwrap();
+        let opened = Journal::open(tmp.path(), OPTIONS).unwrap_err().code();
+        assert_eq!(opened, if cut == frame { Code::LedgerCorrupt } else { Code::LedgerTorn });
+        if cut != frame {
+            assert_eq!(Journal::repair(tmp.path()).unwrap_err().code(), Code::LedgerCorrupt);
+        }
+        assert_eq!(fs::read(&segments[2]).unwrap(), torn, "nothing is touched");
+    }
+    // A damaged one proves nothing.
+    fs::write(tmp.path().join("snapshots/00000000000000000008.cfs"), b"half").unwrap();
     Journal::open(tmp.path(), OPTIONS).unwrap();
-    let found = newest_snapshot(tmp.path(), u64::MAX).unwrap();
-    assert_eq!(found.newest.unwrap().index, 7);
-    assert!(found.damaged.is_empty());
+    assert_eq!(newest_snapshot(tmp.path(), u64::MAX).unwrap().newest.unwrap().index, 7);
 }
 
 #[test]

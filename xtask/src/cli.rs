@@ -43,6 +43,11 @@ impl Cli {
         Ok(Cli(target()?.join("release/counterfoil")))
     }
 
+    /// Where it was built.
+    pub(crate) fn program(&self) -> &Path {
+        &self.0
+    }
+
     pub(crate) fn keygen(&self, key: &Path) -> Command {
         self.command(&["keygen", "--out"], &[key])
     }

@@ -7,16 +7,21 @@ mod bench;
 mod cli;
 mod crash;
 mod demo;
+mod differential;
 mod errors;
+mod fuzz;
 mod gates;
 mod ledger;
 mod peers;
+mod python;
 mod random;
 mod sample;
+mod schema;
 mod session;
 mod tamper;
 mod test;
 mod tools;
+mod vectors;
 mod workspace;
 
 use std::env;
@@ -68,6 +73,25 @@ const TASKS: &[Task] = &[
         peers::run,
     ),
     Task(
+        "differential",
+        differential::OPTIONS,
+        "random scripts through the core and the model of spec/reference, compared",
+        differential::run,
+    ),
+    Task("fuzz", fuzz::OPTIONS, "every decoder and the state machine under libFuzzer", fuzz::run),
+    Task(
+        "mutants",
+        "",
+        "make rating rules wrong by one: the differential test must find each",
+        differential::mutants,
+    ),
+    Task(
+        "schema",
+        "[--check]",
+        "write the JSON Schemas of the documents, test them against the core",
+        schema::run,
+    ),
+    Task(
         "crash",
         crash::OPTIONS,
         "kill metering at random instants, resume, compare byte for byte",
@@ -78,6 +102,19 @@ const TASKS: &[Task] = &[
         tamper::OPTIONS,
         "flip single bits of a ledger: `verify` must fail and say where",
         tamper::run,
+    ),
+    Task(
+        "vectors",
+        "[--check]",
+        "have the model write the results of every vector; write their index",
+        vectors::run,
+    ),
+    Task("coverage", "", "list rules and operations without a vector", vectors::coverage),
+    Task(
+        "conformance",
+        "",
+        "run every vector in every language, compare the counts",
+        vectors::conformance,
     ),
     Task(
         "azure",

@@ -8,7 +8,7 @@ use crate::args::Args;
 use crate::cli::{Cli, Input};
 use crate::ledger::Made;
 use crate::session::{Language, Session};
-use crate::tools::{Outcome, cache, present, run as run_command, scratch};
+use crate::tools::{Outcome, present, run as run_command, scratch};
 
 const NODE: &str = "peers/node";
 const PYTHON: &str = "peers/python";
@@ -46,21 +46,8 @@ fn node(session: &mut Session, data: &Path) -> Outcome {
 }
 
 fn python(session: &mut Session, data: &Path) -> Outcome {
-    let venv = cache().join("venv");
-    let program = venv.join("bin/python");
-    let wanted = Path::new(PYTHON).join("requirements.txt");
-    let installed = venv.join("requirements.txt");
-    if !newer(&installed, &wanted) {
-        let made = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv).status();
-        if !made.is_ok_and(|status| status.success()) {
-            return session.not_run("peers in Python", "install Python 3.10 or later with venv");
-        }
-        let mut pip = Command::new(&program);
-        pip.args(["-m", "pip", "install", "--quiet", "--requirement"]);
-        run_command(pip.arg(&wanted))?;
-        fs::copy(&wanted, &installed).map_err(|e| format!("{}: {e}", installed.display()))?;
-    }
-    let mut command = Command::new(&program);
+    let Some(program) = crate::python::python(session, "peers in Python")? else { return Ok(()) };
+    let mut command = Command::new(program);
     command.args(["-m", "pytest", "--quiet", PYTHON]).env(DATA, data);
     session.test(Language::Python, &mut command)
 }

@@ -5,7 +5,10 @@ use std::time::Instant;
 use crate::args::Args;
 use crate::session::{Count, Language, Session};
 use crate::tools::Outcome;
-use crate::{api, crash, demo, errors, gates, peers, sample_file, tamper};
+use crate::{
+    api, crash, demo, differential, errors, fuzz, gates, peers, sample_file, schema, tamper,
+    vectors,
+};
 
 /// A step of `test`: its name and what it does.
 type Step = (&'static str, fn(&mut Session) -> Outcome);
@@ -24,6 +27,12 @@ const STEPS: &[Step] = &[
     ("deny", |s| gates::deny(s, words(&[]))),
     ("crash", |s| crash::run(s, words(&["--runs", "5"]))),
     ("tamper", |s| tamper::run(s, words(&["--runs", "5"]))),
+    ("vectors", |s| vectors::run(s, words(&["--check"]))),
+    ("coverage", |s| vectors::coverage(s, words(&[]))),
+    ("conformance", |s| vectors::conformance(s, words(&[]))),
+    ("differential", |s| differential::run(s, words(&[]))),
+    ("fuzz", |s| fuzz::run(s, words(&["--seconds", "3"]))),
+    ("schema", |s| schema::run(s, words(&["--check"]))),
     ("peers", |s| peers::run(s, words(&[]))),
     ("demo", |s| demo::run(s, words(&[]))),
 ];

@@ -13,7 +13,7 @@ use crate::io::read_json;
 /// The latest this many of each kind are shown.
 const LATEST: usize = 20;
 
-pub(crate) fn collect(ledger: &Path, settlement: Option<&Path>) -> Result<Value> {
+pub(super) fn collect(ledger: &Path, payouts: Value) -> Result<Value> {
     let mut meter = Meter::new([0; 32]);
     let (mut lanes, mut receipts, mut checkpoints) =
         (VecDeque::new(), VecDeque::new(), VecDeque::new());
@@ -37,7 +37,7 @@ pub(crate) fn collect(ledger: &Path, settlement: Option<&Path>) -> Result<Value>
     document.insert("laneOpens", values(&lanes, &heads)?);
     document.insert("receipts", values(&receipts, &heads)?);
     document.insert("checkpoints", values(&checkpoints, &tops)?);
-    document.insert("payouts", payouts(settlement)?);
+    document.insert("payouts", payouts);
     Ok(Value::Object(document))
 }
 
@@ -57,15 +57,13 @@ fn values(requests: &VecDeque<SignRequest>, slots: &Slots) -> Result<Vec<Value>>
 }
 
 /// The payout tree of the first settlement that has one.
-fn payouts(settlement: Option<&Path>) -> Result<Value> {
+pub(super) fn payouts(settlement: Option<&Path>) -> Result<Value> {
     let Some(path) = settlement else { return Ok(Value::Null) };
     let document = read_json(path)?;
     let Some(list) = document.root().at("/settlements") else { return Ok(Value::Null) };
     for item in list.items()? {
-        if let Some(tree) = item.at("/payouts") {
-            if *tree.value() != Value::Null {
-                return Ok(tree.value().clone());
-            }
+        if let Some(tree) = item.at("/payouts").filter(|tree| *tree.value() != Value::Null) {
+            return Ok(tree.value().clone());
         }
     }
     Ok(Value::Null)

@@ -7,15 +7,16 @@ use counterfoil::crypto::sha256;
 use counterfoil::entry::ImportMark;
 use counterfoil::meter::{Command, Import, Outcome, Subscribe};
 use counterfoil::time::Period;
-use counterfoil::{Amount, Code, Digest, Error, Plan, Result, Timestamp};
+use counterfoil::{Amount, Code, Digest, Error, Meter, Plan, Result, Timestamp};
 use counterfoil_journal::{Batch, Ledger};
 use indicatif::ProgressBar;
 
+use crate::io::now;
 use crate::meter::lines::{Line, Lines};
 use crate::meter::record::{Record, Shape};
 use crate::meter::rejects::Rejects;
 use crate::meter::subscribers::Subscribers;
-use crate::plan::label;
+use crate::words::label;
 
 /// Records that become durable with one fsync.
 const BATCH: usize = 1_024;
@@ -52,6 +53,8 @@ pub(crate) struct Importer<'a> {
     rejects: Option<Rejects>,
     subscriptions: HashMap<String, Digest>,
     begun: bool,
+    /// A log that the ledger does not know must start no earlier than this.
+    not_before: Option<Timestamp>,
     summary: Summary,
 }
 
@@ -84,6 +87,7 @@ impl<'a> Importer<'a> {
             rejects,
             subscriptions: HashMap::new(),
             begun: false,
+            not_before: None,
             summary,
         }
     }
@@ -99,14 +103,24 @@ impl<'a> Importer<'a> {
         id: Option<&str>,
         progress: &ProgressBar,
     ) -> Result<()> {
-        let columns = self.shape.columns(lines.header())?;
+        let columns = self.shape.columns(lines.header()).map_err(|e| e.at(lines.byte(0)))?;
         let Some(first) = lines.next()? else { return Ok(()) };
+        let own = sha256(&[&first.text]);
         let input = match id {
             Some(id) => sha256(&[b"counterfoil/input/0\n", id.as_bytes()]),
-            None => sha256(&[&first.text]),
+            None => own,
         };
         self.recall()?;
         let done = self.ledger.read(|meter| meter.imported(&input).cloned())?;
+        if done.is_none() {
+            self.not_before = self.ledger.read(|meter| match id {
+                Some(_) if meter.imported(&own).is_some() => Err(Error::new(Code::InputChanged)
+                    .at(lines.place(&first, 0))
+                    .because("this log was metered without --input-id before")),
+                Some(_) => Ok(None),
+                None => Ok(not_before(meter)),
+            })??;
+        }
         if let Some(rejects) = &mut self.rejects {
             rejects.resume(&input, done.as_ref().map(|mark| mark.ordinal))?;
         }
@@ -122,8 +136,13 @@ impl<'a> Importer<'a> {
             };
             if !same {
                 return Err(Error::new(Code::InputChanged)
-                    .at(format!("byte {}", mark.offset))
-                    .because("its beginning is not what was metered"));
+                    .at(lines.byte(mark.offset))
+                    .because("what stands before is not what was metered"));
+            }
+            if lines.goes_on()? {
+                return Err(Error::new(Code::InputChanged)
+                    .at(lines.byte(mark.offset))
+                    .because("the last line that was metered has grown"));
             }
             self.summary.skipped = mark.ordinal.saturating_add(1);
             ordinal = self.summary.skipped;
@@ -154,13 +173,13 @@ impl<'a> Importer<'a> {
             let mark = ImportMark { input, ordinal, offset, digest };
             let metered = self.one(&mut batch, columns, &record, mark);
             if let Err(e) = metered {
-                let e = if is_of_record(e.code()) {
-                    e.within(format!("record {ordinal}, byte {}", record.start))
+                let malformed = is_of_record(e.code());
+                let e = if malformed || e.code() == Code::InputChanged {
+                    e.within(lines.place(&record, ordinal))
                 } else {
-                    stopped = Some(e);
-                    break;
+                    e
                 };
-                let Some(rejects) = &mut self.rejects else {
+                let Some(rejects) = self.rejects.as_mut().filter(|_| malformed) else {
                     stopped = Some(e);
                     break;
                 };
@@ -200,6 +219,13 @@ impl<'a> Importer<'a> {
         let Record { at, subscriber, usage } = self.shape.read(columns, &line.text)?;
         // A record that cannot be priced makes no entry, not even a subscription.
         self.plan.check_usage(&usage)?;
+        if self.not_before.take().is_some_and(|earliest| at < earliest) {
+            return Err(Error::new(Code::InputChanged)
+                .value(at)
+                .because("starts before what the ledger holds; another log needs an --input-id"));
+        }
+        check_subscriber(&subscriber)?;
+        self.begin(at)?;
         let subscription = self.subscription(&subscriber, at)?;
         while batch.propose(&Command::Due, at)? {}
         let import = Import { subscription, at, usage, content, mark };
@@ -245,8 +271,6 @@ impl<'a> Importer<'a> {
         if let Some(id) = self.subscriptions.get(name) {
             return Ok(*id);
         }
-        check_subscriber(name)?;
-        self.begin(at)?;
         let known = self.known.get(name);
         let plan = self.plan.id();
         let before = self.ledger.read(|meter| {
@@ -286,9 +310,11 @@ impl<'a> Importer<'a> {
                 self.ledger.submit(&Command::Begin { origin, signer }, at)?;
             }
             Some(before) if restored => {
-                let origin = successor(&before);
+                let origin = successor(&before)?;
                 self.ledger.submit(&Command::Begin { origin, signer }, at)?;
                 self.ledger.journal().clear_restored()?;
+                // Every subscription goes on in a lane of the new log.
+                self.recall()?;
             }
             Some(_) => {}
         }
@@ -297,14 +323,11 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// `name` → `name.2` → `name.3`: the origin of the log after a restore.
-fn successor(origin: &str) -> String {
-    let numbered =
-        origin.rsplit_once('.').and_then(|(name, n)| Some((name, n.parse::<u64>().ok()?)));
-    match numbered {
-        Some((name, n)) => format!("{name}.{}", n.saturating_add(1)),
-        None => format!("{origin}.2"),
-    }
+/// The origin of the log after a restore. It names the moment, because the same backup may be
+/// restored more than once, and each time another log begins.
+fn successor(origin: &str) -> Result<String> {
+    let name = origin.split_once("/restored-").map_or(origin, |(name, _)| name);
+    Ok(format!("{name}/restored-{}", now()?.millis()))
 }
 
 fn check_subscriber(name: &str) -> Result<()> {
@@ -316,11 +339,24 @@ fn check_subscriber(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The instant at which a log that the ledger does not know may start: after all that it holds. A log
+/// that starts before may be one that was metered and then changed where it would be known.
+fn not_before(meter: &Meter) -> Option<Timestamp> {
+    meter.imports().next()?;
+    // A run that was killed after it had opened the first record's lane starts there again.
+    let unused = meter.lanes().any(|lane| {
+        let denied = meter.subscription(&lane.subscription).map_or(0, |s| s.denied);
+        lane.sequence == 0 && denied == 0
+    });
+    if unused { Some(meter.latest()) } else { meter.latest().checked_add(1).ok() }
+}
+
 /// Whether an error says that a record is malformed, rather than that metering failed.
 fn is_of_record(code: Code) -> bool {
     !matches!(
         code,
         Code::Io
+            | Code::InputChanged
             | Code::MeterStalled
             | Code::StepAbandoned
             | Code::StepUnknown

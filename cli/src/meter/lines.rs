@@ -15,6 +15,8 @@ const LONGEST: usize = 1 << 20;
 
 /// One line of the log.
 pub(crate) struct Line {
+    /// Its number, from 1.
+    pub(crate) number: u64,
     /// The byte where it starts.
     pub(crate) start: u64,
     /// The byte after it.
@@ -31,6 +33,11 @@ pub(crate) struct Lines {
     path: PathBuf,
     size: Option<u64>,
     offset: u64,
+    /// How many lines have ended.
+    ended: u64,
+    /// Whether a line was read up to its line feed: that belongs to what comes next, so that a last
+    /// line is the same with and without one.
+    inside: bool,
     hash: Sha256,
     /// The header line of a CSV file.
     header: Option<Vec<u8>>,
@@ -51,14 +58,18 @@ impl Lines {
             path: path.to_path_buf(),
             size,
             offset: 0,
+            ended: 0,
+            inside: false,
             hash: Sha256::new(),
             header: None,
         };
         if shape.is_csv() {
             let line = lines.next()?.ok_or_else(|| {
-                Error::new(Code::InputRecord).at("line 1").because("the table has no header")
+                let place = format!("{} line 1", path.display());
+                Error::new(Code::InputRecord).at(place).because("the table has no header")
             })?;
-            lines.header = Some(line.text);
+            let text = line.text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line.text);
+            lines.header = Some(text.to_vec());
         }
         Ok(lines)
     }
@@ -89,34 +100,47 @@ impl Lines {
     }
 
     fn read_line(&mut self) -> Result<Option<Line>> {
-        let start = self.offset;
+        if self.inside && self.peek()? == Some(b'\n') {
+            self.take(1);
+            self.ended = self.ended.saturating_add(1);
+        }
+        let (start, number) = (self.offset, self.ended.saturating_add(1));
+        self.inside = self.peek()?.is_some();
+        if !self.inside {
+            return Ok(None);
+        }
         let mut text = Vec::new();
         let mut cut = false;
         loop {
             let chunk = self.input.fill_buf().map_err(failed(&self.path))?;
-            if chunk.is_empty() {
-                if self.offset == start {
-                    return Ok(None);
-                }
-                break;
-            }
             let end = chunk.iter().position(|b| *b == b'\n');
-            let taken = end.map_or(chunk.len(), |at| at.saturating_add(1));
+            let taken = end.unwrap_or(chunk.len());
             let part = chunk.get(..taken).unwrap_or_default();
             let room = LONGEST.saturating_sub(text.len());
             cut |= part.len() > room;
             text.extend_from_slice(part.get(..room.min(part.len())).unwrap_or_default());
-            self.hash.update(part);
-            self.offset = self.offset.saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
-            self.input.consume(taken);
-            if end.is_some() {
+            let ends = end.is_some() || chunk.is_empty();
+            self.take(taken);
+            if ends {
                 break;
             }
         }
-        while text.last().is_some_and(|b| *b == b'\n' || *b == b'\r') {
+        while text.last() == Some(&b'\r') {
             text.pop();
         }
-        Ok(Some(Line { start, end: self.offset, text, cut }))
+        Ok(Some(Line { number, start, end: self.offset, text, cut }))
+    }
+
+    fn peek(&mut self) -> Result<Option<u8>> {
+        Ok(self.input.fill_buf().map_err(failed(&self.path))?.first().copied())
+    }
+
+    /// Takes so many bytes of those that are buffered.
+    fn take(&mut self, taken: usize) {
+        let part = self.input.fill_buf().ok().and_then(|chunk| chunk.get(..taken));
+        self.hash.update(part.unwrap_or_default());
+        self.offset = self.offset.saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
+        self.input.consume(taken);
     }
 
     /// Reads on to a byte that was reached before, and returns whether everything up to it is the
@@ -134,11 +158,31 @@ impl Lines {
             if read == 0 {
                 return Ok(false);
             }
-            self.hash.update(part.get(..read).unwrap_or_default());
+            let part = part.get(..read).unwrap_or_default();
+            self.hash.update(part);
+            let ended = part.iter().filter(|byte| **byte == b'\n').count();
+            self.ended = self.ended.saturating_add(u64::try_from(ended).unwrap_or(u64::MAX));
             let read = u64::try_from(read).unwrap_or(u64::MAX);
             self.offset = self.offset.saturating_add(read);
             left = left.saturating_sub(read);
         }
+        self.inside = true;
         Ok(self.hash.digest() == *digest)
+    }
+
+    /// Whether the line that was read last goes on: it was not whole then.
+    pub(crate) fn goes_on(&mut self) -> Result<bool> {
+        Ok(!matches!(self.peek()?, None | Some(b'\n' | b'\r')))
+    }
+
+    /// A line as errors name it.
+    pub(crate) fn place(&self, line: &Line, ordinal: u64) -> String {
+        let (path, number) = (self.path.display(), line.number);
+        format!("{path} line {number} (record {ordinal}, byte {})", line.start)
+    }
+
+    /// A byte as errors name it.
+    pub(crate) fn byte(&self, offset: u64) -> String {
+        format!("{} byte {offset}", self.path.display())
     }
 }

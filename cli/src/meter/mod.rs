@@ -9,13 +9,15 @@ mod subscribers;
 use std::io::IsTerminal as _;
 
 use counterfoil::json::{Object, Value};
-use counterfoil::{Error, Result};
-use counterfoil_journal::{Ledger, Options};
+use counterfoil::{Code, Error, Plan, Result};
+use counterfoil_journal::Repair;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args;
-use crate::io::{note, say, warn};
-use crate::{keys, plan};
+use crate::exit::{Ended, Failure};
+use crate::io::{note, say};
+use crate::keys::{self, Keys};
+use crate::{ledger, plan};
 use import::{Importer, Summary};
 use lines::Lines;
 use record::Shape;
@@ -23,28 +25,21 @@ use rejects::Rejects;
 use subscribers::Subscribers;
 
 /// `counterfoil meter`
-pub(crate) fn run(args: &args::Meter) -> Result<()> {
+pub(crate) fn run(args: &args::Meter, json: bool) -> Ended {
     let plan = plan::read(&args.plan)?;
     let shape = Shape::from_args(args)?;
     let known = Subscribers::read(args.subscribers.as_deref())?;
     let keys = keys::read(&args.key)?;
+    check_authority(args, &plan, &keys).map_err(Failure::refused)?;
     let address = keys.signing.address();
-    if args.repair {
-        if let Some(repair) = Ledger::repair(&args.ledger)? {
-            warn(&format!(
-                "a torn tail of {} bytes was cut off after entry {} and kept in {}",
-                repair.bytes,
-                repair.entries,
-                repair.kept.display()
-            ));
-        }
-    }
-    let ledger = Ledger::open(&args.ledger, Box::new(keys.signing), keys.salt, Options::default())?;
+    // A ledger is made last: a mistake in what goes into it leaves none behind.
+    let lines = Lines::open(&args.log, &shape)?;
+    let ledger = ledger::open(&args.ledger, keys)?;
+    let repaired = ledger.repaired().cloned();
     let origin = match &args.origin {
         Some(origin) => origin.clone(),
         None => format!("counterfoil/{address}"),
     };
-    let lines = Lines::open(&args.log, &shape)?;
     let progress = progress(lines.size());
     let rejects = args.skip_malformed.as_deref().map(Rejects::open);
     let mut importer = Importer::new(&ledger, plan, origin, shape, known, rejects);
@@ -53,8 +48,19 @@ pub(crate) fn run(args: &args::Meter) -> Result<()> {
     let summary = importer.summary();
     // What came before a malformed record is durable, so the ledger is closed in good order.
     let closed = ledger.close();
-    tell(args, &summary, metered.as_ref().err())?;
-    metered.and(closed)
+    tell(args, &summary, repaired.as_ref(), metered.as_ref().err(), json)?;
+    Ok(metered.and(closed)?)
+}
+
+/// A plan names whose signatures count.
+fn check_authority(args: &args::Meter, plan: &Plan, keys: &Keys) -> Result<()> {
+    if plan.authority() != keys.signing.address() {
+        return Err(Error::new(Code::SignatureWrongKey)
+            .value(keys.signing.address())
+            .at(format!("{}: /authority", args.plan.display()))
+            .because("the plan's authority is not the key's address"));
+    }
+    Ok(())
 }
 
 /// A bar on a terminal, nothing in a pipe.
@@ -69,8 +75,14 @@ fn progress(size: Option<u64>) -> ProgressBar {
     )
 }
 
-fn tell(args: &args::Meter, summary: &Summary, failed: Option<&Error>) -> Result<()> {
-    if args.json {
+fn tell(
+    args: &args::Meter,
+    summary: &Summary,
+    repaired: Option<&Repair>,
+    failed: Option<&Error>,
+    json: bool,
+) -> Result<()> {
+    if json {
         let mut value = Object::new();
         value.insert("ledger", args.ledger.display().to_string());
         value.insert("records", summary.records);
@@ -80,6 +92,7 @@ fn tell(args: &args::Meter, summary: &Summary, failed: Option<&Error>) -> Result
         value.insert("alreadyMetered", summary.skipped);
         value.insert("charged", summary.charged.to_string());
         value.insert("complete", failed.is_none());
+        value.insert("repaired", repaired.map_or(Value::Null, repair_value));
         return say(&Value::Object(value).compact());
     }
     if summary.skipped > 0 {
@@ -95,4 +108,12 @@ fn tell(args: &args::Meter, summary: &Summary, failed: Option<&Error>) -> Result
         summary.label,
         summary.per_second(),
     ))
+}
+
+fn repair_value(repair: &Repair) -> Value {
+    Value::object([
+        ("bytes", Value::from(repair.bytes)),
+        ("afterEntry", Value::from(repair.entries)),
+        ("kept", Value::from(repair.kept.display().to_string())),
+    ])
 }

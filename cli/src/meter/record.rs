@@ -104,12 +104,12 @@ impl Shape {
         let Some(header) = header else { return Ok(Vec::new()) };
         let columns = cells(header)?;
         for place in self.places() {
-            if !columns.contains(place) {
-                return Err(Error::new(Code::InputRecord)
-                    .value(place)
-                    .because("the table has no such column")
-                    .at("line 1"));
-            }
+            let why = match columns.iter().filter(|column| *column == place).count() {
+                1 => continue,
+                0 => "the table has no such column",
+                _ => "the table has this column twice",
+            };
+            return Err(Error::new(Code::InputRecord).value(place).because(why));
         }
         Ok(columns)
     }

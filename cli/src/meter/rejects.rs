@@ -5,12 +5,13 @@
 //! so no record stands here twice.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use counterfoil::json::{Limits, Object, Value, parse};
 use counterfoil::{Digest, Error, Result};
 
+use crate::arguments;
 use crate::io::failed;
 
 /// The rejects file.
@@ -31,19 +32,42 @@ impl Rejects {
         name.push(".unfinished");
         let unfinished = self.path.with_file_name(name);
         let mut kept = BufWriter::new(File::create(&unfinished).map_err(failed(&unfinished))?);
-        if let Ok(old) = File::open(&self.path) {
-            for line in BufReader::new(old).lines() {
-                let line = line.map_err(failed(&self.path))?;
-                if keeps(&line, input, after) {
-                    writeln!(kept, "{line}").map_err(failed(&unfinished))?;
-                }
-            }
+        match File::open(&self.path) {
+            Ok(old) => self.keep(BufReader::new(old), &mut kept, input, after)?,
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(failed(&self.path)(e)),
         }
         let kept = kept.into_inner().map_err(|e| failed(&unfinished)(e.into_error()))?;
         kept.sync_all().map_err(failed(&unfinished))?;
         fs::rename(&unfinished, &self.path).map_err(failed(&self.path))?;
         let file = OpenOptions::new().append(true).open(&self.path).map_err(failed(&self.path))?;
         self.file = Some(BufWriter::new(file));
+        Ok(())
+    }
+
+    /// Copies the lines that stay. A line that a crash cut off goes; any other line that is not a
+    /// reject says that this file is something else, which must not be touched.
+    fn keep(
+        &self,
+        mut old: impl BufRead,
+        kept: &mut impl Write,
+        input: &Digest,
+        after: Option<u64>,
+    ) -> Result<()> {
+        let mut line = Vec::new();
+        for number in 1_u64.. {
+            line.clear();
+            old.read_until(b'\n', &mut line).map_err(failed(&self.path))?;
+            if line.last() != Some(&b'\n') {
+                break;
+            }
+            let place = || format!("{} line {number}", self.path.display());
+            if keeps(&line, input, after).ok_or_else(|| {
+                arguments("--skip-malformed names a file that holds something else").at(place())
+            })? {
+                kept.write_all(&line).map_err(failed(&self.path))?;
+            }
+        }
         Ok(())
     }
 
@@ -67,24 +91,23 @@ impl Rejects {
 
     /// Makes what was added durable.
     pub(crate) fn sync(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.dirty) {
-            if let Some(file) = &mut self.file {
-                file.flush()
-                    .and_then(|()| file.get_ref().sync_all())
-                    .map_err(failed(&self.path))?;
+        match &mut self.file {
+            Some(file) if std::mem::take(&mut self.dirty) => {
+                file.flush().and_then(|()| file.get_ref().sync_all()).map_err(failed(&self.path))
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
-fn keeps(line: &str, input: &Digest, after: Option<u64>) -> bool {
+/// Whether a line stays; none if it is not a reject.
+fn keeps(line: &[u8], input: &Digest, after: Option<u64>) -> Option<bool> {
     // A record may hold 1 MiB, which escapes can make six times as long.
     let limits = Limits { bytes: 8 << 20, ..Limits::default() };
-    let Ok(value) = parse(line.as_bytes(), &limits) else { return false };
+    let value = parse(line, &limits).ok()?;
     let root = value.root();
-    let of = root.at("/input").and_then(|node| node.text().ok());
-    let ordinal = root.at("/ordinal").and_then(|node| node.integer().ok());
-    of != Some(&input.to_string())
-        || matches!((ordinal, after), (Some(ordinal), Some(after)) if ordinal <= after)
+    let of: Digest = root.at("/input")?.text().ok()?.parse().ok()?;
+    let ordinal = root.at("/ordinal")?.integer().ok()?;
+    root.at("/record")?;
+    Some(of != *input || after.is_some_and(|after| ordinal <= after))
 }

@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 
 use counterfoil::audit::Auditor;
-use counterfoil::entry::{Entry, ReceiptEntry};
+use counterfoil::entry::{Denial, DenialCode, Entry, ReceiptEntry};
 use counterfoil::meter::SubscriptionView;
 use counterfoil::rating::Model;
 use counterfoil::receipt::{Item, Kind};
 use counterfoil::time::Period;
-use counterfoil::{Exact, Meter, Plan, Result, Timestamp};
+use counterfoil::{Exact, Meter, Plan, Result};
 
 use super::data::*;
+use super::steps::{Sums, steps, ten_minutes};
+use super::text::{Civil, count, date, grouped};
 use crate::audit::walk;
-use crate::plan::label;
+use crate::words::{label, unit_price};
 
 /// Subscribers with a row of their own.
 const ROWS: usize = 12;
@@ -22,19 +24,11 @@ const ROWS: usize = 12;
 const LATEST: usize = 8;
 /// Counters of tiers.
 const TIERS: usize = 6;
-/// The most steps of time.
-const STEPS: usize = 100;
-
-#[derive(Default)]
-struct Sums {
-    calls: u64,
-    denied: u64,
-    charged: u128,
-}
 
 #[derive(Default)]
 struct Collector {
-    hours: BTreeMap<u64, Sums>,
+    /// By the start of their ten minutes.
+    times: BTreeMap<u64, Sums>,
     meters: BTreeMap<String, (u128, Exact)>,
     subscribers: HashMap<counterfoil::Digest, Sums>,
     denials: BTreeMap<String, u64>,
@@ -54,8 +48,9 @@ pub(super) fn collect(dir: &Path) -> Result<Report> {
     let verified = Verified {
         ok: true,
         text: format!(
-            "{} receipts re-rated and re-hashed, {} checkpoints, every signature checked",
-            counts.receipts, counts.checkpoints
+            "{} re-rated and re-hashed, {}, every signature checked",
+            count(counts.receipts, "receipt", "receipts"),
+            count(counts.checkpoints, "checkpoint", "checkpoints")
         ),
     };
     c.finish(auditor, verified)
@@ -70,13 +65,13 @@ impl Collector {
             }
             Entry::Denied(denied) => {
                 let at = denied.at.millis();
-                self.hour(at).denied = self.hour(at).denied.saturating_add(1);
+                let step = self.step(at);
+                step.denied = step.denied.saturating_add(1);
                 if let Some(subscription) = self.lanes.get(&denied.lane).copied() {
                     let sums = self.subscribers.entry(subscription).or_default();
                     sums.denied = sums.denied.saturating_add(1);
                 }
-                let reason = format!("{} ({})", denied.denial.code, denied.denial.rule);
-                let count = self.denials.entry(reason).or_default();
+                let count = self.denials.entry(reason(&denied.denial)).or_default();
                 *count = count.saturating_add(1);
                 self.seen(at);
             }
@@ -86,9 +81,8 @@ impl Collector {
         Ok(())
     }
 
-    fn hour(&mut self, at: u64) -> &mut Sums {
-        let start = Timestamp::from_millis(at).map_or(0, |t| Period::Hour.window(t).start.millis());
-        self.hours.entry(start).or_default()
+    fn step(&mut self, at: u64) -> &mut Sums {
+        self.times.entry(ten_minutes(at)).or_default()
     }
 
     fn seen(&mut self, at: u64) {
@@ -100,9 +94,9 @@ impl Collector {
         let head = &receipt.head;
         let at = head.authorized_at.millis();
         let charge = head.charge.atomic();
-        let hour = self.hour(at);
-        hour.calls = hour.calls.saturating_add(1);
-        hour.charged = hour.charged.saturating_add(charge);
+        let step = self.step(at);
+        step.calls = step.calls.saturating_add(1);
+        step.charged = step.charged.saturating_add(charge);
         self.seen(at);
         let subscription = self.lanes.get(&head.lane).copied().unwrap_or(head.lane);
         let sums = self.subscribers.entry(subscription).or_default();
@@ -113,7 +107,7 @@ impl Collector {
         for item in &receipt.body.items {
             match item {
                 Item::Quantity { meter, quantity } if *quantity > 0 => {
-                    usage.push(format!("{quantity} {}", meter.replace('_', " ")));
+                    usage.push(format!("{} {}", grouped(quantity), spaced(meter)));
                 }
                 Item::Line { charge, units, amount, .. } => {
                     let meter = self
@@ -192,7 +186,7 @@ impl Collector {
             .meters
             .iter()
             .map(|(meter, (quantity, exact))| MeterRow {
-                meter: meter.clone(),
+                meter: spaced(meter),
                 quantity: *quantity,
                 exact: exact.to_decimal(decimals),
                 charged: exact.whole(),
@@ -220,7 +214,7 @@ impl Collector {
             period: self.period,
             verified,
             totals,
-            over_time: steps(&self.hours),
+            over_time: steps(&self.times),
             by_meter,
             by_subscriber: rows,
             other_subscribers: others(&rest),
@@ -248,49 +242,6 @@ fn others(rest: &[SubscriberRow]) -> Option<OtherSubscribers> {
     })
 }
 
-/// Hours, days, weeks or months: the finest of which there are at most a hundred.
-fn steps(hours: &BTreeMap<u64, Sums>) -> OverTime {
-    let units = [
-        (BucketUnit::Hour, Period::Hour),
-        (BucketUnit::Day, Period::Day),
-        (BucketUnit::Week, Period::Week),
-        (BucketUnit::Month, Period::Month),
-    ];
-    for (unit, period) in units {
-        let buckets = buckets(hours, period, unit != BucketUnit::Month);
-        if let Some(buckets) = buckets {
-            return OverTime { unit, buckets };
-        }
-    }
-    OverTime { unit: BucketUnit::Month, buckets: Vec::new() }
-}
-
-fn buckets(hours: &BTreeMap<u64, Sums>, period: Period, bounded: bool) -> Option<Vec<Bucket>> {
-    let start = |ms: u64| Timestamp::from_millis(ms).map(|t| period.window(t)).ok();
-    let (Some(first), Some(last)) = (hours.keys().next(), hours.keys().next_back()) else {
-        return Some(Vec::new());
-    };
-    let mut buckets: Vec<Bucket> = Vec::new();
-    let mut window = start(*first)?;
-    loop {
-        if bounded && buckets.len() >= STEPS {
-            return None;
-        }
-        let mut bucket =
-            Bucket { start_ms: window.start.millis(), charged: 0, calls: 0, denied: 0 };
-        for (_, sums) in hours.range(window.start.millis()..window.end.millis()) {
-            bucket.charged = bucket.charged.saturating_add(sums.charged);
-            bucket.calls = bucket.calls.saturating_add(sums.calls);
-            bucket.denied = bucket.denied.saturating_add(sums.denied);
-        }
-        buckets.push(bucket);
-        if window.end.millis() > *last || window.end == Timestamp::MAX {
-            return Some(buckets);
-        }
-        window = start(window.end.millis())?;
-    }
-}
-
 /// How far the largest subscribers have come through tiers and free quantities.
 fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
     let mut list = Vec::new();
@@ -309,11 +260,11 @@ fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
                     .iter()
                     .map(|tier| Tier {
                         up_to: tier.up_to,
-                        price: price_text(tier.price.exact(), decimals, &unit),
+                        price: short_price(tier.price.exact(), decimals, &unit),
                     })
                     .collect(),
                 Model::PerUnit { price } if free > 0 => {
-                    vec![Tier { up_to: None, price: price_text(price.exact(), decimals, &unit) }]
+                    vec![Tier { up_to: None, price: short_price(price.exact(), decimals, &unit) }]
                 }
                 _ => continue,
             };
@@ -323,16 +274,9 @@ fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
             });
             list.push(TierProgress {
                 charge: counter.charge.clone(),
-                meter: charge.meter.clone(),
+                meter: spaced(&charge.meter),
                 subscriber: name_of(&subscription),
-                window: charge.period.map_or_else(
-                    || String::from("whole term"),
-                    |period| {
-                        let start = counter.window.start.to_string();
-                        let day = start.split('T').next().unwrap_or_default();
-                        format!("{} from {day}", period.as_str())
-                    },
-                ),
+                window: window_name(charge.period, counter.window.start.millis()),
                 used: u128::from(counter.units),
                 free,
                 tiers,
@@ -346,12 +290,39 @@ fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
     list
 }
 
-/// A unit price in words, per million where it is small.
-fn price_text(price: Exact, decimals: u8, unit: &str) -> String {
-    match price.checked_mul(1_000_000) {
-        Ok(million) if price < Exact::from_amount(counterfoil::Amount::from_atomic(10_000)) => {
-            format!("{} {unit} per 1M", million.to_decimal(decimals))
-        }
-        _ => format!("{} {unit}", price.to_decimal(decimals)),
+/// `2.5 USDC per 1M`: a column is narrow.
+fn short_price(price: Exact, decimals: u8, unit: &str) -> String {
+    unit_price(price, decimals, unit).replace("per 1,000,000", "per 1M")
+}
+
+/// `output tokens`
+fn spaced(meter: &str) -> String {
+    meter.replace('_', " ")
+}
+
+/// `October 2026`, `week of 5 Oct 2026`, `16 Nov 2023, 18:00`
+fn window_name(period: Option<Period>, start: u64) -> String {
+    let at = Civil::of(start);
+    match period {
+        None => String::from("whole term"),
+        Some(Period::Hour) => format!("{}, from {}", date(start), at.clock()),
+        Some(Period::Day) => date(start),
+        Some(Period::Week) => format!("week of {}", date(start)),
+        Some(Period::Month) => format!("{} {}", at.month_name(), at.year),
+        Some(Period::Year) => at.year.to_string(),
+    }
+}
+
+/// Why a call was denied, with the name that the plan gives to the rule.
+fn reason(denial: &Denial) -> String {
+    let name = denial.rule.strip_prefix("limits/").unwrap_or(&denial.rule);
+    match denial.code {
+        DenialCode::LimitReached => format!("Spend limit reached: {name}"),
+        DenialCode::RateExceeded => format!("Rate limit exceeded: {name}"),
+        DenialCode::TermEnded => String::from("The subscription had ended"),
+        DenialCode::ConditionFailed => match name.strip_prefix("condition") {
+            None | Some("") => String::from("Condition not met"),
+            Some(clause) => format!("Condition not met: {clause}"),
+        },
     }
 }

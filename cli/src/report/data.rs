@@ -84,6 +84,8 @@ pub struct Totals {
 /// The length of a [`Bucket`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BucketUnit {
+    /// Ten minutes.
+    TenMinutes,
     /// An hour.
     Hour,
     /// A day, UTC.
@@ -195,7 +197,7 @@ pub struct Tier {
 }
 
 /// Where the money is. Two equations hold to the atomic unit, and the page says whether they do:
-/// gross − credited = collected + claimable + held + written off, and
+/// gross − credited + lost = collected + claimable + held + written off, and
 /// collected = Σ payouts + fees + residue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
@@ -203,8 +205,10 @@ pub struct Settlement {
     pub gross: u128,
     /// Σ credits.
     pub credited: u128,
-    /// What the rails have taken, or what was paid by other means.
+    /// What the rails have taken, or what was paid by other means, as far as it was due.
     pub collected: u128,
+    /// What is owed back and no longer in hand, because fees were taken from it.
+    pub lost: u128,
     /// What may be claimed now.
     pub claimable: u128,
     /// What is held back.

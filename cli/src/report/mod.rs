@@ -1,6 +1,6 @@
 //! The report of a ledger as one self-contained HTML page.
 //!
-//! [`Report`] is plain data that the caller fills from a ledger; [`render`] turns it into a page
+//! [`data::Report`] is plain data that the caller fills from a ledger; [`render`] turns it into a page
 //! that loads nothing, runs no script and is the same bytes for the same data. Everything that does
 //! not come from this source code passes through the escaping of `markup`, by type: raw markup must be
 //! `&'static str`.
@@ -15,6 +15,7 @@ mod markup;
 mod sample;
 mod settled;
 mod settlement;
+mod steps;
 mod style;
 mod tables;
 #[cfg(test)]
@@ -23,16 +24,16 @@ mod text;
 mod tiers;
 mod time;
 
-use counterfoil::Result;
+use counterfoil::json::Value;
 
 use crate::args;
-use crate::io::{note, write_whole};
-use data::Report;
+use crate::exit::{Ended, Failure};
+use crate::io::{note, say, write_whole};
 use html::render;
 
 /// `counterfoil report`
-pub(crate) fn run(args: &args::Report) -> Result<()> {
-    let mut report = collect::collect(&args.ledger)?;
+pub(crate) fn run(args: &args::Report, json: bool) -> Ended {
+    let mut report = collect::collect(&args.ledger).map_err(Failure::of_ledger)?;
     report.title = match &args.title {
         Some(title) => title.clone(),
         None => report.plan_name.clone(),
@@ -41,6 +42,11 @@ pub(crate) fn run(args: &args::Report) -> Result<()> {
         report.settlement = settled::read(path)?;
     }
     write_whole(&args.out, &render(&report))?;
-    note(&format!("wrote {}", args.out.display()));
+    if json {
+        let path = Value::from(args.out.display().to_string());
+        say(&Value::object([("report", path)]).compact())?;
+    } else {
+        note(&format!("wrote {}", args.out.display()));
+    }
     Ok(())
 }

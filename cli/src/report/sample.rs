@@ -160,6 +160,7 @@ pub(super) fn full() -> Report {
             gross: charged,
             credited,
             collected,
+            lost: 0,
             claimable,
             held,
             held_because: "payee_owed".into(),
@@ -259,6 +260,7 @@ pub(super) fn single() -> Report {
         settlement: Some(Settlement {
             gross: charged,
             credited: 0,
+            lost: 0,
             collected: 0,
             claimable: charged - 1,
             held: 0,
@@ -310,6 +312,7 @@ pub(super) fn hourly() -> Report {
         settlement: Some(Settlement {
             gross: charged,
             credited: 0,
+            lost: 0,
             collected: charged,
             claimable: 0,
             held: 0,

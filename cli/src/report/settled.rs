@@ -26,23 +26,30 @@ fn amount(node: Node<'_>) -> Result<u128> {
     Ok(amount.atomic())
 }
 
+/// A part in percent, to the nearest tenth.
+fn share(part: u128, whole: u128) -> String {
+    let half = whole.checked_div(2).unwrap_or(0);
+    let tenths = part.checked_mul(1_000).and_then(|n| n.checked_add(half)?.checked_div(whole));
+    let tenths = tenths.unwrap_or(0);
+    let (ones, tenth) = (tenths.checked_div(10).unwrap_or(0), tenths.checked_rem(10).unwrap_or(0));
+    format!("{ones}.{tenth}\u{a0}%")
+}
+
 fn settlement(node: &Node<'_>) -> Result<Settlement> {
     let mut fields = node.fields()?;
     let totals = fields.required("totals")?;
     let mut t = totals.fields()?;
     let payouts = amount(t.required("payouts")?)?;
+    let held = amount(t.required("held")?)?;
     let owed = amount(t.required("owed")?)?;
     let mut rows = Vec::new();
     for line in fields.required("payees")?.items()? {
         let mut line = line.fields()?;
         let payable = amount(line.required("payable")?)?;
-        let share = payable.saturating_mul(1_000).checked_div(payouts).unwrap_or(0);
-        let (whole, tenth) =
-            (share.checked_div(10).unwrap_or(0), share.checked_rem(10).unwrap_or(0));
         rows.push(PayoutRow {
             name: String::new(),
             payee: String::from(line.required("payee")?.text()?),
-            share: format!("{whole}.{tenth} %"),
+            share: share(payable, payouts),
             amount: payable,
         });
     }
@@ -50,8 +57,9 @@ fn settlement(node: &Node<'_>) -> Result<Settlement> {
     Ok(Settlement {
         gross: amount(t.required("gross")?)?,
         credited: amount(t.required("credited")?)?,
-        // What was collected beyond what is due is owed back, and is no part of the page's sums.
-        collected: amount(t.required("collected")?)?.saturating_sub(owed),
+        // What was collected beyond what is due is returned, and is no part of the page's sums.
+        collected: amount(t.required("collected")?)?.saturating_sub(held),
+        lost: owed.saturating_sub(held),
         claimable: amount(t.required("claimable")?)?,
         held: 0,
         held_because: String::new(),

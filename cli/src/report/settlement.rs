@@ -42,7 +42,7 @@ struct Line {
     value: u128,
 }
 
-/// Gross − credited = collected + claimable + held + written off.
+/// Gross − credited + lost = collected + claimable + held + written off.
 fn owed(h: &mut Html, s: &Settlement, currency: &Currency) {
     let held = match s.held_because.as_str() {
         "" => "Held back".to_owned(),
@@ -59,14 +59,20 @@ fn owed(h: &mut Html, s: &Settlement, currency: &Currency) {
     h.raw("<div><h3>Charged</h3><p class=\"figure\">");
     amount(h, &money(s.gross, currency));
     h.wrap(" <span class=\"unit\">", &currency.label, "</span></p><p class=\"sub\">");
-    let net = s.gross.checked_sub(s.credited);
+    let net = s.gross.checked_add(s.lost).and_then(|sum| sum.checked_sub(s.credited));
     if s.credited > 0 {
         h.text(format_args!("less {} credited", labelled(s.credited, currency)));
-        if let Some(net) = net {
+        if let Some(net) = s.gross.checked_sub(s.credited) {
             h.text(format_args!(" leaves {}", labelled(net, currency)));
         }
     } else {
         h.raw("Nothing was credited.");
+    }
+    if s.lost > 0 {
+        h.text(format_args!(
+            " Another {} is owed back, from which fees were taken.",
+            labelled(s.lost, currency)
+        ));
     }
     h.raw("</p>");
     equation(h, "owed", "Charged less credited", net, &lines, currency);

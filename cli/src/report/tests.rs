@@ -145,7 +145,7 @@ fn extremes_do_not_panic() {
         (b.charged, b.calls, b.denied) = (u128::MAX, u64::MAX, u64::MAX);
         b.start_ms = u64::MAX;
     }
-    for unit in [BucketUnit::Hour, BucketUnit::Week, BucketUnit::Month] {
+    for unit in [BucketUnit::TenMinutes, BucketUnit::Hour, BucketUnit::Week, BucketUnit::Month] {
         report.over_time.unit = unit;
         report.currency.decimals = 255;
         report.tiers[0].used = u128::MAX;

@@ -103,6 +103,7 @@ fn figures(h: &mut Html, report: &Report) {
 
 fn word(unit: BucketUnit) -> &'static str {
     match unit {
+        BucketUnit::TenMinutes => "ten minutes",
         BucketUnit::Hour => "hour",
         BucketUnit::Day => "day",
         BucketUnit::Week => "week",
@@ -113,7 +114,9 @@ fn word(unit: BucketUnit) -> &'static str {
 fn name(unit: BucketUnit, bucket: &Bucket) -> String {
     let at = Civil::of(bucket.start_ms);
     match unit {
-        BucketUnit::Hour => format!("{}, {}", text::date(bucket.start_ms), at.clock()),
+        BucketUnit::TenMinutes | BucketUnit::Hour => {
+            format!("{}, {}", text::date(bucket.start_ms), at.clock())
+        }
         BucketUnit::Day => text::date(bucket.start_ms),
         BucketUnit::Week => format!("Week of {}", text::date(bucket.start_ms)),
         BucketUnit::Month => format!("{} {}", at.month_name(), at.year),
@@ -133,7 +136,12 @@ fn labels(unit: BucketUnit, buckets: &[Bucket]) -> Vec<Option<String>> {
         let at = Civil::of(bucket.start_ms);
         let date = format!("{} {}", at.day, at.month_short());
         Some(match unit {
-            BucketUnit::Hour if last_day == at.day => at.clock(),
+            BucketUnit::TenMinutes | BucketUnit::Hour if last_day == at.day => at.clock(),
+            // So short a period is of one or two days, which the page's head names.
+            BucketUnit::TenMinutes => {
+                last_day = at.day;
+                at.clock()
+            }
             BucketUnit::Hour => {
                 last_day = at.day;
                 date

@@ -8,11 +8,12 @@
 use std::path::Path;
 
 use counterfoil::json::{Node, Value};
+use counterfoil::meter::LaneTotals;
 use counterfoil::x402::{
     ChannelConfig, ChannelSnapshot, ClaimCandidate, ClaimPlan, ClaimRow, Contract, MAX_CLAIM_ROWS,
     Voucher, claim_calldata, plan_claims,
 };
-use counterfoil::{Amount, Code, Digest, Error, Meter, Result};
+use counterfoil::{Amount, Code, Currency, Digest, Error, Meter, Result};
 
 use crate::io::read_json;
 
@@ -40,12 +41,7 @@ fn candidates(meter: &Meter, root: &Node<'_>) -> Result<(Contract, Vec<ClaimCand
             signature: parsed(f.required("signature")?)?,
         };
         let id = voucher.channel.channel_id(&contract);
-        let lane = meter.lanes().find(|lane| lane.rail == id).ok_or_else(|| {
-            Error::new(Code::VoucherInvalid)
-                .value(id)
-                .because("no lane is on this channel")
-                .at(item.pointer())
-        })?;
+        let lane = lane_on(meter, &id, &contract, &voucher).map_err(|e| e.at(item.pointer()))?;
         let net = lane.cumulative.floor().checked_sub(lane.credited.floor())?;
         let chain = read_snapshot(f.required("onchain")?)?;
         f.finish()?;
@@ -54,6 +50,41 @@ fn candidates(meter: &Meter, root: &Node<'_>) -> Result<(Contract, Vec<ClaimCand
     }
     fields.finish()?;
     Ok((contract, candidates))
+}
+
+/// The lane whose rail is a channel. After a restore, the newest one goes on with the totals of
+/// those before it.
+fn lane_on(
+    meter: &Meter,
+    channel: &Digest,
+    contract: &Contract,
+    voucher: &Voucher,
+) -> Result<LaneTotals> {
+    let refused = |why| Error::new(Code::VoucherInvalid).value(channel).because(why);
+    let mut newest: Option<LaneTotals> = None;
+    for lane in meter.lanes().filter(|lane| lane.rail == *channel) {
+        match &newest {
+            Some(other) if other.subscription != lane.subscription => {
+                return Err(refused("two subscriptions are on this channel"));
+            }
+            Some(other) if other.number > lane.number => {}
+            _ => newest = Some(lane),
+        }
+    }
+    let lane = newest.ok_or_else(|| refused("no lane is on this channel"))?;
+    let plan = meter
+        .subscription(&lane.subscription)
+        .and_then(|subscription| meter.plan(&subscription.plan))
+        .ok_or_else(|| Error::new(Code::PlanUnknown))?;
+    let network = format!("eip155:{}", contract.chain_id());
+    match plan.currency() {
+        Currency::Token { network: own, .. }
+            if *own == network && plan.currency().evm_token() == Some(voucher.channel.token) =>
+        {
+            Ok(lane)
+        }
+        _ => Err(refused("the channel holds another currency than the plan's")),
+    }
 }
 
 fn read_channel(node: &Node<'_>) -> Result<ChannelConfig> {

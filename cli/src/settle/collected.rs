@@ -10,13 +10,17 @@ use counterfoil_journal::Ledger;
 
 use crate::io::read_json;
 
-/// Reads the file whole, then records every line of it with one fsync, or none of them.
+/// Reads the file whole, then records every line of it that says something new with one fsync, or
+/// none of them.
 pub(crate) fn record(ledger: &Ledger, path: &Path) -> Result<()> {
     let document = read_json(path)?;
     let lines = read(&document.root()).map_err(|e| e.within(path.display().to_string()))?;
     ledger.read(|meter| check(meter, &lines))??;
     let mut batch = ledger.batch();
     for line in lines {
+        if ledger.read(|meter| is_recorded(meter, &line))? {
+            continue;
+        }
         let at = line.at;
         batch.propose(&Command::Collect(line), at)?;
     }
@@ -49,6 +53,13 @@ fn read(root: &Node<'_>) -> Result<Vec<Collected>> {
     Ok(lines)
 }
 
+/// Whether a line says what is recorded already, as when a file is given again.
+fn is_recorded(meter: &counterfoil::Meter, line: &Collected) -> bool {
+    meter
+        .lanes()
+        .any(|lane| lane.lane == line.lane && lane.collected == line.amount && lane.fee == line.fee)
+}
+
 /// Refuses the whole file for one line that the ledger would refuse.
 fn check(meter: &counterfoil::Meter, lines: &[Collected]) -> Result<()> {
     for (index, line) in lines.iter().enumerate() {
@@ -61,8 +72,11 @@ fn check(meter: &counterfoil::Meter, lines: &[Collected]) -> Result<()> {
         if lines.iter().take(index).any(|other| other.lane == line.lane) {
             return Err(refused("a lane twice"));
         }
-        if line.amount < lane.collected || line.fee < lane.fee || line.fee > line.amount {
+        if line.amount < lane.collected || line.fee < lane.fee {
             return Err(refused("amounts and fees are cumulative and never fall"));
+        }
+        if line.fee > line.amount {
+            return Err(refused("a fee is part of its amount"));
         }
     }
     Ok(())

@@ -8,5 +8,5 @@ mod reserve;
 mod windows;
 
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
-pub(crate) use reserve::{Room, admit, aggregate, room};
+pub(crate) use reserve::{Room, admit, aggregate, room, without_hold};
 pub(crate) use windows::Windows;

@@ -23,6 +23,8 @@ pub(crate) struct Room {
     pub(crate) window: Window,
     /// What may still be billed in it beside what is reserved; zero when it is overdrawn.
     pub(crate) available: Exact,
+    /// What was billed in it, is reserved, and was asked for.
+    pub(crate) committed: Exact,
 }
 
 /// Whether every spend limit that a call at `at` falls under has room for `more` beside what was
@@ -80,6 +82,41 @@ pub(crate) fn admit<'a>(
     Ok(None)
 }
 
+/// The room as it is without the hold that found too little: what is left, and what the hold asked
+/// for.
+pub(crate) fn without_hold<'a>(
+    plan: &Plan,
+    account: &Account,
+    holds: impl Iterator<Item = &'a Hold> + Clone,
+    short: &Room,
+) -> Result<(Room, Exact)> {
+    let most = match plan.limits().get(short.limit).map(|limit| &limit.rule) {
+        Some(LimitRule::Spend { most, .. }) => *most,
+        _ => Exact::ZERO,
+    };
+    let (spent, reserved) = committed(plan, account, holds, short.limit, short.window)?;
+    let before = spent.checked_add(reserved)?;
+    let available = most.minus_or_zero(before);
+    let needed = short.committed.minus_or_zero(before);
+    Ok((Room { available, ..short.clone() }, needed))
+}
+
+/// What was billed in a limit's window, and what the holds in it reserve.
+fn committed<'a>(
+    plan: &Plan,
+    account: &Account,
+    holds: impl Iterator<Item = &'a Hold> + Clone,
+    index: usize,
+    window: Window,
+) -> Result<(Exact, Exact)> {
+    let spent = account
+        .spent
+        .get(index)
+        .and_then(|windows| windows.get(window).copied())
+        .unwrap_or(Exact::ZERO);
+    Ok((spent, reserve(plan, account, holds, window)?))
+}
+
 fn one_limit<'a>(
     plan: &Plan,
     account: &Account,
@@ -87,15 +124,10 @@ fn one_limit<'a>(
     (index, most, window): (usize, Exact, Window),
     more: Exact,
 ) -> Result<Option<Room>> {
-    let spent = account
-        .spent
-        .get(index)
-        .and_then(|windows| windows.get(window).copied())
-        .unwrap_or(Exact::ZERO);
-    let reserved = reserve(plan, account, holds, window)?;
+    let (spent, reserved) = committed(plan, account, holds, index, window)?;
     let committed = spent.checked_add(reserved)?.checked_add(more)?;
     let available = most.minus_or_zero(spent).minus_or_zero(reserved);
-    Ok((committed > most).then_some(Room { limit: index, window, available }))
+    Ok((committed > most).then_some(Room { limit: index, window, available, committed }))
 }
 
 /// What the holds authorised in `window` may still cost together.

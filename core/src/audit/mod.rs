@@ -89,9 +89,11 @@ pub struct Counts {
 }
 
 /// Recomputes a ledger entry by entry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Auditor {
     state: State,
+    /// Heads and openings of earlier origins that no checkpoint covers.
+    left_unproven: u64,
     counts: Counts,
     last_checkpoint: Option<Checkpoint>,
 }
@@ -113,7 +115,7 @@ impl Auditor {
         let number = self.counts.entries;
         let place = || format!("entry {number}");
         let entry = Entry::from_bytes(bytes).map_err(|e| e.within(place()))?;
-        let expected = self.expected(&entry)?;
+        let expected = self.expected(&entry).map_err(|e| e.at(place()))?;
         match &entry {
             Entry::Receipt(receipt) => self.recompute(receipt)?,
             Entry::Hold(hold) => self.admit_again(hold).map_err(|e| e.within(place()))?,
@@ -126,6 +128,9 @@ impl Auditor {
                     .at(place())
                     .because("the plan is not in its canonical form"));
             }
+        }
+        if let Entry::Instance(_) = entry {
+            self.left_unproven = self.unproven();
         }
         self.state.apply(&entry).map_err(|e| e.at(place()))?;
         self.count(&entry);
@@ -316,10 +321,12 @@ impl Auditor {
         self.state.next_slot()
     }
 
-    /// How many heads and openings no checkpoint covers yet.
+    /// How many heads and openings no checkpoint covers: those after the last one, and those that a
+    /// log had left when another origin began.
     #[must_use]
     pub fn unproven(&self) -> u64 {
-        self.state.log.size().saturating_sub(self.state.checkpointed)
+        let open = self.state.log.size().saturating_sub(self.state.checkpointed);
+        self.left_unproven.saturating_add(open)
     }
 
     /// Every lane's totals.
@@ -365,15 +372,7 @@ fn compare(recorded: &ReceiptEntry, again: &Draft, place: Place) -> Result<()> {
     if a.subject != b.subject {
         return differs(Code::AuditMismatch, "subject", &a.subject);
     }
-    if a.charge != b.charge {
-        return differs(Code::AuditMismatch, "charge", &a.charge);
-    }
-    if a.cumulative != b.cumulative {
-        return differs(Code::AuditMismatch, "cumulative", &a.cumulative);
-    }
-    if a.credited != b.credited {
-        return differs(Code::AuditMismatch, "credited", &a.credited);
-    }
+    // The cause before what follows from it.
     let (left, right) = (&recorded.body.items, &again.items);
     for (i, item) in left.iter().enumerate() {
         if right.get(i) != Some(item) {
@@ -382,6 +381,15 @@ fn compare(recorded: &ReceiptEntry, again: &Draft, place: Place) -> Result<()> {
     }
     if left.len() != right.len() {
         return differs(Code::AuditMismatch, "items", &left.len());
+    }
+    if a.charge != b.charge {
+        return differs(Code::AuditMismatch, "charge", &a.charge);
+    }
+    if a.cumulative != b.cumulative {
+        return differs(Code::AuditMismatch, "cumulative", &a.cumulative);
+    }
+    if a.credited != b.credited {
+        return differs(Code::AuditMismatch, "credited", &a.credited);
     }
     differs(Code::AuditMismatch, "head", &recorded.digest)
 }

@@ -133,6 +133,13 @@ impl State {
             .ok_or_else(|| Error::new(Code::EntryMisplaced).because("the meter has not begun"))
     }
 
+    /// Whether this or an earlier log has the origin: two logs of one origin could contradict each
+    /// other.
+    pub(crate) fn knows_origin(&self, origin: &str) -> bool {
+        self.instance.as_ref().is_some_and(|instance| instance.origin == origin)
+            || self.lanes.values().any(|lane| lane.open.origin == origin)
+    }
+
     pub(crate) fn plan(&self, id: &Digest) -> Result<&Arc<Plan>> {
         self.plans.get(id).ok_or_else(|| Error::new(Code::PlanUnknown).value(id))
     }

@@ -80,6 +80,21 @@ pub struct CounterView {
     pub billed: Exact,
 }
 
+/// A window whose close will credit something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwedTrueUp {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The charge's id.
+    pub charge: String,
+    /// The window.
+    pub window: Window,
+    /// When it closes: its end and the plan's grace.
+    pub closes_at: Timestamp,
+    /// What was billed beyond F, exact.
+    pub owed: Exact,
+}
+
 impl Meter {
     /// The key that signs, once the meter has begun.
     #[must_use]
@@ -141,6 +156,29 @@ impl Meter {
     #[must_use]
     pub fn checkpoints(&self) -> u64 {
         self.durable().checkpoints
+    }
+
+    /// Windows that were billed more than F says, because a price fell in them: their close credits
+    /// the difference. By closing time.
+    pub fn owed_true_ups(&self) -> impl Iterator<Item = OwedTrueUp> + '_ {
+        self.durable().closings.iter().filter_map(|(closes_at, id, index, start)| {
+            let found = self.durable().subscriptions.get(id)?;
+            let charge = found.plan.charges().get(*index)?;
+            let (window, counter) = found.account.counters.get(*index)?.starts_at(*start)?;
+            Some(OwedTrueUp {
+                subscription: *id,
+                charge: charge.id.clone(),
+                window: *window,
+                closes_at: *closes_at,
+                owed: counter.billed.minus_or_zero(charge.tariff.total(counter.units).ok()?),
+            })
+        })
+    }
+
+    /// The latest instant that the log has seen: when a lane was opened or a receipt issued.
+    #[must_use]
+    pub fn latest(&self) -> Timestamp {
+        self.durable().latest
     }
 
     /// Whether the subscription's lane belongs to the current log: if not, subscribe again.

@@ -87,7 +87,7 @@ impl Plan {
         let canonical = document.canonical()?;
         let name = read_title(&fields.required("name")?)?;
         let authority = fields.required("authority")?;
-        let authority = authority.text()?.parse().map_err(|e: Error| e.at(authority.pointer()))?;
+        let authority = read_authority(&authority)?;
         let currency = read_currency(&fields.required("currency")?)?;
         let decimals = currency.decimals();
         let meters = read_meters(&fields.required("meters")?)?;
@@ -231,6 +231,15 @@ impl Plan {
     pub fn ends(&self, start: Timestamp) -> Result<Option<Timestamp>> {
         self.duration.map(|ms| start.checked_add(ms)).transpose()
     }
+}
+
+/// An address that a key can have: nobody signs for the zero address.
+fn read_authority(node: &Node<'_>) -> Result<Address> {
+    let address: Address = node.text()?.parse().map_err(|e: Error| e.at(node.pointer()))?;
+    if address.is_zero() {
+        return Err(node.error(Code::PlanInvalid).because("nobody signs for the zero address"));
+    }
+    Ok(address)
 }
 
 fn read_title(node: &Node<'_>) -> Result<String> {

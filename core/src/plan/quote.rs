@@ -72,9 +72,9 @@ impl Plan {
     /// count nothing left out. Parts with a charge of their own are taken out of their whole.
     pub(crate) fn charged_units(&self, usage: &Usage) -> Result<Vec<(usize, u64)>> {
         let priced = |meter: &str| self.prices(meter);
-        if let Some(meter) = usage.uncovered(&priced)
-            && meter != REQUESTS
-        {
+        // Every call counts itself: `requests` needs no price.
+        let covered = |meter: &str| meter == REQUESTS || priced(meter);
+        if let Some(meter) = usage.uncovered(&covered) {
             return Err(Error::new(Code::UsageUnpriced).value(meter));
         }
         let disjoint = usage.disjoint(&priced)?;

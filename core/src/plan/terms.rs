@@ -13,27 +13,27 @@ use crate::{
 /// The most payees that one plan may have.
 const MAX_PAYEES: usize = 1_000;
 
-/// Who gets a share of what a plan collects.
+/// Who gets a share of what a plan collects. Payees are ordered by their [`Payee::key`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Payee {
-    /// An Ethereum address: can be paid through a payout tree.
-    Address(Address),
     /// A name in the seller's own books: listed in the settlement, paid elsewhere.
     Account(String),
+    /// An Ethereum address: can be paid through a payout tree.
+    Address(Address),
 }
 
 impl Payee {
-    /// The bytes by which payees are sorted and ties are broken: the address, or `0x00` and the name.
+    /// The bytes by which payees are sorted and ties are broken: `0x00` and the account's name, or
+    /// `0x01` and the address.
     #[must_use]
     pub fn key(&self) -> Vec<u8> {
-        match self {
-            Payee::Address(address) => address.bytes().to_vec(),
-            Payee::Account(name) => {
-                let mut key = alloc::vec![0];
-                key.extend_from_slice(name.as_bytes());
-                key
-            }
-        }
+        let (kind, bytes) = match self {
+            Payee::Account(name) => (0, name.as_bytes()),
+            Payee::Address(address) => (1, address.bytes().as_slice()),
+        };
+        let mut key = alloc::vec![kind];
+        key.extend_from_slice(bytes);
+        key
     }
 
     /// Reads `0x…` as an address, anything else as an account name of at most 64 characters.
@@ -123,8 +123,8 @@ impl Signing {
 pub struct Times {
     /// How long a hold reserves before it expires. Default 10 minutes.
     pub hold: u64,
-    /// How long after a window's end, or a hold's deadline, a call may still be settled. At least
-    /// `hold`. Default 1 hour.
+    /// How long after a window's end a call of that window may still be settled. At least `hold`.
+    /// Default 1 hour.
     pub grace: u64,
     /// How far a request's instant may lie ahead of the meter's time. Default 5 minutes.
     pub skew: u64,

@@ -2,8 +2,9 @@
 //!
 //! The leaf of item *i* of *n* is SHA-256(0x00 ‖ u16 *i* ‖ u16 *n* ‖ salt ‖ item), with a 16-byte salt
 //! of its own; inner nodes are those of RFC 6962. A root alone does not fix the number of leaves, so a
-//! path that fits one position often fits another in a tree of another size: the leaf says both. The leaf salts derive from the receipt's salt, two from each
-//! SHA-256(salt ‖ u32 index / 2), so showing one item with its leaf salt says nothing of the others.
+//! path that fits one position often fits another in a tree of another size: the leaf says both. The
+//! leaf salts derive from the receipt's salt, two from each SHA-256(salt ‖ u32 index / 2), so showing
+//! one item with its leaf salt says nothing of the others.
 
 use alloc::{string::String, vec::Vec};
 

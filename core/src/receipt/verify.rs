@@ -4,7 +4,7 @@ use crate::{
     crypto::{Address, Digest, Signature, check},
     error::{Code, Error, Result},
     log::{InclusionProof, TreeHead, VerifiedCheckpoint},
-    receipt::{Body, Head},
+    receipt::{Body, Head, Kind},
 };
 
 /// A receipt as it was received. It proves nothing until it is verified.
@@ -93,7 +93,7 @@ impl VerifiedReceipt {
     }
 
     /// Checks that this receipt follows `previous` in its lane: sequence, chain, times and both
-    /// totals.
+    /// totals. A call credits nothing, and a true-up charges nothing.
     ///
     /// # Errors
     /// `audit_chain` naming the field that does not follow.
@@ -117,7 +117,11 @@ impl VerifiedReceipt {
         if before.cumulative.checked_add(head.charge)? != head.cumulative {
             return Err(broken("cumulative"));
         }
-        if head.credited < before.credited {
+        let fits = match head.kind {
+            Kind::Call => head.credited == before.credited,
+            Kind::TrueUp => head.credited >= before.credited && head.charge.is_zero(),
+        };
+        if !fits {
             return Err(broken("credited"));
         }
         Ok(())

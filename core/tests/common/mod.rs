@@ -1,6 +1,5 @@
 //! What the tests share: a plan builder, and a host that records what a meter proposes.
 #![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,30 +13,30 @@ use counterfoil::{
     usage::{Basis, Surface},
 };
 
-pub const SALT: [u8; 32] = [7; 32];
+pub(crate) const SALT: [u8; 32] = [7; 32];
 /// 2026-11-02T00:00:00Z, a Monday.
-pub const MONDAY: u64 = 1_793_577_600_000;
-pub const HOUR: u64 = 3_600_000;
-pub const DAY: u64 = 24 * HOUR;
+pub(crate) const MONDAY: u64 = 1_793_577_600_000;
+pub(crate) const HOUR: u64 = 3_600_000;
+pub(crate) const DAY: u64 = 24 * HOUR;
 
-pub fn key() -> LocalKey {
+pub(crate) fn key() -> LocalKey {
     LocalKey::from_bytes(&[0x11; 32]).unwrap()
 }
 
 /// `after` milliseconds past Monday.
-pub fn at(after: u64) -> Timestamp {
+pub(crate) fn at(after: u64) -> Timestamp {
     Timestamp::from_millis(MONDAY + after).unwrap()
 }
 
 /// A plan document in the making: every part is JSON text.
 #[derive(Clone)]
-pub struct Terms {
+pub(crate) struct Terms {
     parts: BTreeMap<&'static str, String>,
 }
 
 impl Terms {
     /// One charge `calls` of 0.01 US dollar a unit, one payee.
-    pub fn new() -> Terms {
+    pub(crate) fn new() -> Terms {
         let mut parts = BTreeMap::new();
         parts.insert("format", r#""counterfoil/plan/1""#.to_owned());
         parts.insert("name", r#""Test""#.to_owned());
@@ -48,18 +47,18 @@ impl Terms {
         Terms { parts }.charge(r#"{"id":"a","meter":"a","model":"per_unit","price":"0.01"}"#)
     }
 
-    pub fn with(mut self, field: &'static str, json: impl Into<String>) -> Terms {
+    pub(crate) fn with(mut self, field: &'static str, json: impl Into<String>) -> Terms {
         self.parts.insert(field, json.into());
         self
     }
 
     /// Replaces all charges by this one.
-    pub fn charge(self, json: &str) -> Terms {
+    pub(crate) fn charge(self, json: &str) -> Terms {
         self.with("charges", format!("[{json}]"))
     }
 
     /// A token of `decimals` decimals instead of dollars.
-    pub fn token(self, decimals: u8) -> Terms {
+    pub(crate) fn token(self, decimals: u8) -> Terms {
         let token = "0x036CbD53842c5426634e7929541eC2318f3dCF7e";
         self.with(
             "currency",
@@ -67,29 +66,29 @@ impl Terms {
         )
     }
 
-    pub fn spend(self, most: &str, window: Option<&str>) -> Terms {
+    pub(crate) fn spend(self, most: &str, window: Option<&str>) -> Terms {
         let window = window.map_or(String::new(), |w| format!(r#","window":"{w}""#));
         self.with("limits", format!(r#"[{{"id":"cap","spend":"{most}"{window}}}]"#))
     }
 
-    pub fn checkpoints(self, receipts: u64, value: &str, ms: u64) -> Terms {
+    pub(crate) fn checkpoints(self, receipts: u64, value: &str, ms: u64) -> Terms {
         self.with(
             "signing",
             format!(r#"{{"mode":"checkpoint","receipts":{receipts},"value":"{value}","ms":{ms}}}"#),
         )
     }
 
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let fields: Vec<_> = self.parts.iter().map(|(k, v)| format!("\"{k}\":{v}")).collect();
         format!("{{{}}}", fields.join(","))
     }
 
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         Plan::from_json(self.json().as_bytes()).unwrap()
     }
 }
 
-pub fn usage(meters: &[(&str, u64)]) -> Usage {
+pub(crate) fn usage(meters: &[(&str, u64)]) -> Usage {
     let mut usage = Usage::new(Surface::Plain, Basis::Measured);
     for (meter, quantity) in meters {
         usage.set(meter, *quantity).unwrap();
@@ -97,29 +96,29 @@ pub fn usage(meters: &[(&str, u64)]) -> Usage {
     usage
 }
 
-pub fn a(quantity: u64) -> Usage {
+pub(crate) fn a(quantity: u64) -> Usage {
     usage(&[("a", quantity)])
 }
 
 /// A meter with its ledger and signatures in memory.
-pub struct Host {
-    pub meter: Meter,
-    pub ledger: Vec<Vec<u8>>,
+pub(crate) struct Host {
+    pub(crate) meter: Meter,
+    pub(crate) ledger: Vec<Vec<u8>>,
     /// By (checkpoint?, slot).
-    pub signatures: BTreeMap<(bool, u64), Signature>,
-    pub receipts: Vec<(Receipt, u64)>,
+    pub(crate) signatures: BTreeMap<(bool, u64), Signature>,
+    pub(crate) receipts: Vec<(Receipt, u64)>,
     /// What the log holds, in order.
-    pub heads: Vec<Digest>,
-    pub checkpoints: Vec<Checkpoint>,
-    pub offset: u64,
+    pub(crate) heads: Vec<Digest>,
+    pub(crate) checkpoints: Vec<Checkpoint>,
+    pub(crate) offset: u64,
 }
 
 impl Host {
-    pub fn new() -> Host {
+    pub(crate) fn new() -> Host {
         Host::named("log.example")
     }
 
-    pub fn named(origin: &str) -> Host {
+    pub(crate) fn named(origin: &str) -> Host {
         let mut host = Host {
             meter: Meter::new(SALT),
             ledger: Vec::new(),
@@ -133,13 +132,13 @@ impl Host {
         host
     }
 
-    pub fn begin(&mut self, origin: &str, now: Timestamp) {
+    pub(crate) fn begin(&mut self, origin: &str, now: Timestamp) {
         let command = Command::Begin { origin: origin.to_owned(), signer: key().address() };
         self.run(&command, now).unwrap();
     }
 
     /// Propose, record, confirm, sign.
-    pub fn run(&mut self, command: &Command, now: Timestamp) -> Result<Outcome> {
+    pub(crate) fn run(&mut self, command: &Command, now: Timestamp) -> Result<Outcome> {
         let step = self.meter.propose(command, now)?;
         self.ledger.extend(step.entry);
         let outcome = self.meter.confirm(step.ticket)?;
@@ -147,7 +146,7 @@ impl Host {
         Ok(outcome)
     }
 
-    pub fn note(&mut self, outcome: &Outcome) {
+    pub(crate) fn note(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Opened { lane, sign: Some(sign), .. } => {
                 self.heads.push(*lane);
@@ -170,15 +169,15 @@ impl Host {
     fn sign(&mut self, request: &SignRequest) -> Signature {
         let signature = request.accept(key().sign(&request.digest)).unwrap();
         let checkpoint = matches!(request.signed, Signed::Checkpoint(_));
-        self.signatures.insert((checkpoint, request.slot), signature.clone());
+        self.signatures.insert((checkpoint, request.slot), signature);
         signature
     }
 
-    pub fn subscribe(&mut self, plan: &Plan) -> Digest {
+    pub(crate) fn subscribe(&mut self, plan: &Plan) -> Digest {
         self.subscribe_as(plan, "customer", at(0))
     }
 
-    pub fn subscribe_as(&mut self, plan: &Plan, account: &str, now: Timestamp) -> Digest {
+    pub(crate) fn subscribe_as(&mut self, plan: &Plan, account: &str, now: Timestamp) -> Digest {
         self.run(&Command::AddPlan(Box::new(plan.clone())), now).unwrap();
         let subscribe = Subscribe {
             plan: plan.id(),
@@ -193,7 +192,7 @@ impl Host {
         }
     }
 
-    pub fn authorize(
+    pub(crate) fn authorize(
         &mut self,
         subscription: Digest,
         id: &str,
@@ -204,7 +203,7 @@ impl Host {
         self.run(&Command::Authorize(request), now)
     }
 
-    pub fn settle(
+    pub(crate) fn settle(
         &mut self,
         subscription: Digest,
         id: &str,
@@ -216,7 +215,7 @@ impl Host {
     }
 
     /// Authorises and settles the same quantities; the receipt.
-    pub fn call(
+    pub(crate) fn call(
         &mut self,
         subscription: Digest,
         id: &str,
@@ -229,7 +228,7 @@ impl Host {
     }
 
     /// Meters one more record of the input `input`.
-    pub fn import(
+    pub(crate) fn import(
         &mut self,
         subscription: Digest,
         usage: Usage,
@@ -247,7 +246,7 @@ impl Host {
         self.run(&Command::Import(Import { subscription, at: now, usage, content, mark }), now)
     }
 
-    pub fn release(
+    pub(crate) fn release(
         &mut self,
         subscription: Digest,
         id: &str,
@@ -258,7 +257,7 @@ impl Host {
     }
 
     /// Everything that is due.
-    pub fn due(&mut self, now: Timestamp) -> Vec<Outcome> {
+    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<Outcome> {
         let mut done = Vec::new();
         loop {
             match self.run(&Command::Due, now).unwrap() {
@@ -269,7 +268,13 @@ impl Host {
         }
     }
 
-    pub fn collect(&mut self, lane: Digest, amount: u128, fee: u128, now: Timestamp) -> Result<()> {
+    pub(crate) fn collect(
+        &mut self,
+        lane: Digest,
+        amount: u128,
+        fee: u128,
+        now: Timestamp,
+    ) -> Result<()> {
         let collected = Collected {
             lane,
             amount: counterfoil::Amount::from_atomic(amount),
@@ -281,27 +286,27 @@ impl Host {
     }
 
     /// Audits the whole ledger with its signatures.
-    pub fn audit(&self) -> Result<Auditor> {
+    pub(crate) fn audit(&self) -> Result<Auditor> {
         audit(&self.ledger, &self.signatures)
     }
 
-    pub fn lane(&self, subscription: Digest) -> Digest {
+    pub(crate) fn lane(&self, subscription: Digest) -> Digest {
         self.meter.subscription(&subscription).unwrap().lane
     }
 
     /// What the subscription was charged in all, exact.
-    pub fn charged(&self, subscription: Digest) -> counterfoil::Exact {
+    pub(crate) fn charged(&self, subscription: Digest) -> counterfoil::Exact {
         let lane = self.lane(subscription);
         self.meter.lanes().find(|totals| totals.lane == lane).unwrap().cumulative
     }
 
     /// The receipts as they stand in the ledger.
-    pub fn recorded(&self) -> Vec<ReceiptEntry> {
+    pub(crate) fn recorded(&self) -> Vec<ReceiptEntry> {
         recorded(&self.ledger)
     }
 }
 
-pub fn recorded(ledger: &[Vec<u8>]) -> Vec<ReceiptEntry> {
+pub(crate) fn recorded(ledger: &[Vec<u8>]) -> Vec<ReceiptEntry> {
     let entries = ledger.iter().map(|bytes| Entry::from_bytes(bytes).unwrap());
     entries
         .filter_map(
@@ -310,9 +315,20 @@ pub fn recorded(ledger: &[Vec<u8>]) -> Vec<ReceiptEntry> {
         .collect()
 }
 
-pub fn audit(ledger: &[Vec<u8>], signatures: &BTreeMap<(bool, u64), Signature>) -> Result<Auditor> {
-    let mut auditor = Auditor::new();
-    for entry in ledger {
+pub(crate) fn audit(
+    ledger: &[Vec<u8>],
+    signatures: &BTreeMap<(bool, u64), Signature>,
+) -> Result<Auditor> {
+    audit_from(Auditor::new(), ledger, signatures)
+}
+
+/// Goes on with an audit.
+pub(crate) fn audit_from<'a>(
+    mut auditor: Auditor,
+    entries: impl IntoIterator<Item = &'a Vec<u8>>,
+    signatures: &BTreeMap<(bool, u64), Signature>,
+) -> Result<Auditor> {
+    for entry in entries {
         let (_, expected) = auditor.next(entry)?;
         if let Some(expected) = expected {
             let signature = signatures.get(&(expected.checkpoint, expected.slot));
@@ -323,7 +339,7 @@ pub fn audit(ledger: &[Vec<u8>], signatures: &BTreeMap<(bool, u64), Signature>) 
 }
 
 /// The receipt in an outcome.
-pub fn receipt(outcome: Outcome) -> ReceiptEntry {
+pub(crate) fn receipt(outcome: Outcome) -> ReceiptEntry {
     match outcome {
         Outcome::Receipt { receipt, .. } => Arc::unwrap_or_clone(receipt),
         other => panic!("no receipt: {other:?}"),
@@ -331,7 +347,7 @@ pub fn receipt(outcome: Outcome) -> ReceiptEntry {
 }
 
 /// The denial's code and rule.
-pub fn denied(outcome: &Outcome) -> (&'static str, String) {
+pub(crate) fn denied(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Denied(denial) => (denial.code.as_str(), denial.rule.clone()),
         other => panic!("not denied: {other:?}"),

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 
 use crate::{
-    account::{Room, admit, aggregate},
+    account::{Room, admit, aggregate, without_hold},
     amount::Exact,
     codec::Writer,
     crypto::{Digest, sha256},
@@ -80,7 +80,9 @@ impl State {
         let (after, short) = tried?;
         let reserved = after.minus_or_zero(before);
         if let Some(room) = short {
-            return Ok(Err(limit_denial(&plan, &room, reserved)?));
+            let holds = subscription.holds.values();
+            let (room, needed) = without_hold(&plan, &subscription.account, holds, &room)?;
+            return Ok(Err(limit_denial(&plan, &room, needed)?));
         }
         Ok(match deny_by_rate(&plan, &subscription.account.rates, at)? {
             Some(denial) => Err(denial),

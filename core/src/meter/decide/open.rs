@@ -26,7 +26,7 @@ impl State {
                 .value(origin)
                 .because("an origin is 1 to 100 characters without spaces"));
         }
-        if self.instance.as_ref().is_some_and(|instance| instance.origin == origin) {
+        if self.knows_origin(origin) {
             return Err(Error::new(Code::EntryMisplaced)
                 .value(origin)
                 .because("a log that begins anew needs an origin of its own"));
@@ -56,17 +56,16 @@ impl State {
     ) -> Result<Decision> {
         let origin = &self.instance()?.origin;
         let plan = self.plan(&s.plan)?;
+        if let Some(account) = &s.account
+            && (account.is_empty() || account.len() > 256 || account.chars().any(char::is_control))
+        {
+            return Err(Error::new(Code::TextInvalid)
+                .value(account)
+                .because("an account is 1 to 256 bytes without control characters"));
+        }
         let (payer, payer_salt) = match (&s.payer, &s.account) {
             (Some(address), _) => (Digest::new(address.word()), Digest::ZERO),
             (None, Some(account)) => {
-                if account.is_empty()
-                    || account.len() > 256
-                    || account.chars().any(char::is_control)
-                {
-                    return Err(Error::new(Code::TextInvalid)
-                        .value(account)
-                        .because("an account is 1 to 256 bytes without control characters"));
-                }
                 let salt = sha256(&[key.bytes(), b"payer", account.as_bytes()]);
                 (sha256(&[salt.bytes(), account.as_bytes()]), salt)
             }

@@ -1,0 +1,56 @@
+//! Documents: canonical form, usage, plans, quotes.
+
+use counterfoil::{Plan, Usage, usage::Surface};
+use serde_json::{Value, json};
+
+use super::{Done, Object, Objects, a_plan, document};
+use crate::{
+    input::{Input, Outcome, fault},
+    output::{map, text},
+};
+
+pub(super) fn canonical(input: &mut Input) -> Outcome {
+    let bytes = document(&input.text("text")?)?.canonical()?;
+    match String::from_utf8(bytes) {
+        Ok(canonical) => Ok(json!({"canonical": canonical})),
+        Err(_) => fault("the canonical form is not text"),
+    }
+}
+
+pub(super) fn usage(input: &mut Input) -> Outcome {
+    let (surface, body) = (input.text("surface")?, input.text("body")?);
+    let surface: Surface = surface.parse()?;
+    let usage = Usage::from_json(surface, &document(&body)?)?;
+    let attributes = usage.attributes().iter().map(|(name, value)| (name.as_str(), value));
+    Ok(json!({"meters": map(usage.iter()), "attributes": map(attributes)}))
+}
+
+pub(super) fn load(input: &mut Input) -> Done {
+    let plan = Plan::from_json(input.text("text")?.as_bytes())?;
+    let out = json!({
+        "id": text(plan.id()),
+        "name": plan.name(),
+        "authority": text(plan.authority()),
+        "currency": plan.currency().id(),
+        "decimals": text(plan.currency().decimals()),
+    });
+    Ok((out, Some(Object::Plan(Box::new(plan)))))
+}
+
+pub(super) fn quote(input: &mut Input, objects: &Objects) -> Outcome {
+    let plan = a_plan(input, "plan", objects)?;
+    let quote = plan.quote(&input.usage("usage")?)?;
+    let lines = quote.lines.iter().map(|line| {
+        json!({
+            "charge": line.charge,
+            "meter": line.meter,
+            "units": text(line.units),
+            "amount": text(line.amount),
+        })
+    });
+    Ok(json!({
+        "first": text(quote.first),
+        "ceiling": text(quote.ceiling),
+        "lines": lines.collect::<Vec<Value>>(),
+    }))
+}

@@ -1,0 +1,117 @@
+//! Holds that are made and end, and what is remembered of their requests.
+
+use alloc::sync::Arc;
+
+use super::{advance_rates, misplaced};
+use crate::{
+    crypto::Digest,
+    entry::{HoldEntry, Release, ReleaseReason},
+    error::Result,
+    meter::{Hold, HoldState, Remembered, State, Subscription},
+    plan::Plan,
+    time::Timestamp,
+};
+
+impl State {
+    pub(super) fn apply_hold(&mut self, e: &HoldEntry) -> Result<()> {
+        let subscription_id = self.lane(&e.lane)?.open.subscription;
+        let subscription = self.subscription_mut(&subscription_id)?;
+        if subscription.holds.contains_key(&e.subject) {
+            return Err(misplaced("the request is held already"));
+        }
+        let plan = Arc::clone(&subscription.plan);
+        subscription.account.reserve(&plan, &e.units, e.authorized_at)?;
+        advance_rates(&plan, &mut subscription.account, e.authorized_at)?;
+        forget_requests(subscription, e.authorized_at);
+        subscription.forgetting.insert((forgotten_at(&plan, e.authorized_at), e.subject));
+        subscription.remembered.insert(
+            e.subject,
+            Remembered { input: e.input, receipt: Digest::ZERO, used: Digest::ZERO },
+        );
+        subscription.holds.insert(
+            e.subject,
+            Hold {
+                subject: e.subject,
+                lane: e.lane,
+                authorized_at: e.authorized_at,
+                deadline: e.deadline,
+                units: Arc::clone(&e.units),
+                attributes: Arc::clone(&e.attributes),
+                state: HoldState::Open,
+            },
+        );
+        self.expiries.insert((e.deadline, subscription_id, e.subject));
+        Ok(())
+    }
+
+    pub(super) fn apply_release(&mut self, e: &Release) -> Result<()> {
+        let id = self.lane(&e.lane)?.open.subscription;
+        let subscription = self.subscription_mut(&id)?;
+        let plan = Arc::clone(&subscription.plan);
+        let hold = subscription
+            .holds
+            .get_mut(&e.subject)
+            .ok_or_else(|| misplaced("no such hold to release"))?;
+        let (reserved, deadline) = (hold.is_reserved(), hold.deadline);
+        match e.reason {
+            ReleaseReason::Unknown | ReleaseReason::Expired if !reserved => {
+                return Err(misplaced("the hold has expired already"));
+            }
+            ReleaseReason::Expired if e.at < deadline => {
+                return Err(misplaced("the hold has not expired yet"));
+            }
+            ReleaseReason::Unknown => {
+                hold.state = HoldState::Unknown;
+                return Ok(());
+            }
+            ReleaseReason::Expired => hold.state = HoldState::Expired,
+            ReleaseReason::Released => {}
+        }
+        let (units, at) = (hold.units.clone(), hold.authorized_at);
+        if reserved {
+            subscription.account.free(&plan, &units, at)?;
+        }
+        if e.reason == ReleaseReason::Released {
+            subscription.holds.remove(&e.subject);
+            if let Some(remembered) = subscription.remembered.get_mut(&e.subject) {
+                remembered.receipt = Remembered::RELEASED;
+            }
+        }
+        forget_ended(subscription, &e.subject, at);
+        self.expiries.remove(&(deadline, id, e.subject));
+        Ok(())
+    }
+}
+
+/// When a request id may be forgotten: after the replay horizon, and not while its call may settle.
+fn forgotten_at(plan: &Plan, authorized_at: Timestamp) -> Timestamp {
+    let times = plan.times();
+    let kept = times.replay.max(times.hold.saturating_add(times.grace));
+    authorized_at.checked_add(kept).unwrap_or(Timestamp::MAX)
+}
+
+/// Forgets what is past its time. A hold that still reserves is forgotten when it ends.
+fn forget_requests(subscription: &mut Subscription, now: Timestamp) {
+    while let Some((until, subject)) = subscription.forgetting.first().copied()
+        && until <= now
+    {
+        subscription.forgetting.remove(&(until, subject));
+        if !subscription.holds.get(&subject).is_some_and(Hold::is_reserved) {
+            subscription.remembered.remove(&subject);
+            subscription.holds.remove(&subject);
+        }
+    }
+}
+
+/// Forgets a hold that has ended after its time.
+pub(super) fn forget_ended(
+    subscription: &mut Subscription,
+    subject: &Digest,
+    authorized_at: Timestamp,
+) {
+    let until = forgotten_at(&subscription.plan, authorized_at);
+    if !subscription.forgetting.contains(&(until, *subject)) {
+        subscription.remembered.remove(subject);
+        subscription.holds.remove(subject);
+    }
+}

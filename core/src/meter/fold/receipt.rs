@@ -1,0 +1,217 @@
+//! Receipts: calls that are settled, windows that are trued up.
+
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+
+use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
+use crate::{
+    account::{Rated, closes_at},
+    amount::{Exact, Rounding},
+    crypto::{Digest, sha256},
+    entry::ReceiptEntry,
+    error::{Code, Error, Result},
+    meter::{State, Subscription},
+    plan::{Plan, Signing},
+    receipt::{Item, Kind, import_subject},
+    time::{Timestamp, Window},
+};
+
+impl State {
+    pub(super) fn apply_receipt(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
+        self.check_chain(e)?;
+        match e.head.kind {
+            Kind::Call => self.apply_call(e, hashed)?,
+            Kind::TrueUp => self.apply_true_up(e)?,
+        }
+        let head = &e.head;
+        self.log.append_hash(hashed.leaf)?;
+        self.latest = self.latest.max(head.issued_at);
+        let checkpoints = self.checkpoints;
+        let lane =
+            self.lanes.get_mut(&head.lane).ok_or_else(|| misplaced("a receipt in no lane"))?;
+        lane.sequence = head.sequence;
+        lane.head = e.digest;
+        lane.cumulative = head.cumulative;
+        lane.credited = head.credited;
+        lane.issued_at = head.issued_at;
+        for item in &e.body.items {
+            match item {
+                Item::Price { remainder_after, .. } => lane.cumulative_remainder = *remainder_after,
+                Item::Correction { remainder_after, .. } => {
+                    lane.credited_remainder = *remainder_after;
+                }
+                _ => {}
+            }
+        }
+        let plan = self.plans.get(&lane.open.plan).ok_or(Code::PlanUnknown)?;
+        if let Signing::Checkpoint { receipts, value, ms } = plan.signing() {
+            if lane.unproven_since != checkpoints {
+                lane.unproven_since = checkpoints;
+                lane.unproven_receipts = 0;
+                lane.unproven_value = Exact::ZERO;
+            }
+            lane.unproven_receipts = lane.unproven_receipts.saturating_add(1);
+            lane.unproven_value =
+                lane.unproven_value.checked_add(Exact::from_amount(head.charge))?;
+            if lane.unproven_receipts >= *receipts || lane.unproven_value >= *value {
+                self.prove_now = true;
+            }
+            let by = head.issued_at.checked_add(*ms).unwrap_or(Timestamp::MAX);
+            self.prove_by = Some(self.prove_by.map_or(by, |earlier| earlier.min(by)));
+        }
+        if let Some(mark) = &e.import {
+            self.mark(mark)?;
+        }
+        Ok(())
+    }
+
+    /// Sequence, previous digest, times and both running totals follow from the lane.
+    fn check_chain(&self, e: &ReceiptEntry) -> Result<()> {
+        let head = &e.head;
+        let lane = self.lane(&head.lane)?;
+        let broken = |field: &'static str| {
+            Error::new(Code::AuditChain).at(alloc::format!(
+                "lane {} receipt {} {field}",
+                head.lane,
+                head.sequence
+            ))
+        };
+        if lane.sequence.checked_add(1) != Some(head.sequence) {
+            return Err(broken("sequence"));
+        }
+        let (subscription, _) = self.current(&lane.open.subscription)?;
+        if subscription.lane != head.lane {
+            return Err(broken("lane"));
+        }
+        if head.previous != lane.head {
+            return Err(broken("previous"));
+        }
+        if head.issued_at < lane.issued_at.max(head.authorized_at) {
+            return Err(broken("issuedAt"));
+        }
+        if lane.cumulative.checked_add(head.charge)? != head.cumulative {
+            return Err(broken("cumulative"));
+        }
+        if head.credited < lane.credited {
+            return Err(broken("credited"));
+        }
+        Ok(())
+    }
+
+    fn apply_call(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
+        let head = &e.head;
+        let id = self.lane(&head.lane)?.open.subscription;
+        let subscription = self
+            .subscriptions
+            .get_mut(&id)
+            .ok_or_else(|| misplaced("a receipt of no subscription"))?;
+        let plan = Arc::clone(&subscription.plan);
+        let mut rated = Vec::with_capacity(plan.charges().len());
+        let mut exact = Exact::ZERO;
+        for item in &e.body.items {
+            match item {
+                Item::Line { charge, window, units_before, units, billed_before, amount } => {
+                    rated.push(Rated {
+                        charge: charge_index(&plan, charge)?,
+                        window: *window,
+                        units_before: *units_before,
+                        units: *units,
+                        billed_before: *billed_before,
+                        amount: *amount,
+                    });
+                }
+                Item::Price { exact: price, .. } => exact = *price,
+                _ => {}
+            }
+        }
+        match (subscription.holds.remove(&head.subject), &e.import) {
+            (Some(hold), None) => {
+                if hold.is_reserved() {
+                    subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
+                    self.expiries.remove(&(hold.deadline, id, head.subject));
+                }
+                if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
+                    remembered.receipt = e.digest;
+                    remembered.used = hashed.used;
+                }
+                forget_ended(subscription, &head.subject, hold.authorized_at);
+            }
+            (None, Some(mark)) if import_subject(mark) == head.subject => {}
+            (None, None) => return Err(misplaced("a call that was not authorised")),
+            _ => return Err(misplaced("an imported call whose subject is not its record's")),
+        }
+        let compared = match plan.rounding() {
+            Rounding::Carry => exact,
+            _ => Exact::from_amount(head.charge),
+        };
+        subscription.account.advance(&plan, &rated, compared, head.authorized_at)?;
+        if e.import.is_some() {
+            advance_rates(&plan, &mut subscription.account, head.authorized_at)?;
+        }
+        for line in &rated {
+            note_closing(&mut self.closings, subscription, &plan, id, line.charge, line.window);
+        }
+        subscription.account.forget_closed(&plan, head.issued_at);
+        Ok(())
+    }
+
+    fn apply_true_up(&mut self, e: &ReceiptEntry) -> Result<()> {
+        let id = self.lane(&e.head.lane)?.open.subscription;
+        let subscription = self
+            .subscriptions
+            .get_mut(&id)
+            .ok_or_else(|| misplaced("a receipt of no subscription"))?;
+        let plan = Arc::clone(&subscription.plan);
+        for item in &e.body.items {
+            let Item::Correction { charge, window, .. } = item else { continue };
+            let index = charge_index(&plan, charge)?;
+            if let Some(closes) = closes_at(*window, &plan) {
+                self.closings.remove(&(closes, id, index, window.start));
+            }
+            if let Some(windows) = subscription.account.counters.get_mut(index) {
+                windows.drop_where(|w, _| w == *window);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the list of windows that owe a true-up.
+fn note_closing(
+    closings: &mut BTreeSet<(Timestamp, Digest, usize, Timestamp)>,
+    subscription: &Subscription,
+    plan: &Plan,
+    id: Digest,
+    charge: usize,
+    window: Window,
+) {
+    let owes = subscription
+        .account
+        .counters
+        .get(charge)
+        .and_then(|windows| windows.get(window))
+        .is_some_and(|counter| counter.owes);
+    if let Some(closes) = closes_at(window, plan) {
+        let key = (closes, id, charge, window.start);
+        if owes {
+            closings.insert(key);
+        } else {
+            closings.remove(&key);
+        }
+    }
+}
+
+/// The hash of what a receipt says was used: equal to `usage_digest` of the settle that made it.
+pub(super) fn used_digest(items: &[Item]) -> Digest {
+    let mut w = crate::codec::Writer::with_capacity(256);
+    for item in items {
+        if let Item::Source { surface, basis, content } = item {
+            w.text(surface.as_str()).u8(basis.number()).raw(content.bytes());
+        }
+    }
+    for item in items {
+        if let Item::Quantity { meter, quantity } = item {
+            w.text(meter).u64(*quantity);
+        }
+    }
+    sha256(&[&w.0])
+}

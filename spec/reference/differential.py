@@ -1,0 +1,308 @@
+"""Random plans and event sequences through the model and an implementation, compared step by step.
+
+    python3 spec/reference/differential.py --cases N [--seed S] -- PROGRAM ARGS…
+
+PROGRAM reads vectors, one JSON document a line, on standard input and answers each with a line: `ok`,
+or what differed. A failing case is cut down to the fewest steps that still differ and printed as a
+ready vector. The cases of a seed are the same everywhere.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from model.steps import Script  # noqa: E402
+from run import perform, run  # noqa: E402
+
+SECRET = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
+ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+PAYEES = ["0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
+          "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC", "data", "model"]
+METERS = ["input_tokens", "output_tokens", "gpu_ms"]
+# Near the ends of an hour, a day, a month and a year.
+STARTS = [1_798_761_000_000, 1_772_321_400_000, 1_790_000_000_000]
+
+
+def price(r):
+    """A canonical decimal, small or odd or free."""
+    kind = r.randrange(5)
+    if kind == 0:
+        return "0"
+    if kind == 1:
+        return str(r.randrange(1, 20))
+    digits = r.randrange(1, 12)
+    whole, fraction = r.randrange(3), str(r.randrange(1, 10**digits)).rjust(digits, "0")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}" if fraction else str(whole)
+
+
+def tiers(r):
+    bounds = sorted({r.randrange(1, 40) for _ in range(r.randrange(4))})
+    return [{"up_to": b, "price": price(r)} for b in bounds] + [{"price": price(r)}]
+
+
+def charge(r, number):
+    model = r.choice(["flat", "per_unit", "graduated", "volume", "package"])
+    part = {"id": f"c{number}", "model": model}
+    if model != "flat":
+        part["meter"] = r.choice(METERS)
+    if model in ("flat", "package"):
+        part["price"] = price(r)
+    if model == "package":
+        part["size"] = r.randrange(1, 12)
+    if model == "per_unit":
+        part["price"] = price(r)
+    if model in ("graduated", "volume"):
+        part["tiers"] = tiers(r)
+    if r.random() < 0.4:
+        part["free"] = r.randrange(0, 25)
+    if model == "volume" or r.random() < 0.6:
+        part["window"] = r.choice(["hour", "day", "month"])
+    return part
+
+
+def plan(r):
+    charges = [charge(r, n) for n in range(r.randrange(1, 5))]
+    limits = []
+    for n in range(r.randrange(3)):
+        limit = {"id": f"l{n}", "spend": str(r.randrange(1, 400))}
+        if r.random() < 0.7:
+            limit["window"] = r.choice(["hour", "day", "month"])
+        limits.append(limit)
+    if r.random() < 0.3:
+        limits.append({"id": "rate", "rate": {"calls": r.randrange(1, 8), "every": r.choice(
+            ["second", "minute", "hour"]), "burst": r.randrange(1, 6)}})
+    hold = r.choice([1_000, 60_000, 600_000])
+    document = {
+        "format": "counterfoil/plan/1", "name": "differential", "authority": ADDRESS,
+        "currency": r.choice([{"iso4217": "USD"}, {"iso4217": "JPY"}, {
+            "network": "eip155:8453", "token": "0x833589fCD6eDb6E08f4c7C32D4f71b54bda02913",
+            "decimals": 6}]),
+        "meters": {meter: "unit" for meter in METERS},
+        "charges": charges,
+        "limits": limits,
+        "payees": [{"payee": p, "weight": r.randrange(1, 60)}
+                   for p in sorted(r.sample(PAYEES, r.randrange(1, 5)), key=payee_order)],
+        "rounding": r.choice(["carry", "carry", "up", "down", "half_even"]),
+        "times": {"hold": hold, "grace": hold * r.randrange(1, 4), "replay": r.choice(
+            [hold, 3_600_000])},
+    }
+    if not limits:
+        del document["limits"]
+    if r.random() < 0.3:
+        document["condition"] = {"any": [{"attribute": "purpose", "in": ["inference"]}, {
+            "not": {"attribute": "region", "in": ["eu", "us"]}}]}
+    if r.random() < 0.3:
+        document["duration"] = r.choice([3_600_000, 86_400_000])
+    if r.random() < 0.4:
+        document["signing"] = {"mode": "checkpoint", "receipts": r.randrange(1, 6),
+                               "value": str(r.randrange(1, 50)), "ms": 600_000}
+    return document
+
+
+def payee_order(payee):
+    """As plans sort payees: accounts by name, then addresses."""
+    return (1, bytes.fromhex(payee[2:])) if payee.startswith("0x") else (0, payee.encode())
+
+
+def usage(r, priced, large=False):
+    most = 60 if large else 25
+    known = METERS if r.random() < 0.03 else priced
+    meters = {m: str(r.randrange(most)) for m in known if r.random() < 0.8}
+    if r.random() < 0.1:
+        meters["requests"] = str(r.randrange(4))
+    given = {"meters": meters}
+    if r.random() < 0.7:
+        given["attributes"] = {"purpose": r.choice(["inference", "training"])}
+        if r.random() < 0.5:
+            given["attributes"]["region"] = r.choice(["eu", "asia"])
+    return given
+
+
+class Case:
+    """One vector in the making: each step is run as it is added, so later ones can build on it."""
+
+    def __init__(self, seed):
+        self.r = Random(seed)
+        self.script = Script()
+        self.steps = []
+        self.now = self.r.choice(STARTS) + self.r.randrange(3_600_000)
+        self.requests = []
+        self.ordinal = 0
+        self.meter = "m"
+
+    def add(self, op, as_=None, **given):
+        step = {"op": op, "in": given}
+        if as_:
+            step["as"] = as_
+        return self.take(step)
+
+    def take(self, step):
+        done = perform(self.script, step)
+        self.steps.append(done)
+        return done
+
+    def wait(self):
+        r = self.r
+        self.now += r.choice([0, 0, 1, 1, 300, 300, 900, 900, 5_000, 61_000, 601_000, 3_600_000])
+        if r.random() < 0.02:
+            self.now += 86_400_000 * r.randrange(1, 33)
+
+    def journal(self):
+        return {"journal": self.r.choice(["fails", "doubt"])} if self.r.random() < 0.04 else {}
+
+    def begin(self):
+        document = plan(self.r)
+        self.priced = sorted({c["meter"] for c in document["charges"] if "meter" in c})
+        loaded = self.add("plan.load", "p", text=json.dumps(document))
+        if "error" in loaded:
+            return None
+        self.add("key.load", "k", secret=SECRET)
+        self.add("meter.new", "m", saltKey="0x" + "07" * 32)
+        self.add("meter.begin", meter="m", origin="log", signer=ADDRESS, now=str(self.now))
+        self.add("meter.addPlan", meter="m", plan="p", now=str(self.now))
+        opened = self.add("meter.subscribe", meter="m", now=str(self.now), account="acme",
+                          plan=loaded["out"]["id"], payer=None, startedAt=str(self.now - 1_000))
+        return opened.get("out")
+
+    def event(self, subscription, lane):
+        r, now = self.r, str(self.now)
+        kind = r.choices(
+            ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
+             "quote", "replay", "again"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 1, 1, 2])[0]
+        on = {"meter": self.meter, "subscription": subscription}
+        if kind == "authorize":
+            request = f"r{len(self.requests)}"
+            self.requests.append(request)
+            created = {}
+            if r.random() < 0.05:
+                created = {"createdAt": str(self.now - r.randrange(7_200_000))}
+            self.add("meter.authorize", id=request, most=usage(r, self.priced, True), now=now, **on, **created,
+                     **self.journal())
+        elif kind == "again" and self.requests:
+            earlier = [s for s in self.steps if s["op"] in ("meter.authorize", "meter.settle")]
+            step = json.loads(json.dumps(r.choice(earlier)))
+            step["in"].update(now=now, meter=self.meter)
+            step["in"].pop("journal", None)
+            if "as" in step:
+                step["as"] = f"x{len(self.steps)}"
+            self.take(step)
+        elif kind == "settle" and self.requests:
+            self.add("meter.settle", f"x{len(self.steps)}", id=r.choice(self.requests[-3:]),
+                     usage=usage(r, self.priced, r.random() < 0.4), now=now, **on, **self.journal())
+        elif kind == "release" and self.requests:
+            self.add("meter.release", id=r.choice(self.requests[-6:]),
+                     reason=r.choice(["released", "unknown"]), now=now, **on, **self.journal())
+        elif kind == "import":
+            self.ordinal += r.randrange(3)
+            at = self.now - (r.randrange(7_200_000) if r.random() < 0.2 else 0)
+            self.add("meter.import", at=str(at), usage=usage(r, self.priced, r.random() < 0.3),
+                     input="0x" + "01" * 32, ordinal=str(self.ordinal),
+                     offset=str(self.ordinal * 100), digest="0x" + "02" * 32, **on,
+                     **self.journal())
+        elif kind == "due":
+            self.add("meter.due", meter=self.meter, now=now, **self.journal())
+        elif kind == "checkpoint":
+            self.add("meter.checkpoint", meter=self.meter, **self.journal())
+        elif kind == "collect":
+            amount = r.randrange(500)
+            self.add("meter.collect", meter=self.meter, lane=lane, amount=str(amount),
+                     fee=str(r.randrange(amount + 1) // 4), reference="t", at=now,
+                     **self.journal())
+        elif kind == "look":
+            self.add("meter.subscription", **on)
+            self.add("meter.lane", meter=self.meter, lane=lane)
+        elif kind == "quote":
+            self.add("plan.quote", plan="p", usage=usage(r, self.priced))
+        elif kind == "replay":
+            fresh = f"m{len(self.steps)}"
+            self.add("meter.replay", fresh, meter=self.meter, saltKey="0x" + "07" * 32)
+            self.meter = fresh
+        if self.steps[-1]["in"].get("journal") == "doubt":
+            self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+
+    def finish(self, subscription, lane):
+        self.add("meter.subscription", meter=self.meter, subscription=subscription)
+        self.add("meter.lane", meter=self.meter, lane=lane)
+        self.add("ledger.audit", meter=self.meter, key="k")
+        for extent in ("collected", "everything"):
+            self.add("ledger.settle", meter=self.meter, extent=extent, closing=self.r.random() < 0.5)
+        self.add("meter.entries", meter=self.meter)
+
+
+def vector(seed):
+    """The vector of a seed, with the model's results."""
+    case = Case(seed)
+    opened = case.begin()
+    if opened is not None:
+        for _ in range(case.r.randrange(4, 16)):
+            case.wait()
+            case.event(opened["subscription"], opened["lane"])
+        case.finish(opened["subscription"], opened["lane"])
+    return {"format": "counterfoil/vector/0", "id": f"differential-{seed}",
+            "title": "a random script", "rules": [], "scope": "internal", "steps": case.steps}
+
+
+class Program:
+    """The implementation under test."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+
+    def compare(self, case):
+        """None where it agrees with the model, else what differs."""
+        print(json.dumps(case, ensure_ascii=False), file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit("the program has ended")
+        return None if answer.strip() == "ok" else answer.strip()
+
+
+def minimise(program, case):
+    """Drops steps as long as the rest still differs."""
+    steps = case["steps"]
+    at = len(steps) - 1
+    while at >= 0:
+        fewer = steps[:at] + steps[at + 1:]
+        try:
+            smaller = run({**case, "steps": fewer})
+            if "expected" in (program.compare(smaller) or ""):
+                steps = smaller["steps"]
+        except KeyError:
+            pass  # a later step needs what this one makes
+        at -= 1
+    return {**case, "steps": steps}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("program", nargs="+")
+    args = parser.parse_args()
+    program = Program(args.program)
+    steps = 0
+    for number in range(args.cases):
+        case = vector(args.seed * 1_000_000_007 + number)
+        steps += len(case["steps"])
+        if program.compare(case):
+            small = minimise(program, case)
+            print(json.dumps(small, indent=1, ensure_ascii=False))
+            print(program.compare(small))
+            print(f"case {number} of seed {args.seed} differs")
+            return 1
+        if (number + 1) % 10_000 == 0:
+            print(f"{number + 1} cases", file=sys.stderr)
+    print(f"differential: {args.cases} cases, {steps} steps, 0 differences")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""R-ENT: entries and their bytes: kind, version 0, fields."""
+
+from .receipts import blob, body_bytes, exact, head_bytes, lane_bytes, text, u
+
+KINDS = {"instance": 1, "plan": 2, "open": 3, "hold": 4, "denied": 5, "receipt": 6, "release": 7,
+         "checkpoint": 8, "collected": 9}
+DENIALS = {"limit_reached": 1, "condition_failed": 2, "rate_exceeded": 3, "term_ended": 4}
+REASONS = {"released": 1, "expired": 2, "unknown": 3}
+
+
+def maybe(value, write):
+    return b"\0" if value is None else b"\x01" + write(value)
+
+
+def attributes(values):
+    return u(len(values), 4) + b"".join(text(k) + text(v) for k, v in sorted(
+        values.items(), key=lambda pair: pair[0].encode()))
+
+
+def mark(m):
+    return m["input"] + u(m["ordinal"], 8) + u(m["offset"], 8) + m["digest"]
+
+
+def denial(d):
+    return (u(DENIALS[d["code"]], 1) + text(d["rule"]) + maybe(d["needed"], exact)
+            + maybe(d["available"], exact) + maybe(d["retry_at"], lambda at: u(at, 8)))
+
+
+def encode(kind, e):
+    head = u(KINDS[kind], 1) + b"\0"
+    if kind == "instance":
+        return head + text(e["origin"]) + e["signer"] + u(e["at"], 8)
+    if kind == "plan":
+        return head + blob(e["document"])
+    if kind == "open":
+        return (head + lane_bytes(e["lane"]) + maybe(e["account"], text) + e["payer_salt"]
+                + u(e["started_at"], 8))
+    if kind == "hold":
+        units = b"".join(u(index, 4) + u(quantity, 8) for index, quantity in e["units"])
+        return (head + e["lane"] + e["subject"] + e["input"] + u(e["authorized_at"], 8)
+                + u(e["deadline"], 8) + u(len(e["units"]), 4) + units + attributes(e["attributes"]))
+    if kind == "denied":
+        return (head + e["lane"] + e["subject"] + u(e["at"], 8) + denial(e["denial"])
+                + mark(e["import"]))
+    if kind == "receipt":
+        return head + head_bytes(e["head"]) + body_bytes(e["body"]) + maybe(e["import"], mark)
+    if kind == "release":
+        return head + e["lane"] + e["subject"] + u(e["at"], 8) + u(REASONS[e["reason"]], 1)
+    if kind == "checkpoint":
+        return (head + text(e["origin"]) + u(e["size"], 8) + e["root"] + e["lanes"]
+                + u(e["time"], 8))
+    return (head + e["lane"] + u(e["amount"], 16) + u(e["fee"], 16) + text(e["reference"])
+            + u(e["at"], 8))

@@ -1,0 +1,277 @@
+"""R-PLAN: the plan document."""
+
+import hashlib
+from functools import lru_cache
+
+from . import conditions, currencies
+from .amounts import money, shares, unit_price
+from .document import Node, canonical, is_control, is_name, parse
+from .rating import Rate, Tariff
+from .refused import Refused, need
+from .signing import checked_address
+from .windows import later
+
+REQUESTS = "requests"
+PERIODS = ("hour", "day", "week", "month", "year")
+EVERY = {"second": 1_000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
+YEAR = 366 * 86_400_000
+
+
+class Plan:
+    """A plan, read and valid."""
+
+    def __init__(self, text):
+        tree = parse(text, most_bytes=256 * 1024)
+        root = Node(tree)
+        fields = root.fields()
+        form = fields.must("format")
+        need(form.text() == "counterfoil/plan/1", "plan_format", form.pointer)
+        self.canonical = canonical(root).encode()
+        self.id = hashlib.sha256(b"counterfoil/plan/1\n" + self.canonical).digest()
+        self.name = title(fields.must("name"))
+        authority = fields.must("authority")
+        self.authority = checked_address(authority.text(), authority.pointer)
+        need(self.authority != bytes(20), "plan_invalid", authority.pointer)
+        self.currency = currencies.read(fields.must("currency"))
+        self.decimals = self.currency["decimals"]
+        self.meters = self.read_meters(fields.must("meters"))
+        self.charges = self.read_parts(fields.must("charges"), self.read_charge)
+        need(self.charges, "plan_invalid", "/charges")
+        limits = fields.get("limits")
+        self.limits = self.read_parts(limits, self.read_limit) if limits else []
+        condition = fields.get("condition")
+        self.condition = conditions.read(condition) if condition else None
+        self.payees, self.shares = read_payees(fields.must("payees"))
+        duration = fields.get("duration")
+        self.duration = positive(duration) if duration else None
+        rounding = fields.get("rounding")
+        self.rounding = rounding.text() if rounding else "carry"
+        need(self.rounding in ("carry", "up", "down", "half_even"), "plan_invalid", "/rounding")
+        self.signing = self.read_signing(fields.get("signing"))
+        self.times = read_times(fields.get("times"))
+        fields.finish()
+
+    def read_meters(self, node):
+        meters = {}
+        for name, unit in node.fields().all():
+            need(is_name(name), "text_invalid", unit.pointer)
+            meters[name] = title(unit)
+        return meters
+
+    def read_parts(self, node, read):
+        parts = []
+        for item in node.items():
+            part = read(item)
+            need(part["id"] not in [p["id"] for p in parts], "plan_order", item.pointer + "/id")
+            parts.append(part)
+            need(len(parts) <= 64, "plan_invalid", node.pointer)
+        return parts
+
+    def read_charge(self, node):
+        fields = node.fields()
+        part = name_of(fields.must("id"))
+        kind = fields.must("model")
+        model = kind.text()
+        meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
+        period = read_period(fields)
+        free = fields.get("free")
+        free = free.integer() if free else 0
+        if model == "flat":
+            tariff = Tariff(model, free, price=price_of(fields, self.decimals))
+        elif model == "per_unit":
+            per = read_per(fields)
+            price = fields.must("price")
+            tariff = Tariff(model, free, unit_price(price.text(), self.decimals, per, price.pointer))
+        elif model in ("graduated", "volume"):
+            tariff = Tariff(model, free, tiers=self.read_tiers(fields))
+        elif model == "package":
+            size = positive(fields.must("size"))
+            tariff = Tariff(model, free, price=price_of(fields, self.decimals), size=size)
+        else:
+            raise kind.refused("plan_invalid")
+        need(model != "volume" or period is not None, "plan_invalid", node.pointer)
+        fields.finish()
+        tariff.check(node.pointer)
+        need(meter == REQUESTS or meter in self.meters, "plan_reference", node.pointer + "/meter")
+        return {"id": part, "meter": meter, "period": period, "tariff": tariff}
+
+    def read_tiers(self, fields):
+        per = read_per(fields)
+        node = fields.must("tiers")
+        tiers = []
+        for item in node.items():
+            need(len(tiers) < 64, "plan_tiers", node.pointer)
+            inner = item.fields()
+            bound = inner.get("up_to")
+            bound = positive(bound) if bound else None
+            price = inner.must("price")
+            value = unit_price(price.text(), self.decimals, per, price.pointer)
+            inner.finish()
+            tiers.append((bound, value))
+        return tiers
+
+    def read_limit(self, node):
+        fields = node.fields()
+        limit = {"id": name_of(fields.must("id"))}
+        spend, rate = fields.get("spend"), None
+        if spend:
+            limit["most"] = money(spend.text(), self.decimals, spend.pointer)
+            limit["period"] = read_period(fields)
+        else:
+            rate = fields.get("rate")
+            need(rate is not None, "plan_invalid", node.pointer)
+            limit["rate"] = read_rate(rate)
+        fields.finish()
+        return limit
+
+    def read_signing(self, node):
+        if node is None:
+            return {"mode": "each"}
+        fields = node.fields()
+        mode = fields.must("mode")
+        signing = {"mode": mode.text()}
+        if signing["mode"] == "checkpoint":
+            signing["receipts"] = positive(fields.must("receipts"))
+            value = fields.must("value")
+            signing["value"] = money(value.text(), self.decimals, value.pointer)
+            signing["ms"] = positive(fields.must("ms"))
+        else:
+            need(signing["mode"] == "each", "plan_invalid", mode.pointer)
+        fields.finish()
+        return signing
+
+    def prices(self, meter):
+        return any(charge["meter"] == meter for charge in self.charges)
+
+    def ends(self, start):
+        return None if self.duration is None else later(start, self.duration)
+
+    def quote(self, usage):
+        first, ceiling, lines = 0, 0, []
+        for index, units in self.charged_units(usage):
+            charge = self.charges[index]
+            value = charge["tariff"].total(units)
+            first += value
+            ceiling += charge["tariff"].worst_single(units)
+            lines.append((charge["id"], charge["meter"], units, value))
+        return first, ceiling, lines
+
+    def charged_units(self, usage):
+        """[(index of the charge, units)] for every charge that counts something."""
+        # Every call counts itself: `requests` needs no price.
+        covered = usage.uncovered(lambda meter: meter == REQUESTS or self.prices(meter))
+        need(covered is None, "usage_unpriced")
+        disjoint = usage.disjoint(self.prices)
+        charged = []
+        for index, charge in enumerate(self.charges):
+            if charge["meter"] == REQUESTS:
+                units = usage.meters.get(REQUESTS, 0) or 1
+            else:
+                units = disjoint.get(charge["meter"], 0)
+            if units:
+                charged.append((index, units))
+        return charged
+
+
+@lru_cache(maxsize=64)
+def read(text):
+    """Plans are immutable, so one document is read once."""
+    return Plan(text)
+
+
+def title(node):
+    text = node.text()
+    good = 1 <= len(text) <= 200 and not any(map(is_control, text))
+    need(good, "text_invalid", node.pointer)
+    return text
+
+
+def name_of(node):
+    need(is_name(node.text()), "text_invalid", node.pointer)
+    return node.value
+
+
+def positive(node):
+    value = node.integer()
+    need(value >= 1, "plan_invalid", node.pointer)
+    return value
+
+
+def read_period(fields):
+    node = fields.get("window")
+    if node is None:
+        return None
+    need(node.text() in PERIODS, "plan_invalid", node.pointer)
+    return node.value
+
+
+def read_per(fields):
+    node = fields.get("per")
+    return positive(node) if node else 1
+
+
+def price_of(fields, decimals):
+    node = fields.must("price")
+    return money(node.text(), decimals, node.pointer)
+
+
+def read_rate(node):
+    fields = node.fields()
+    calls = positive(fields.must("calls"))
+    every = fields.must("every")
+    need(every.text() in EVERY, "plan_invalid", every.pointer)
+    burst = fields.get("burst")
+    burst = positive(burst) if burst else 1
+    fields.finish()
+    return Rate(calls, EVERY[every.value], burst)
+
+
+def payee_key(payee):
+    """0x00 and the account's name, or 0x01 and the address."""
+    kind, value = payee
+    return b"\1" + value if kind == "address" else b"\0" + value.encode()
+
+
+def payee_of(text, place=None):
+    """`0x…` is an address, anything else an account."""
+    if text.startswith("0x"):
+        return "address", checked_address(text, place)
+    good = 1 <= len(text) <= 64 and not any(map(is_control, text))
+    need(good, "text_invalid", place)
+    return "account", text
+
+
+def read_payees(node):
+    payees, weights = [], []
+    for item in node.items():
+        need(len(payees) < 1000, "plan_invalid", node.pointer)
+        fields = item.fields()
+        name = fields.must("payee")
+        payee = payee_of(name.text(), name.pointer)
+        weight = positive(fields.must("weight"))
+        fields.finish()
+        key = payee_key(payee)
+        need(not payees or payee_key(payees[-1]) < key, "plan_order", name.pointer)
+        payees.append(payee)
+        weights.append((key, weight))
+    try:
+        return payees, shares(weights)
+    except Refused as refused:
+        raise Refused(refused.code, node.pointer) from None
+
+
+def read_times(node):
+    times = {"hold": 600_000, "grace": 3_600_000, "skew": 300_000, "replay": 86_400_000}
+    if node is None:
+        return times
+    fields = node.fields()
+    for name in times:
+        value = fields.get(name)
+        if value is not None:
+            times[name] = positive(value)
+            need(times[name] <= YEAR, "plan_invalid", value.pointer)
+    fields.finish()
+    need(times["grace"] >= times["hold"], "plan_invalid", node.pointer)
+    return times
+
+
