@@ -45,6 +45,7 @@ impl Lanes {
         Ok(LaneTotals {
             lane: receipt.head.lane,
             subscription: receipt.head.lane,
+            plan: self.plan.id(),
             payer: receipt.head.subject,
             rail: Digest::ZERO,
             number: 0,

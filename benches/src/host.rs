@@ -46,7 +46,7 @@ pub fn plan(signing: &str) -> Plan {
   "limits": [
     {{"id": "monthly", "spend": "1000000", "window": "month"}},
     {{"id": "daily", "spend": "100000", "window": "day"}},
-    {{"id": "pace", "rate": {{"calls": 600, "every": "minute", "burst": 20}}}}
+    {{"id": "pace", "rate": {{"calls": 600, "every": "minute", "burst": 1000}}}}
   ],
   "condition": {{"attribute": "purpose", "in": ["evaluation", "inference"]}},
   "payees": [{{"payee": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "weight": 49}},
@@ -59,7 +59,7 @@ pub fn plan(signing: &str) -> Plan {
 }
 
 /// Milliseconds between calls: 8,640 a day, which is how many ids a subscription remembers.
-pub const STEP: u64 = 10_000;
+const STEP: u64 = 10_000;
 
 /// Request ids end in numbers of the same length from here on.
 const FIRST: u64 = 1_000_000_000;
@@ -155,7 +155,7 @@ impl Host {
         }
     }
 
-    /// Authorises and settles the next call, [`STEP`] after the last.
+    /// Authorises and settles the next call, ten seconds after the last.
     ///
     /// # Panics
     /// If the meter refuses it.

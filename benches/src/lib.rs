@@ -4,4 +4,4 @@ mod floor;
 mod host;
 
 pub use floor::Hashing;
-pub use host::{Call, Host, STEP, beginning, plan, signer, start};
+pub use host::{Call, Host, beginning, plan, signer, start};

@@ -54,9 +54,7 @@ pub(crate) fn docs(_: &mut Session) -> Outcome {
 pub(crate) fn nostd(session: &mut Session, args: Args) -> Outcome {
     args.done()?;
     for target in BARE_TARGETS {
-        if !installed(target)
-            && run(Command::new("rustup").args(["target", "add", target])).is_err()
-        {
+        if !installed(target) && add_target(target).is_err() {
             session.not_run("nostd", &format!("rustup target add {target}"))?;
             continue;
         }
@@ -70,10 +68,14 @@ pub(crate) fn nostd(session: &mut Session, args: Args) -> Outcome {
 }
 
 /// Whether the standard library of a target is there.
-fn installed(target: &str) -> bool {
+pub(crate) fn installed(target: &str) -> bool {
     let mut rustc = Command::new("rustc");
     rustc.args(["--print", "target-libdir", "--target", target]).stderr(Stdio::null());
     tools::output(&mut rustc).is_ok_and(|folder| Path::new(folder.trim()).exists())
+}
+
+pub(crate) fn add_target(target: &str) -> Outcome {
+    run(Command::new("rustup").args(["target", "add", target]))
 }
 
 /// `package`: what would be uploaded, built from its own files alone.

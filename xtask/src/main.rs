@@ -23,6 +23,7 @@ mod tamper;
 mod test;
 mod tools;
 mod vectors;
+mod wasm;
 mod workspace;
 
 use std::env;
@@ -121,6 +122,7 @@ const TASKS: &[Task] = &[
     Task("python", "", "the Python package alone", bindings::python),
     Task("kotlin", "", "the Kotlin package alone", bindings::kotlin),
     Task("swift", "", "the Swift package alone", bindings::swift),
+    Task("wasm", "", "build bindings-wasm and run its tests in Node", wasm::run),
     Task(
         "azure",
         "",

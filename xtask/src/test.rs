@@ -7,7 +7,7 @@ use crate::session::{Count, Language, Session};
 use crate::tools::Outcome;
 use crate::{
     api, bindings, crash, demo, differential, errors, fuzz, gates, peers, sample_file, schema,
-    tamper, vectors,
+    tamper, vectors, wasm,
 };
 
 /// A step of `test`: its name and what it does.
@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     ("vectors", |s| vectors::run(s, words(&["--check"]))),
     ("coverage", |s| vectors::coverage(s, words(&[]))),
     ("bindings", |s| bindings::run(s, words(&[]))),
+    ("wasm", |s| wasm::run(s, words(&[]))),
     ("conformance", |s| vectors::conformance(s, words(&[]))),
     ("differential", |s| differential::run(s, words(&[]))),
     ("fuzz", |s| fuzz::run(s, words(&["--seconds", "3"]))),

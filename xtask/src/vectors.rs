@@ -51,6 +51,13 @@ struct Language {
 
 const LANGUAGES: &[Language] = &[
     Language {
+        name: "node",
+        tool: "node",
+        file: "bindings-wasm/conformance.mjs",
+        built: "bindings-wasm/pkg",
+        how: "install Node 20 or later, then cargo xtask wasm",
+    },
+    Language {
         name: "python",
         tool: "python3",
         file: "bindings-uniffi/python/conformance.py",

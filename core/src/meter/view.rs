@@ -6,7 +6,7 @@ use crate::{
     amount::{Amount, Exact},
     crypto::{Address, Digest},
     entry::ImportMark,
-    meter::{Meter, State},
+    meter::{Lane, Meter, State},
     plan::Plan,
     time::{Timestamp, Window},
 };
@@ -18,6 +18,8 @@ pub struct LaneTotals {
     pub lane: Digest,
     /// Its subscription.
     pub subscription: Digest,
+    /// Its plan.
+    pub plan: Digest,
     /// Its payer.
     pub payer: Digest,
     /// Its rail, or zero.
@@ -124,6 +126,12 @@ impl Meter {
         lane_totals(self.durable())
     }
 
+    /// One lane.
+    #[must_use]
+    pub fn lane(&self, id: &Digest) -> Option<LaneTotals> {
+        totals(id, self.durable().lanes.get(id)?)
+    }
+
     /// Every subscription, by id.
     pub fn subscriptions(&self) -> impl Iterator<Item = SubscriptionView> + '_ {
         self.durable().subscriptions.keys().filter_map(|id| self.subscription(id))
@@ -189,27 +197,26 @@ impl Meter {
 }
 
 pub(crate) fn lane_totals(state: &State) -> impl Iterator<Item = LaneTotals> + '_ {
-    state.lanes.iter().filter_map(|(id, lane)| {
-        Some(LaneTotals {
-            lane: *id,
-            subscription: lane.open.subscription,
-            payer: lane.open.payer,
-            rail: lane.open.rail,
-            number: lane.open.number,
-            sequence: lane.sequence,
-            head: lane.head,
-            baseline: Exact::new(lane.open.cumulative.atomic(), lane.open.cumulative_remainder)
-                .ok()?,
-            credited_baseline: Exact::new(
-                lane.open.credited.atomic(),
-                lane.open.credited_remainder,
-            )
-            .ok()?,
-            cumulative: Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder).ok()?,
-            credited: Exact::new(lane.credited.atomic(), lane.credited_remainder).ok()?,
-            collected: lane.collected,
-            fee: lane.fee,
-        })
+    state.lanes.iter().filter_map(|(id, lane)| totals(id, lane))
+}
+
+fn totals(id: &Digest, lane: &Lane) -> Option<LaneTotals> {
+    let open = &lane.open;
+    Some(LaneTotals {
+        lane: *id,
+        subscription: open.subscription,
+        plan: open.plan,
+        payer: open.payer,
+        rail: open.rail,
+        number: open.number,
+        sequence: lane.sequence,
+        head: lane.head,
+        baseline: Exact::new(open.cumulative.atomic(), open.cumulative_remainder).ok()?,
+        credited_baseline: Exact::new(open.credited.atomic(), open.credited_remainder).ok()?,
+        cumulative: Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder).ok()?,
+        credited: Exact::new(lane.credited.atomic(), lane.credited_remainder).ok()?,
+        collected: lane.collected,
+        fee: lane.fee,
     })
 }
 

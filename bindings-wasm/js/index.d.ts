@@ -1,0 +1,135 @@
+import type {
+  Authorize, Authorized, Begin, Checkpointed, Collect, Denied, Import,
+  LaneTotals, Nothing, Opened, Outcome, RawMeter, Released, Replayed, Settle, Settled, SignRequest,
+  Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage,
+} from "../pkg/counterfoil.js";
+
+export {
+  Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
+  Receipt, Settlement, SignRequest, Step, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher,
+  billExact, claimCalldata, claimWithSignatureCalldata, proveConsistency, proveInclusion, readUsage,
+  settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
+} from "../pkg/counterfoil.js";
+export type {
+  Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,
+  Collect, ConsistencyProof, Counter, Counts, Denied, Done, Exact, Extent, Hex, HoldFields, Import,
+  ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
+  Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
+  Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Voucher, VoucherCheck,
+} from "../pkg/counterfoil.js";
+
+/** What Counterfoil refuses. */
+export class CounterfoilError extends Error {
+  /** Stable, and the same in every language. */
+  readonly code: string;
+  /** Where: a JSON Pointer, or a lane and receipt. */
+  readonly place: string | undefined;
+  /** The offending value, cut to a readable length. */
+  readonly offending: string | undefined;
+}
+
+/** What a journal throws when it cannot know whether the entry was recorded. */
+export class InDoubt extends Error {}
+
+/** Makes entries durable, one at a time and in their order. */
+export interface Journal {
+  /**
+   * Returns when the entry is durable. Throws when it was not recorded, which abandons the step, or
+   * `InDoubt` when that is not known, which stalls the meter.
+   *
+   * The meter may be called from here, but not awaited: its answer waits for this one.
+   */
+  append(entry: Uint8Array): void | PromiseLike<void>;
+}
+
+export interface MeterOptions {
+  /** A secret of 32 random bytes: the salts of bodies and payers derive from it. */
+  saltKey: Uint8Array;
+  journal: Journal;
+  /** Where `now` is not given. Default `Date.now`. */
+  clock?: () => Instant;
+  /** How many milliseconds the journal may take before its entry is in doubt. Default 30000. */
+  patience?: number;
+}
+
+export interface OpenOptions extends MeterOptions {
+  /** The journal's entries, after the snapshot if there is one. */
+  entries: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  snapshot?: Uint8Array;
+  /** Called with each signature that the entries want, for a host that finds its slot empty. */
+  wanted?: (request: SignRequest) => void;
+}
+
+type Now = {
+  /** Default: the meter's clock. */
+  now?: Instant;
+};
+
+/**
+ * Meters calls under plans and makes receipts.
+ *
+ * Every method that changes something decides at once, hands one entry to the journal, and resolves
+ * when the journal has it. Calls may overlap: their entries are appended one after the other, in the
+ * order of the calls.
+ */
+export class Meter {
+  constructor(options: MeterOptions);
+  static open(options: OpenOptions): Promise<Meter>;
+
+  begin(begin: Begin & Now): Promise<void>;
+  addPlan(plan: Plan, options?: Now): Promise<void>;
+  subscribe(subscribe: Omit<Subscribe, "startedAt"> & { startedAt?: Instant } & Now): Promise<Opened>;
+  authorize(request: Authorize & Now): Promise<Hold | Denied | Replayed>;
+  settle(settle: Settle & Now): Promise<Settled | Replayed>;
+  /** `released`: the call was not made, or is free. `unknown`: nobody knows; it stays reserved. */
+  release(
+    release: { subscription: Hex; id: string; reason?: "released" | "unknown" } & Now,
+  ): Promise<Released>;
+  import(record: Import): Promise<Settled | Denied | Nothing>;
+  /** Does the first thing that is due. Call it until it gives `nothing`. */
+  due(options?: Now): Promise<Released | Settled | Checkpointed | Opened | Nothing>;
+  checkpoint(options?: Now): Promise<Checkpointed | Nothing>;
+  collect(collect: Omit<Collect, "at"> & { at?: Instant }): Promise<void>;
+
+  /** Says that the fate of a write is unknown. Every waiting call is refused with `meter_stalled`. */
+  stall(cause?: unknown): void;
+  /**
+   * Ends the doubt: `entries` is how many entries the journal really holds. What was recorded after
+   * all, and whose caller was refused, is returned.
+   */
+  recover(entries: bigint | number): Outcome[];
+
+  /** How many entries are durable. */
+  readonly entries: bigint;
+  readonly origin: string | undefined;
+  readonly signer: Hex | undefined;
+  readonly logSize: bigint;
+  snapshot(): Uint8Array;
+  plan(id: Hex): Plan | undefined;
+  plans(): Plan[];
+  lane(id: Hex): LaneTotals | undefined;
+  lanes(): LaneTotals[];
+  subscription(id: Hex): Subscription | undefined;
+  subscriptions(): Subscription[];
+  /** To read from, and to settle from. Propose through this class only. */
+  readonly raw: RawMeter;
+}
+
+/**
+ * A call that may be made. Leaving its scope (`await using`) without `settle` or `release` marks it
+ * unknown: still reserved, until its deadline.
+ */
+export class Hold implements Authorized {
+  private constructor();
+  readonly kind: "authorized";
+  readonly subject: Hex;
+  readonly lane: Hex;
+  readonly authorizedAt: Instant;
+  readonly deadline: Instant;
+  readonly attributes: Record<string, string>;
+  readonly reserved: Exact;
+  settle(usage: Usage, options?: { content?: Hex } & Now): Promise<Settled | Replayed>;
+  release(options?: Now): Promise<Released>;
+  [Symbol.asyncDispose](): Promise<void>;
+  [Symbol.dispose](): void;
+}

@@ -1,0 +1,159 @@
+//! What a host asks of a meter.
+
+use counterfoil::{
+    Code, Error,
+    entry::{Collected, ImportMark, ReleaseReason},
+    meter,
+};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    error::Thrown,
+    input::{self, Members},
+    plan::Plan,
+    usage::usage,
+};
+
+/// A request to change a meter's state. It is read in full before a meter sees it, so that no code of
+/// the host runs while the meter decides.
+#[wasm_bindgen]
+pub struct Command(pub(crate) meter::Command);
+
+#[wasm_bindgen]
+impl Command {
+    /// Begins the meter, or begins it anew after a backup was restored.
+    pub fn begin(
+        #[wasm_bindgen(unchecked_param_type = "Begin")] begin: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&begin)?;
+        let command = meter::Command::Begin {
+            origin: members.required("origin", input::text)?,
+            signer: members.required("signer", input::parsed)?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Makes a plan known.
+    #[wasm_bindgen(js_name = addPlan)]
+    pub fn add_plan(plan: &Plan) -> Command {
+        Command(meter::Command::AddPlan(Box::new(plan.0.clone())))
+    }
+
+    /// Binds a payer to a plan, or opens the next lane of a subscription after a restore.
+    pub fn subscribe(
+        #[wasm_bindgen(unchecked_param_type = "Subscribe")] subscribe: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&subscribe)?;
+        let command = meter::Command::Subscribe(meter::Subscribe {
+            plan: members.required("plan", input::parsed)?,
+            payer: members.optional("payer", input::parsed)?,
+            account: members.optional("account", input::text)?,
+            started_at: members.required("startedAt", input::instant)?,
+            rail: members.digest_or_zero("rail")?,
+        });
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Asks for a hold before a call.
+    pub fn authorize(
+        #[wasm_bindgen(unchecked_param_type = "Authorize")] request: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&request)?;
+        let command = meter::Command::Authorize(meter::Request {
+            subscription: members.required("subscription", input::parsed)?,
+            id: members.required("id", input::text)?,
+            created_at: members.optional("createdAt", input::instant)?,
+            most: members.required("most", usage)?,
+        });
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Charges what the call really used.
+    pub fn settle(
+        #[wasm_bindgen(unchecked_param_type = "Settle")] settle: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&settle)?;
+        let command = meter::Command::Settle(meter::Settle {
+            subscription: members.required("subscription", input::parsed)?,
+            id: members.required("id", input::text)?,
+            usage: members.required("usage", usage)?,
+            content: members.digest_or_zero("content")?,
+        });
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Ends a hold without a charge, or marks its outcome unknown.
+    pub fn release(
+        #[wasm_bindgen(unchecked_param_type = "Release")] release: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&release)?;
+        let command = meter::Command::Release {
+            subscription: members.required("subscription", input::parsed)?,
+            id: members.required("id", input::text)?,
+            reason: members.required("reason", reason)?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Meters one record of a finished call.
+    #[wasm_bindgen(js_name = import)]
+    pub fn import_record(
+        #[wasm_bindgen(unchecked_param_type = "Import")] import: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&import)?;
+        let command = meter::Command::Import(meter::Import {
+            subscription: members.required("subscription", input::parsed)?,
+            at: members.required("at", input::instant)?,
+            usage: members.required("usage", usage)?,
+            content: members.digest_or_zero("content")?,
+            mark: ImportMark {
+                input: members.required("input", input::parsed)?,
+                ordinal: members.required("ordinal", input::count)?,
+                offset: members.required("offset", input::count)?,
+                digest: members.required("digest", input::parsed)?,
+            },
+        });
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Does the first thing that is due: an expired hold, a closing window, a checkpoint.
+    pub fn due() -> Command {
+        Command(meter::Command::Due)
+    }
+
+    /// Fixes the log's state now, if it grew since the last checkpoint.
+    pub fn checkpoint() -> Command {
+        Command(meter::Command::Checkpoint)
+    }
+
+    /// Records money that arrived for a lane.
+    pub fn collect(
+        #[wasm_bindgen(unchecked_param_type = "Collect")] collect: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&collect)?;
+        let command = meter::Command::Collect(Collected {
+            lane: members.required("lane", input::parsed)?,
+            amount: members.required("amount", input::amount)?,
+            fee: members.optional("fee", input::amount)?.unwrap_or_default(),
+            reference: members.required("reference", input::text)?,
+            at: members.required("at", input::instant)?,
+        });
+        members.finish()?;
+        Ok(Command(command))
+    }
+}
+
+fn reason(value: &JsValue) -> Result<ReleaseReason, Thrown> {
+    let name = input::text(value)?;
+    match name.as_str() {
+        "released" => Ok(ReleaseReason::Released),
+        "unknown" => Ok(ReleaseReason::Unknown),
+        _ => Err(Error::new(Code::JsonType).value(name).because("released or unknown").into()),
+    }
+}

@@ -1,0 +1,69 @@
+//! What a confirmed step decided, as a plain object whose `kind` says which.
+
+use counterfoil::{
+    entry::Denial,
+    meter::{Hold, Outcome, Replay},
+};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    checkpoint::Checkpoint,
+    key::SignRequest,
+    output::{Record, map},
+    receipt::Receipt,
+};
+
+/// The object of an outcome.
+pub(crate) fn outcome(outcome: Outcome) -> JsValue {
+    let sign = |request| SignRequest(request);
+    let record = match outcome {
+        Outcome::Done => Record::of("done"),
+        Outcome::Nothing => Record::of("nothing"),
+        Outcome::Opened { subscription, lane, sign: wanted } => Record::of("opened")
+            .text("subscription", subscription)
+            .text("lane", lane)
+            .maybe("sign", wanted.map(sign)),
+        Outcome::Authorized { hold: granted, reserved } => {
+            hold(Record::of("authorized"), &granted).text("reserved", reserved)
+        }
+        Outcome::Denied(denial) => denied(&denial),
+        Outcome::Receipt { receipt, position, sign: wanted } => Record::of("receipt")
+            .set("receipt", Receipt::made(receipt))
+            .set("position", position)
+            .maybe("sign", wanted.map(sign)),
+        Outcome::Released { subject } => Record::of("released").text("subject", subject),
+        Outcome::Replayed(replay) => replayed(&replay),
+        Outcome::Checkpointed { checkpoint, sign: wanted } => Record::of("checkpoint")
+            .set("checkpoint", Checkpoint(checkpoint))
+            .set("sign", sign(wanted)),
+    };
+    record.into()
+}
+
+fn hold(record: Record, hold: &Hold) -> Record {
+    record
+        .text("subject", hold.subject)
+        .text("lane", hold.lane)
+        .instant("authorizedAt", hold.authorized_at)
+        .instant("deadline", hold.deadline)
+        .set("attributes", map(hold.attributes.iter().map(|(name, value)| (name, value.as_str()))))
+}
+
+fn denied(denial: &Denial) -> Record {
+    Record::of("denied")
+        .set("code", denial.code.as_str())
+        .set("httpStatus", u32::from(denial.code.http_status()))
+        .set("rule", denial.rule.as_str())
+        .maybe_text("needed", denial.needed)
+        .maybe_text("available", denial.available)
+        .maybe("retryAt", denial.retry_at.map(crate::output::instant))
+}
+
+fn replayed(replay: &Replay) -> Record {
+    let record = Record::of("replayed");
+    match replay {
+        Replay::Held(held) => hold(record.set("state", "held"), held),
+        Replay::Settled { receipt } => record.set("state", "settled").text("receipt", receipt),
+        Replay::Released => record.set("state", "released"),
+    }
+}

@@ -1,0 +1,144 @@
+/** Bytes in hexadecimal: a digest (32 bytes), an address (20) or a signature (65). */
+export type Hex = `0x${string}`;
+/** An exact amount: a decimal of atomic units with at most 18 digits after the point. */
+export type Exact = string;
+/** Unix milliseconds. */
+export type Instant = number;
+
+export type Surface = "openai.chat" | "openai.responses" | "anthropic.messages" | "plain";
+export type Basis = "reported" | "measured" | "estimated";
+export type Rounding = "carry" | "up" | "down" | "half_even";
+export type ReceiptKind = "call" | "true_up";
+
+/** What one call consumed. Quantities that are read are always `bigint`. */
+export interface Usage {
+  /** Default `plain`. */
+  surface?: Surface;
+  /** Default `measured`. */
+  basis?: Basis;
+  meters: Record<string, bigint | number>;
+  attributes?: Record<string, string>;
+}
+
+export interface Billed { amount: bigint; /** In 10^-18 atomic unit. */ remainder: bigint }
+
+export interface Quote { first: Exact; ceiling: Exact; lines: QuoteLine[] }
+export interface QuoteLine {
+  charge: string; meter: string; units: bigint; amount: Exact; steps: QuoteStep[];
+}
+export interface QuoteStep { units: bigint; price: Exact; amount: Exact; what: string }
+
+export interface Begin { origin: string; signer: Hex }
+export interface Subscribe {
+  plan: Hex;
+  /** The payer's address, if it has one. */
+  payer?: Hex | null;
+  /** The seller's own name for the subscriber. */
+  account?: string | null;
+  startedAt: Instant;
+  /** The rail that settles the lane: an x402 channel's id, say. */
+  rail?: Hex | null;
+}
+export interface Authorize {
+  subscription: Hex;
+  /** The request id, unique per subscription within the plan's replay horizon. */
+  id: string;
+  /** The client's own instant, if the id carries one. */
+  createdAt?: Instant | null;
+  /** The most that the call may use. */
+  most: Usage;
+}
+export interface Settle {
+  subscription: Hex; id: string; usage: Usage;
+  /** SHA-256 of the bytes that the usage was read from. */
+  content?: Hex | null;
+}
+export interface Release { subscription: Hex; id: string; reason: "released" | "unknown" }
+export interface ImportMark {
+  input: Hex; ordinal: bigint | number; offset: bigint | number; digest: Hex;
+}
+export interface Import extends ImportMark {
+  subscription: Hex; at: Instant; usage: Usage; content?: Hex | null;
+}
+export interface Collect {
+  lane: Hex;
+  /** All that was collected for the lane so far. */
+  amount: bigint;
+  /** All fees so far, part of the amount. */
+  fee?: bigint | null;
+  reference: string;
+  at: Instant;
+}
+
+export interface Done { kind: "done" }
+export interface Nothing { kind: "nothing" }
+export interface Opened { kind: "opened"; subscription: Hex; lane: Hex; sign?: SignRequest }
+export interface HoldFields {
+  subject: Hex; lane: Hex; authorizedAt: Instant; deadline: Instant;
+  attributes: Record<string, string>;
+}
+export interface Authorized extends HoldFields { kind: "authorized"; reserved: Exact }
+export interface Denied {
+  kind: "denied";
+  code: "limit_reached" | "condition_failed" | "rate_exceeded" | "term_ended";
+  httpStatus: number; rule: string; needed?: Exact; available?: Exact; retryAt?: Instant;
+}
+export interface Settled {
+  kind: "receipt"; receipt: Receipt; position: bigint;
+  /** The signature that is wanted; absent in checkpoint mode. */
+  sign?: SignRequest;
+}
+export interface Released { kind: "released"; subject: Hex }
+export type Replayed =
+  | ({ kind: "replayed"; state: "held" } & HoldFields)
+  | { kind: "replayed"; state: "settled"; receipt: Hex }
+  | { kind: "replayed"; state: "released" };
+export interface Checkpointed { kind: "checkpoint"; checkpoint: Checkpoint; sign: SignRequest }
+export type Outcome =
+  | Done | Nothing | Opened | Authorized | Denied | Settled | Released | Replayed | Checkpointed;
+
+export interface LaneTotals {
+  lane: Hex; subscription: Hex; plan: Hex; payer: Hex; rail: Hex; number: number; sequence: bigint;
+  head: Hex;
+  baseline: Exact; creditedBaseline: Exact; cumulative: Exact; credited: Exact;
+  collected: bigint; fee: bigint;
+}
+export interface Subscription {
+  id: Hex; plan: Hex; payer: Hex; account?: string; startedAt: Instant; lane: Hex; denied: bigint;
+  holds: bigint; reserved: Exact; counters: Counter[];
+}
+export interface Counter {
+  charge: string; start: Instant; end: Instant; units: bigint; billed: Exact;
+}
+
+export interface CheckpointFields {
+  origin: string; size: bigint | number; root: Hex; lanes: Hex; time: Instant;
+}
+export interface TreeHead { size: bigint | number; root: Hex }
+export interface InclusionProof { index: bigint | number; size: bigint | number; path: Hex[] }
+export interface ConsistencyProof {
+  oldSize: bigint | number; newSize: bigint | number; path: Hex[];
+}
+
+export interface Counts { entries: bigint; receipts: bigint; denied: bigint; checkpoints: bigint }
+
+/** `everything` pays out what was charged, whether it was collected or not. */
+export type Extent = "collected" | "everything";
+export interface Totals {
+  gross: bigint; credited: bigint; collected: bigint; fees: bigint; claimable: bigint;
+  owed: bigint; held: bigint; payouts: bigint; residue: bigint;
+}
+export interface PayeeLine { payee: string; payable: bigint; owed: bigint }
+export interface PayoutProof { payee: Hex; token: Hex; cumulative: bigint; proof: Hex[] }
+
+export interface Channel {
+  payer: Hex; payerAuthorizer: Hex; receiver: Hex; receiverAuthorizer: Hex; token: Hex;
+  /** In seconds. */
+  withdrawDelay: bigint | number;
+  salt: Hex;
+}
+export interface Voucher { channel: Channel; maxClaimable: bigint; signature: Hex }
+export interface ClaimRow extends Voucher { totalClaimed: bigint }
+export type VoucherCheck =
+  | { kind: "verified"; voucher: VerifiedVoucher }
+  | { kind: "ask_payer"; check: PayerCheck };

@@ -1,0 +1,62 @@
+//! Usage: a plain object in both directions.
+
+use counterfoil::{
+    Code, Error, Usage,
+    json::{Limits, parse},
+    usage::{Basis, Surface},
+};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    error::{Result, Thrown},
+    input::{self, Members},
+    output::{Record, map},
+};
+
+/// Reads `{surface, basis, meters, attributes}`.
+pub(crate) fn usage(value: &JsValue) -> Result<Usage> {
+    let mut members = Members::of(value)?;
+    let surface = members.optional("surface", input::parsed)?.unwrap_or(Surface::Plain);
+    let basis = members.optional("basis", basis)?.unwrap_or(Basis::Measured);
+    let meters = members.required("meters", input::entries)?;
+    let attributes = members.optional("attributes", input::entries)?.unwrap_or_default();
+    members.finish()?;
+    let mut usage = Usage::new(surface, basis);
+    for (name, value) in &meters {
+        let set = |usage: &mut Usage| Ok(usage.set(name, input::quantity(value)?)?);
+        set(&mut usage).map_err(|e: Thrown| e.under(name).under("meters"))?;
+    }
+    for (name, value) in &attributes {
+        let set = |usage: &mut Usage| Ok(usage.set_attribute(name, &input::text(value)?)?);
+        set(&mut usage).map_err(|e: Thrown| e.under(name).under("attributes"))?;
+    }
+    Ok(usage)
+}
+
+fn basis(value: &JsValue) -> Result<Basis> {
+    let name = input::text(value)?;
+    Basis::parse(&name).ok_or_else(|| {
+        let error = Error::new(Code::JsonType).value(name);
+        error.because("reported, measured or estimated").into()
+    })
+}
+
+/// Reads the usage of a provider's response body under a surface.
+#[wasm_bindgen(js_name = readUsage, unchecked_return_type = "Usage")]
+pub fn read_usage(
+    #[wasm_bindgen(unchecked_param_type = "Surface")] surface: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "string | Uint8Array")] body: JsValue,
+) -> std::result::Result<JsValue, Thrown> {
+    let surface: Surface = input::parsed(&surface)?;
+    let body = parse(&input::document(&body)?, &Limits::default())?;
+    let usage = Usage::from_json(surface, &body)?;
+    Ok(Record::new()
+        .set("surface", usage.surface().as_str())
+        .set("basis", usage.basis().as_str())
+        .set("meters", map(usage.iter()))
+        .set(
+            "attributes",
+            map(usage.attributes().iter().map(|(name, value)| (name, value.as_str()))),
+        )
+        .into())
+}
