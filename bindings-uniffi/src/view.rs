@@ -13,6 +13,8 @@ pub struct LaneTotals {
     pub lane: Digest,
     /// Its subscription.
     pub subscription: Digest,
+    /// Its plan.
+    pub plan: Digest,
     /// Its payer.
     pub payer: Digest,
     /// Its rail, or zero.
