@@ -119,8 +119,7 @@ impl Batch {
         let meter = meter.lock();
         let mut lanes: Option<Lanes> = None;
         for totals in meter.lanes() {
-            let Some(view) = meter.subscription(&totals.subscription) else { continue };
-            let Some(plan) = meter.plan(&view.plan) else { continue };
+            let Some(plan) = meter.plan(&totals.plan) else { continue };
             if currency.as_ref().is_some_and(|id| *id != plan.currency().id()) {
                 continue;
             }
@@ -130,8 +129,8 @@ impl Batch {
                 plan_of: BTreeMap::new(),
             });
             lanes.batch.add_lane(&totals, plan, extent)?;
-            lanes.plans.entry(view.plan).or_insert_with(|| plan.clone());
-            lanes.plan_of.insert(totals.lane, view.plan);
+            lanes.plans.entry(totals.plan).or_insert_with(|| plan.clone());
+            lanes.plan_of.insert(totals.lane, totals.plan);
         }
         let none = || Error::new(Code::CurrencyMismatch).because("no lane has this currency");
         Ok(Arc::new(Batch(Mutex::new(lanes.ok_or_else(none)?))))

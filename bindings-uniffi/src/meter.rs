@@ -249,7 +249,7 @@ impl StepMachine {
 
     /// One lane.
     fn lane(&self, id: Digest) -> Result<Option<LaneTotals>> {
-        Ok(self.lock().lanes().find(|totals| totals.lane == id))
+        Ok(self.lock().lane(&id))
     }
 
     /// Every subscription, by id.
