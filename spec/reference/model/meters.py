@@ -650,8 +650,10 @@ def fold_instance(state, e):
 
 
 def fold_plan(state, e):
+    the_instance(state)
     plan = read(e["document"].decode())
-    state.plans.setdefault(plan.id, plan)
+    need(plan.id not in state.plans, "entry_misplaced")
+    state.plans[plan.id] = plan
 
 
 def fold_open(state, e):
