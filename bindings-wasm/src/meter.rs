@@ -254,7 +254,7 @@ fn subscription(view: SubscriptionView) -> JsValue {
         .instant("startedAt", view.started_at)
         .text("lane", view.lane)
         .set("denied", view.denied)
-        .set("holds", u64::try_from(view.holds).unwrap_or(u64::MAX))
+        .set("holds", view.holds)
         .text("reserved", view.reserved)
         .set("counters", list(view.counters, counter))
         .into()
