@@ -1,6 +1,6 @@
 //! The conformance program of the Rust core: runs the vectors of `spec/vectors` and counts the steps.
 //!
-//! There is one arm per operation of `spec/surface.json`, in [`arms`]; each calls the core as the
+//! There is one arm per operation of `spec/surface.json`, in `arms`; each calls the core as the
 //! README does. `spec/vectors/README.md` says what a vector is.
 
 mod arms;
