@@ -1,8 +1,10 @@
 //! The checks that other tools make: form, lints, tests, documents, targets, packages, licences.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::args::Args;
 use crate::session::{Language, Session};
@@ -81,12 +83,17 @@ pub(crate) fn add_target(target: &str) -> Outcome {
 /// `package`: what would be uploaded, built from its own files alone.
 pub(crate) fn package(_: &mut Session, args: Args) -> Outcome {
     args.done()?;
+    // In a folder that never was: Cargo takes the crates that depend on each other from a registry in
+    // there, and keeps what it unpacked and compiled from it for good, by name and version.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let folder = tools::scratch(&format!("package/{now}"))?;
     let mut command = cargo();
-    command.args(["package", "--allow-dirty"]);
+    command.args(["package", "--allow-dirty", "--target-dir"]).arg(&folder);
     for published in workspace::crates()?.iter().filter(|c| c.published) {
         command.args(["--package", &published.name]);
     }
-    run(&mut command)
+    let packaged = run(&mut command);
+    fs::remove_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display())).and(packaged)
 }
 
 /// `deny`: licences, bans and sources; advisories where a copy of their database is at hand.
