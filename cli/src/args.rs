@@ -111,6 +111,86 @@ pub(crate) enum PlanCommand {
     /// Read a plan strictly and show its id and terms.
     #[command(after_help = "Example:\n  counterfoil plan check plan.json")]
     Check(PlanCheck),
+    /// Make a plan of terms that stand elsewhere.
+    Import {
+        #[command(subcommand)]
+        command: ImportCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Price models as LiteLLM's price map does, with a markup.
+    ///
+    /// Every price of an entry becomes a charge: by service tier, and by context size, above which the
+    /// whole call costs more. What has no meter here is left out and named.
+    #[command(
+        after_help = "Example:\n  counterfoil plan import litellm --model gpt-4o --markup 0.2 --authority 0x… model_prices_and_context_window.json --out plan.json"
+    )]
+    Litellm(ImportLitellm),
+    /// Read a plan as it is registered with Nevermined, and reproduce its id.
+    #[command(
+        after_help = "Example:\n  counterfoil plan import nevermined --network eip155:84532 --authority 0x… registration.json --out plan.json"
+    )]
+    Nevermined(ImportNevermined),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportTerms {
+    /// Whose signatures on receipts count: the address that `counterfoil keygen` printed.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) authority: String,
+    /// The plan's title [default: the one it is imported from].
+    #[arg(long, value_name = "TITLE")]
+    pub(crate) name: Option<String>,
+    /// Where to write the plan [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportLitellm {
+    /// A model of the map; may be given more than once, then each charge matches its model.
+    #[arg(long = "model", value_name = "NAME", required = true)]
+    pub(crate) models: Vec<String>,
+    /// What is added to the provider's price, as a fraction of it: 0.25 sells at 1.25 times the cost.
+    #[arg(long, value_name = "FRACTION")]
+    pub(crate) markup: Option<String>,
+    /// The network of a token that stands for the dollar, by its CAIP-2 name [default: plain USD].
+    #[arg(long, value_name = "CAIP2", requires = "token")]
+    pub(crate) network: Option<String>,
+    /// The token.
+    #[arg(long, value_name = "TOKEN", requires = "network")]
+    pub(crate) token: Option<String>,
+    /// The token's decimals.
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub(crate) decimals: u8,
+    /// Who gets what is collected [default: seller].
+    #[arg(long, value_name = "PAYEE")]
+    pub(crate) payee: Option<String>,
+    #[command(flatten)]
+    pub(crate) terms: ImportTerms,
+    /// The price map.
+    #[arg(value_name = "MAP")]
+    pub(crate) map: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportNevermined {
+    /// The network of the plan's token, by its CAIP-2 name.
+    #[arg(long, value_name = "CAIP2")]
+    pub(crate) network: Option<String>,
+    /// Who registered the plan: with --credits-contract, its id is told.
+    #[arg(long, value_name = "ADDRESS", requires = "credits_contract")]
+    pub(crate) creator: Option<String>,
+    /// The contract that holds the credits.
+    #[arg(long, value_name = "ADDRESS", requires = "creator")]
+    pub(crate) credits_contract: Option<String>,
+    #[command(flatten)]
+    pub(crate) terms: ImportTerms,
+    /// The registration, as it is posted.
+    #[arg(value_name = "REGISTRATION")]
+    pub(crate) registration: PathBuf,
 }
 
 #[derive(Debug, Args)]

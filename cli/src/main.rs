@@ -12,6 +12,7 @@
 mod args;
 mod audit;
 mod exit;
+mod import;
 mod inspect;
 mod io;
 mod keys;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use counterfoil::{Code, Error};
 
-use args::{Cli, Command, PlanCommand};
+use args::{Cli, Command, ImportCommand, PlanCommand};
 use exit::Ended;
 
 fn main() -> ExitCode {
@@ -48,6 +49,10 @@ fn run(cli: &Cli) -> Ended {
     match &cli.command {
         Command::Keygen(args) => Ok(keys::keygen(args, cli.json)?),
         Command::Plan { command: PlanCommand::Check(args) } => Ok(plan::check(args, cli.json)?),
+        Command::Plan { command: PlanCommand::Import { command } } => match command {
+            ImportCommand::Litellm(args) => Ok(import::litellm(args, cli.json)?),
+            ImportCommand::Nevermined(args) => Ok(import::nevermined(args, cli.json)?),
+        },
         Command::Quote(args) => Ok(quote::run(args, cli.json)?),
         Command::Meter(args) => meter::run(args, cli.json),
         Command::Verify(args) => verify::run(args, cli.json),
