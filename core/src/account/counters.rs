@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    account::Windows,
+    account::{Grants, Windows},
     amount::Exact,
     error::{Code, Error, Result},
     plan::{Charge, Limit, LimitRule, Plan},
@@ -46,6 +46,8 @@ pub(crate) struct Account {
     pub(crate) spent: Vec<Windows<Exact>>,
     /// By limit of the plan: the GCRA state.
     pub(crate) rates: Vec<u128>,
+    /// What calls draw on before they cost.
+    pub(crate) grants: Grants,
 }
 
 /// When a window is closed for good: its end and the plan's settle grace. A window without end never
@@ -63,11 +65,12 @@ pub(crate) fn total(rated: &[Rated]) -> Result<Exact> {
 }
 
 impl Account {
-    pub(crate) fn new(plan: &Plan) -> Account {
+    pub(crate) fn new(plan: &Plan, started_at: Timestamp) -> Account {
         Account {
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             spent: plan.limits().iter().map(|_| Windows::default()).collect(),
             rates: plan.limits().iter().map(|_| 0).collect(),
+            grants: Grants::new(plan, started_at),
         }
     }
 
@@ -79,7 +82,7 @@ impl Account {
             LimitRule::Spend { period, .. } => {
                 Some(spent.containing(at).unwrap_or_else(|| Limit::window(period, at)))
             }
-            LimitRule::Rate(_) => None,
+            LimitRule::Credit { .. } | LimitRule::Rate(_) => None,
         });
         charges.map(move |(charge, windows)| window_of(charge, windows, at)).chain(limits)
     }
@@ -219,6 +222,7 @@ impl Account {
 
     /// Forgets windows that are closed at `now`. A window that owes a true-up stays until it is made.
     pub(crate) fn forget_closed(&mut self, plan: &Plan, now: Timestamp) {
+        self.grants.forget_closed(plan, now);
         for windows in &mut self.counters {
             if windows.len() > 1 {
                 windows.drop_where(|window, counter| {

@@ -6,6 +6,7 @@
 
 mod charge;
 mod document;
+mod grant;
 mod limit;
 mod quote;
 mod terms;
@@ -13,6 +14,8 @@ mod terms;
 pub(crate) use charge::check_name;
 pub use charge::{Charge, REQUESTS};
 pub use document::Plan;
+pub(crate) use grant::whole;
+pub use grant::{Credit, Grant, GrantKind, Rollover, Term};
 pub use limit::{Limit, LimitRule};
 pub use quote::{Quote, QuoteLine};
 pub use terms::{Payee, Signing, Times};
