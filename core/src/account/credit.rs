@@ -54,7 +54,8 @@ pub(crate) fn backing<'a>(
         let backs_call = charges.clone().all(|charge| given.terms.pays(charge));
         let backs_hold = |hold: &Hold| {
             let charges = hold.units.iter().map(|(charge, _)| *charge);
-            !hold.is_reserved() || given.backs(hold.authorized_at, &hold.attributes, charges)
+            let costs = hold.is_reserved() && !hold.units.is_empty();
+            !costs || given.backs(hold.authorized_at, &hold.attributes, charges)
         };
         if backs_call && holds.clone().all(backs_hold) {
             sum = sum.checked_add(payable(plan.rounding(), given.balance))?;

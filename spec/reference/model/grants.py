@@ -260,7 +260,8 @@ def backing(plan, grants, usable, charges, holds, issued_at):
         if given.terms["meter"] is not None or not all(pays(given.terms, i) for i in charges):
             continue
         if all(covers(given, hold["at"]) and matches(given.terms, hold["attributes"])
-               and all(pays(given.terms, i) for i, _ in hold["units"]) for hold in holds):
+               and all(pays(given.terms, i) for i, _ in hold["units"])
+               for hold in holds if hold["units"]):
             total += whole(plan, grants.balance(given, issued_at))
     return exact(total)
 
