@@ -18,6 +18,8 @@ pub(crate) struct Counter {
     pub(crate) units: u64,
     /// What the window was billed: the second counter B.
     pub(crate) billed: Exact,
+    /// What grants in money paid of it.
+    pub(crate) granted: Exact,
     /// Units that open holds may still use.
     pub(crate) outstanding: u64,
     /// The most that the outstanding units may still cost; follows from the three above.
@@ -147,6 +149,17 @@ impl Account {
             }
         }
         Ok(opened)
+    }
+
+    /// Records what grants paid of a call's lines.
+    pub(crate) fn note_granted(&mut self, rated: &[Rated], unpaid: &[(usize, Exact)]) -> Result<()> {
+        for (line, (_, left)) in rated.iter().zip(unpaid) {
+            let windows = self.counters.get_mut(line.charge);
+            if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
+                counter.granted = counter.granted.checked_add(line.amount.checked_sub(*left)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds a hold's units to what is outstanding. Returns the windows that are new, by charge.

@@ -331,7 +331,7 @@ impl Grants {
         Ok(())
     }
 
-    /// Takes what a receipt drew.
+    /// Takes what a receipt drew, and returns the terms.
     pub(crate) fn take(
         &mut self,
         plan: &Plan,
@@ -339,13 +339,13 @@ impl Grants {
         amount: Exact,
         at: Timestamp,
         issued_at: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<Arc<Grant>> {
         let given = self.open(plan, id, given_at, at, issued_at)?;
         given.balance = given
             .balance
             .checked_sub(amount)
             .map_err(|_| misplaced("more than the grant has"))?;
-        Ok(())
+        Ok(Arc::clone(&given.terms))
     }
 
     /// The grant as an entry uses it.
@@ -486,14 +486,7 @@ pub(crate) fn draw_money(
             continue;
         }
         rest = rest.checked_sub(amount)?;
-        let mut paid = amount;
-        for (charge, left) in &mut lines {
-            if given.terms.pays(*charge) {
-                let part = paid.min(*left);
-                paid = paid.checked_sub(part)?;
-                *left = left.checked_sub(part)?;
-            }
-        }
+        pay_lines(&given.terms, &mut lines, amount)?;
         drawn.push(Item::Draw {
             grant: given.terms.id.clone(),
             given_at: given.given_at,
@@ -502,6 +495,19 @@ pub(crate) fn draw_money(
         });
     }
     Ok((drawn, rest))
+}
+
+/// Takes what a grant pays off the lines that it may pay: (charge, what is left of its amount).
+pub(crate) fn pay_lines(terms: &Grant, lines: &mut [(usize, Exact)], amount: Exact) -> Result<()> {
+    let mut paid = amount;
+    for (charge, left) in lines {
+        if terms.pays(*charge) {
+            let part = paid.min(*left);
+            paid = paid.checked_sub(part)?;
+            *left = left.checked_sub(part)?;
+        }
+    }
+    Ok(())
 }
 
 /// What grants can pay of an amount: all of it under `carry`, else whole units.

@@ -11,6 +11,6 @@ mod windows;
 
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
 pub(crate) use credit::{backing, credit_room, tighter};
-pub(crate) use grants::{Given, Grants, draw_money, draw_units, payable};
+pub(crate) use grants::{Given, Grants, draw_money, draw_units, pay_lines, payable};
 pub(crate) use reserve::{Room, admit, aggregate, aggregate_of, room, without_hold};
 pub(crate) use windows::Windows;

@@ -170,13 +170,15 @@ pub(crate) fn draft_true_up(
         return Err(misplaced("the window is still open"));
     }
     let due = charge.tariff.total(counter.units)?;
-    // Never more is given back than was charged: uncollected parts were billed to the counter only.
+    // Never more is given back than was charged: uncollected parts were billed to the counter only,
+    // and what grants paid was given.
     let charged = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
     let returned = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
     // As a limit compares it: rounded where receipts are, so that shares reverse what is credited.
     let exact = plan
         .rounding()
         .compared(counter.billed.minus_or_zero(due))?
+        .min(plan.rounding().compared(counter.billed.minus_or_zero(counter.granted))?)
         .min(charged.minus_or_zero(returned));
     let billed = plan.rounding().bill(exact, lane.credited_remainder)?;
     let item = Item::Correction {

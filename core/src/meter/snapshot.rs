@@ -271,7 +271,10 @@ fn write_account(w: &mut Writer, account: &Account) {
         w.count(windows.len());
         for (window, counter) in windows.iter() {
             window.write(w);
-            w.u64(counter.units).raw(&counter.billed.to_bytes()).u64(counter.outstanding);
+            w.u64(counter.units)
+                .raw(&counter.billed.to_bytes())
+                .raw(&counter.granted.to_bytes())
+                .u64(counter.outstanding);
         }
     }
     for windows in &account.spent {
@@ -349,11 +352,12 @@ fn read_account(
     let mut account = Account::new(plan, started_at);
     for index in 0..plan.charges().len() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();
-        for _ in 0..r.count(56)? {
+        for _ in 0..r.count(80)? {
             let window = Window::read(r)?;
             let counter = Counter {
                 units: r.u64()?,
                 billed: Exact::from_bytes(&r.array()?)?,
+                granted: Exact::from_bytes(&r.array()?)?,
                 outstanding: r.u64()?,
                 ..Counter::default()
             };

@@ -112,7 +112,7 @@ pub enum Item {
         /// What F says that it owes.
         due: Exact,
         /// What is credited: billed − due, rounded as the plan rounds calls, and never more than the
-        /// lane was charged.
+        /// lane, or the window beside what grants paid, was charged.
         exact: Exact,
         /// The lane's credit remainder before, in 10^-18 atomic unit.
         remainder_before: u64,

@@ -232,11 +232,17 @@ def draw_money(plan, grants, usable, lines, price, issued_at):
         rest -= paid
         draws.append({"item": "draw", "grant": given.terms["id"], "given_at": given.given_at,
                       "amount": paid, "balance": balance - paid})
-        for line in inside:
-            part = min(paid, line[1])
-            line[1] -= part
-            paid -= part
+        pay_lines(given.terms, unpaid, paid)
     return draws, rest
+
+
+def pay_lines(terms, lines, amount):
+    """Takes what a grant pays off the lines, [charge, what is left], that it may pay."""
+    for line in lines:
+        if pays(terms, line[0]):
+            part = min(amount, line[1])
+            line[1] -= part
+            amount -= part
 
 
 # Credit limits.

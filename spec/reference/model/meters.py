@@ -31,6 +31,7 @@ class Account:
     def __init__(self, plan, start):
         self.grants = grants.Grants(plan, start)
         self.counters = [{} for _ in plan.charges]  # window → [units, billed, outstanding]
+        self.granted = [{} for _ in plan.charges]   # window → what grants paid
         self.spent = [{} for _ in plan.limits]      # window → exact
         self.rates = [0 for _ in plan.limits]
 
@@ -324,7 +325,9 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     due = charge["tariff"].total(units)
     charged = lane["cumulative"] * GRID + lane["cumulative_remainder"]
     returned = lane["credited"] * GRID + lane["credited_remainder"]
-    back = min(compared(plan.rounding, max(0, billed - due)), max(0, charged - returned))
+    own = billed - sub["account"].granted[index].get(w, 0)
+    back = min(compared(plan.rounding, max(0, billed - due)),
+               compared(plan.rounding, max(0, own)), max(0, charged - returned))
     atomic, remainder = bill(plan.rounding, back, lane["credited_remainder"])
     body = {"salt": salt, "items": [{
         "item": "correction", "charge": charge["id"], "window": w, "units": units,
@@ -857,11 +860,20 @@ def fold_receipt(state, e):
 def fold_call(state, sub, e, digest):
     head, plan, account = e["head"], sub["plan"], sub["account"]
     subject, items = head["subject"], e["body"]["items"]
+    lines = [item for item in items if item["item"] == "line"]
+    unpaid = [[index_of(plan, line["charge"]), line["amount"]] for line in lines]
     for item in items:
         if item["item"] in ("draw", "draw_units"):
-            amount = item["amount"] if item["item"] == "draw" else item["units"] * GRID
-            account.grants.use(item["grant"], item["given_at"], head["authorized_at"],
-                               head["issued_at"]).drawn += amount
+            given = account.grants.use(item["grant"], item["given_at"], head["authorized_at"],
+                                       head["issued_at"])
+            if item["item"] == "draw":
+                given.drawn += item["amount"]
+                grants.pay_lines(given.terms, unpaid, item["amount"])
+            else:
+                given.drawn += item["units"] * GRID
+    for line, (index, left) in zip(lines, unpaid):
+        paid = account.granted[index]
+        paid[line["window"]] = paid.get(line["window"], 0) + line["amount"] - left
     hold = sub["holds"].pop(subject, None)
     need((hold is None) == (e["import"] is not None), "entry_misplaced")
     if hold:
@@ -871,7 +883,6 @@ def fold_call(state, sub, e, digest):
         if subject in sub["remembered"]:
             sub["remembered"][subject].update(receipt=digest, used=used_of(items))
         forget_ended(sub, subject, hold["at"])
-    lines = [item for item in items if item["item"] == "line"]
     price = next(item["exact"] for item in items if item["item"] == "price")
     spent = compared(plan.rounding, price)
     advance(plan, account, lines, spent, head["authorized_at"])

@@ -4,7 +4,7 @@ use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
 use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
 use crate::{
-    account::{Rated, closes_at},
+    account::{Rated, closes_at, pay_lines},
     amount::Exact,
     crypto::{Digest, sha256},
     entry::ReceiptEntry,
@@ -125,6 +125,8 @@ impl State {
         }
         // Before the hold gives back what it reserved: of a voided grant nothing else is left.
         let grants = &mut subscription.account.grants;
+        let mut unpaid: Vec<(usize, Exact)> =
+            rated.iter().map(|line| (line.charge, line.amount)).collect();
         for item in &e.body.items {
             let (grant, amount) = match item {
                 Item::DrawUnits { grant, given_at, units, .. } => {
@@ -133,7 +135,10 @@ impl State {
                 Item::Draw { grant, given_at, amount, .. } => ((grant.as_str(), *given_at), *amount),
                 _ => continue,
             };
-            grants.take(&plan, grant, amount, head.authorized_at, head.issued_at)?;
+            let terms = grants.take(&plan, grant, amount, head.authorized_at, head.issued_at)?;
+            if matches!(item, Item::Draw { .. }) {
+                pay_lines(&terms, &mut unpaid, amount)?;
+            }
         }
         match (subscription.holds.remove(&head.subject), &e.import) {
             (Some(hold), None) => {
@@ -154,6 +159,7 @@ impl State {
         }
         let compared = plan.rounding().compared(exact)?;
         subscription.account.advance(&plan, &rated, compared, head.authorized_at)?;
+        subscription.account.note_granted(&rated, &unpaid)?;
         if e.import.is_some() {
             advance_rates(&plan, &mut subscription.account, head.authorized_at)?;
         }
