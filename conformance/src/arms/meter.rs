@@ -120,18 +120,14 @@ pub(super) fn collect(input: &mut Input, objects: &mut Objects) -> Done {
 }
 
 pub(super) fn grant(input: &mut Input, objects: &mut Objects) -> Done {
-    let command = Command::Grant {
-        subscription: input.parsed("subscription")?,
-        terms: input.text("terms")?,
-    };
+    let command =
+        Command::Grant { subscription: input.parsed("subscription")?, terms: input.text("terms")? };
     propose(input, objects, &command, "now")
 }
 
 pub(super) fn void(input: &mut Input, objects: &mut Objects) -> Done {
-    let command = Command::Void {
-        subscription: input.parsed("subscription")?,
-        grant: input.text("grant")?,
-    };
+    let command =
+        Command::Void { subscription: input.parsed("subscription")?, grant: input.text("grant")? };
     propose(input, objects, &command, "now")
 }
 

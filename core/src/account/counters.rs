@@ -152,7 +152,11 @@ impl Account {
     }
 
     /// Records what grants paid of a call's lines.
-    pub(crate) fn note_granted(&mut self, rated: &[Rated], unpaid: &[(usize, Exact)]) -> Result<()> {
+    pub(crate) fn note_granted(
+        &mut self,
+        rated: &[Rated],
+        unpaid: &[(usize, Exact)],
+    ) -> Result<()> {
         for (line, (_, left)) in rated.iter().zip(unpaid) {
             let windows = self.counters.get_mut(line.charge);
             if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {

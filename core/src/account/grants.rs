@@ -208,7 +208,8 @@ impl Grants {
             && !(given.rolled || given.voided)
             && window.start > self.started_at
             && let Some(before) = window.start.millis().checked_sub(1)
-            && closes_at(period.window(Timestamp::from_millis(before)?), plan).is_some_and(|closes| closes <= issued_at)
+            && closes_at(period.window(Timestamp::from_millis(before)?), plan)
+                .is_some_and(|closes| closes <= issued_at)
         {
             let more = self.rolled_into(terms, period, rollover, window.start)?;
             given.balance = given.balance.checked_add(more)?;
@@ -310,7 +311,8 @@ impl Grants {
     ) -> Result<()> {
         for part in units {
             let given = self.open(plan, &part.grant, part.given_at, at, issued_at)?;
-            if part.units == 0 || part.units > given.free() || given.terms.credit.meter().is_none() {
+            if part.units == 0 || part.units > given.free() || given.terms.credit.meter().is_none()
+            {
                 return Err(misplaced("units that the grant does not have"));
             }
             given.reserved = given.reserved.saturating_add(part.units);
@@ -324,8 +326,7 @@ impl Grants {
             let position = self.position(&part.grant, part.given_at);
             let given = position.and_then(|position| self.given.get_mut(position));
             let given = given.ok_or_else(|| misplaced("no such grant"))?;
-            given.reserved =
-                given.reserved.checked_sub(part.units).ok_or(Code::EntryMisplaced)?;
+            given.reserved = given.reserved.checked_sub(part.units).ok_or(Code::EntryMisplaced)?;
             given.keep_reserved();
         }
         Ok(())
@@ -341,10 +342,8 @@ impl Grants {
         issued_at: Timestamp,
     ) -> Result<Arc<Grant>> {
         let given = self.open(plan, id, given_at, at, issued_at)?;
-        given.balance = given
-            .balance
-            .checked_sub(amount)
-            .map_err(|_| misplaced("more than the grant has"))?;
+        given.balance =
+            given.balance.checked_sub(amount).map_err(|_| misplaced("more than the grant has"))?;
         Ok(Arc::clone(&given.terms))
     }
 
@@ -393,8 +392,8 @@ impl Grants {
             .map(|given| (given.terms.id.clone(), given.given_at))
             .collect();
         self.given.retain(|given| {
-            let rolls =
-                matches!(given.terms.term, Term::Recurring { rollover: Some(_), .. }) && !given.voided;
+            let rolls = matches!(given.terms.term, Term::Recurring { rollover: Some(_), .. })
+                && !given.voided;
             let owed = rolls
                 && !rolled.iter().any(|(id, at)| *id == given.terms.id && *at > given.given_at);
             owed || given.reserved > 0 || !given.is_closed(plan, now)

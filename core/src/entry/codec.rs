@@ -85,8 +85,8 @@ impl Entry {
                     .u64(e.authorized_at.millis())
                     .u64(e.deadline.millis());
                 write_units(&mut w, &e.units);
-                write_reserved(&mut w, &e.reserved);
                 write_attributes(&mut w, &e.attributes);
+                write_reserved(&mut w, &e.reserved);
             }
             Entry::Denied(e) => {
                 w.raw(e.lane.bytes()).raw(e.subject.bytes()).u64(e.at.millis());
@@ -155,8 +155,8 @@ impl Entry {
                 authorized_at: read_time(r)?,
                 deadline: read_time(r)?,
                 units: read_units(r)?.into(),
-                reserved: read_reserved(r)?.into(),
                 attributes: Arc::new(read_attributes(r)?),
+                reserved: read_reserved(r)?.into(),
             }),
             5 => Entry::Denied(Denied {
                 lane: Digest::new(r.array()?),

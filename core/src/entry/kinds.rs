@@ -91,10 +91,10 @@ pub struct HoldEntry {
     pub deadline: Timestamp,
     /// The most units that the call may use and no grant pays: (index of the charge, units).
     pub units: Arc<[(usize, u64)]>,
-    /// Units that grants pay, in the order in which they are drawn.
-    pub reserved: Arc<[ReservedUnits]>,
     /// The call's attributes.
     pub attributes: Arc<BTreeMap<String, String>>,
+    /// Units that grants pay, in the order in which they are drawn.
+    pub reserved: Arc<[ReservedUnits]>,
 }
 
 /// A refused record of an imported log.

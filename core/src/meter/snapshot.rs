@@ -301,10 +301,7 @@ fn write_grants(w: &mut Writer, grants: &Grants) {
         write_option(w, given.expires_at.as_ref(), |w, at| {
             w.u64(at.millis());
         });
-        w.raw(&given.balance.to_bytes())
-            .u64(given.reserved)
-            .flag(given.voided)
-            .flag(given.rolled);
+        w.raw(&given.balance.to_bytes()).u64(given.reserved).flag(given.voided).flag(given.rolled);
     }
     w.count(grants.stopped().len());
     for id in grants.stopped() {
@@ -344,11 +341,7 @@ fn read_grants(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result
     Ok(Grants::restore(started_at, given, stopped))
 }
 
-fn read_account(
-    r: &mut Reader<'_>,
-    plan: &Plan,
-    started_at: Timestamp,
-) -> Result<Account> {
+fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result<Account> {
     let mut account = Account::new(plan, started_at);
     for index in 0..plan.charges().len() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();

@@ -1,8 +1,6 @@
 //! The plan document: reading, validation and identity.
 
-use alloc::{
-    collections::BTreeMap, collections::BTreeSet, string::String, sync::Arc, vec::Vec,
-};
+use alloc::{collections::BTreeMap, collections::BTreeSet, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     amount::{Currency, Rounding, Shares},

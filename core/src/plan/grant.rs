@@ -7,8 +7,9 @@ use crate::{
     error::{Code, Error, Result},
     json::{self, Fields, Limits, Node},
     plan::{
-        Charge, Plan, check_name,
+        Charge, Plan,
         charge::{read_money, read_name, read_positive, read_window},
+        check_name,
     },
     rules::read_sorted,
     time::{Period, Timestamp},
@@ -206,11 +207,10 @@ fn read_what(fields: &mut Fields<'_>, decimals: u8, all: &[Charge]) -> Result<Gr
     let id = read_name(&fields.required("id")?)?;
     let kind = fields.required("kind")?;
     let name = kind.text()?;
-    let kind = GrantKind::ALL
-        .iter()
-        .copied()
-        .find(|kind| kind.as_str() == name)
-        .ok_or_else(|| kind.error(Code::PlanInvalid).because("promotional, trial or included"))?;
+    let kind =
+        GrantKind::ALL.iter().copied().find(|kind| kind.as_str() == name).ok_or_else(|| {
+            kind.error(Code::PlanInvalid).because("promotional, trial or included")
+        })?;
     let (credit, charges) = if let Some(node) = fields.optional("money") {
         let money = read_money(&node, decimals)?;
         if money.is_zero() {

@@ -59,7 +59,9 @@ impl Limit {
         } else if let Some(rate) = fields.optional("rate") {
             LimitRule::Rate(read_rate(&rate)?)
         } else {
-            return Err(node.error(Code::PlanInvalid).because("a limit has `spend`, `credit` or `rate`"));
+            return Err(node
+                .error(Code::PlanInvalid)
+                .because("a limit has `spend`, `credit` or `rate`"));
         };
         fields.finish()?;
         Ok(Limit { id, rule })

@@ -40,7 +40,8 @@ def encode(kind, e):
         reserved = u(len(e["reserved"]), 4) + b"".join(
             text(grant) + u(at, 8) + u(n, 8) for grant, at, n in e["reserved"])
         return (head + e["lane"] + e["subject"] + e["input"] + u(e["authorized_at"], 8)
-                + u(e["deadline"], 8) + u(len(e["units"]), 4) + units + reserved + attributes(e["attributes"]))
+                + u(e["deadline"], 8) + u(len(e["units"]), 4) + units + attributes(e["attributes"])
+                + reserved)
     if kind == "denied":
         return (head + e["lane"] + e["subject"] + u(e["at"], 8) + denial(e["denial"])
                 + mark(e["import"]))

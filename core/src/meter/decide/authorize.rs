@@ -43,12 +43,8 @@ impl State {
             return replay(subscription, known, &subject, input);
         }
         let mut units = plan.charged_units(&request.most)?;
-        let usable = subscription.account.grants.usable(
-            &plan,
-            request.most.attributes(),
-            now,
-            issued_at,
-        )?;
+        let usable =
+            subscription.account.grants.usable(&plan, request.most.attributes(), now, issued_at)?;
         let drawn = draw_units(&plan, &usable, &[], &mut units)?;
         let reserved = drawn
             .into_iter()

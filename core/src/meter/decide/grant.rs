@@ -11,12 +11,7 @@ use crate::{
 };
 
 impl State {
-    pub(super) fn decide_grant(
-        &self,
-        id: &Digest,
-        terms: &str,
-        at: Timestamp,
-    ) -> Result<Decision> {
+    pub(super) fn decide_grant(&self, id: &Digest, terms: &str, at: Timestamp) -> Result<Decision> {
         let subscription = self.subscription(id)?;
         let plan = &*subscription.plan;
         let document = json::parse(terms.as_bytes(), &Limits::default())?.canonical()?;

@@ -165,7 +165,9 @@ impl State {
     fn apply_voided(&mut self, e: &Voided) -> Result<()> {
         let subscription = self.subscription_mut(&e.subscription)?;
         let grants = &mut subscription.account.grants;
-        if !grants.knows(&subscription.plan, &e.grant) || grants.is_voided(&subscription.plan, &e.grant) {
+        if !grants.knows(&subscription.plan, &e.grant)
+            || grants.is_voided(&subscription.plan, &e.grant)
+        {
             return Err(misplaced("no such grant to void"));
         }
         grants.void(&subscription.plan, &e.grant);

@@ -132,7 +132,9 @@ impl State {
                 Item::DrawUnits { grant, given_at, units, .. } => {
                     ((grant.as_str(), *given_at), whole(*units))
                 }
-                Item::Draw { grant, given_at, amount, .. } => ((grant.as_str(), *given_at), *amount),
+                Item::Draw { grant, given_at, amount, .. } => {
+                    ((grant.as_str(), *given_at), *amount)
+                }
                 _ => continue,
             };
             let terms = grants.take(&plan, grant, amount, head.authorized_at, head.issued_at)?;
