@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use counterfoil::json::{Object, Value};
-use counterfoil::plan::{Charge, Limit, LimitRule};
+use counterfoil::plan::{Charge, Credit, Grant, Limit, LimitRule, Term};
 use counterfoil::rating::{Model, Tier};
 use counterfoil::{Plan, Result};
 
@@ -47,6 +47,9 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
     }
     for limit in plan.limits() {
         lines.push(format!("  limit      {}", describe_limit(limit, decimals, &label)));
+    }
+    for grant in plan.grants() {
+        lines.push(format!("  grant      {}", describe_grant(grant, decimals, &label)));
     }
     for (payee, (_, share)) in plan.payees().iter().zip(plan.shares().iter()) {
         lines.push(format!("  payee      {payee}: {} %", percent(share)));
@@ -111,6 +114,11 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
                 None => String::from("over the whole term"),
             }
         ),
+        LimitRule::Credit { most } => format!(
+            "{}: at most {} {label} owed beyond what grants pay",
+            limit.id,
+            most.to_decimal(decimals)
+        ),
         LimitRule::Rate(rate) => format!(
             "{}: {} calls per {} ms, burst {}",
             limit.id,
@@ -119,4 +127,16 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
             rate.burst()
         ),
     }
+}
+
+fn describe_grant(grant: &Grant, decimals: u8, label: &str) -> String {
+    let what = match &grant.credit {
+        Credit::Money(money) => format!("{} {label}", money.to_decimal(decimals)),
+        Credit::Units { meter, units } => format!("{} {meter}", grouped(*units)),
+    };
+    let when = match grant.term {
+        Term::Recurring { period, .. } => format!("per {}", period.as_str()),
+        _ => String::from("once"),
+    };
+    format!("{}: {what} {when}, {}", grant.id, grant.kind.as_str())
 }
