@@ -9,6 +9,7 @@ mod document;
 mod limit;
 mod quote;
 mod terms;
+mod window;
 
 pub(crate) use charge::check_name;
 pub use charge::{Charge, REQUESTS};
