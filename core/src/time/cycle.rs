@@ -90,7 +90,9 @@ impl Cycle {
             Anchor::Start => wall(start),
             Anchor::At(instant) => wall(instant),
         };
-        let latest = zone.map_or(at.signed(), |zone| zone.latest(at.signed()));
+        // The last instant of all, which no end can follow, is in the window before it.
+        let at = at.signed().min(Timestamp::MAX.signed().saturating_sub(1));
+        let latest = zone.map_or(at, |zone| zone.latest(at));
         let (from, to) = self.around(anchor, latest);
         let first = |wall: i64| Timestamp::nearest(zone.map_or(wall, |zone| zone.first(wall)));
         Window { start: first(from), end: first(to) }

@@ -55,6 +55,7 @@ class Cycle:
             local = self.turn(origin, k)
             return self.zone.first(local) if self.zone else local
 
+        at = min(at, LAST - 1)
         k = (at - origin) // (LENGTH[self.every] * self.count)
         while starts(k + 1) <= at:
             k += 1
