@@ -6,6 +6,7 @@ use crate::{
     amount::{Exact, UnitPrice, parse_money},
     error::{Code, Error, Result},
     json::{Fields, Node},
+    plan::Selector,
     rating::{Model, Tariff, Tier},
     time::{Period, Timestamp, Window},
 };
@@ -23,6 +24,8 @@ pub struct Charge {
     pub id: String,
     /// The meter whose quantity it counts; `requests` for a flat charge.
     pub meter: String,
+    /// Which calls it is for; `None` counts in every call, beside what is selected.
+    pub selector: Option<Selector>,
     /// The calendar window over which it counts; `None` counts over the whole subscription.
     pub period: Option<Period>,
     /// The price as a function of the counter, free units included.
@@ -36,6 +39,14 @@ impl Charge {
         self.period.map_or(Window::ALWAYS, |period| period.window(at))
     }
 
+    /// The price of every unit, where it does not depend on a counter.
+    pub(crate) fn unit_price(&self) -> Option<UnitPrice> {
+        match self.tariff.model() {
+            Model::PerUnit { price } if self.tariff.free() == 0 => Some(*price),
+            _ => None,
+        }
+    }
+
     pub(super) fn read(node: &Node<'_>, decimals: u8) -> Result<Charge> {
         let mut fields = node.fields()?;
         let id = read_name(&fields.required("id")?)?;
@@ -44,6 +55,7 @@ impl Charge {
             "flat" => String::from(REQUESTS),
             _ => read_name(&fields.required("meter")?)?,
         };
+        let selector = Selector::read(&mut fields)?;
         let period = read_window(&mut fields)?;
         let free = match fields.optional("free") {
             Some(free) => free.integer()?,
@@ -76,7 +88,7 @@ impl Charge {
         }
         fields.finish()?;
         let tariff = Tariff::new(model, free).map_err(|e| e.within(node.pointer()))?;
-        Ok(Charge { id, meter, period, tariff })
+        Ok(Charge { id, meter, selector, period, tariff })
     }
 }
 
