@@ -18,7 +18,7 @@ use crate::{
     meter::ReservedUnits,
     plan::{Credit, Grant, Plan, Rollover, Term, whole},
     receipt::Item,
-    time::{Period, Timestamp},
+    time::{Cycle, Timestamp, Window},
 };
 
 /// A call draws on at most this many grants, so that its receipt has a bounded size.
@@ -186,7 +186,7 @@ impl Grants {
         issued_at: Timestamp,
     ) -> Result<Option<Given>> {
         let Term::Recurring { period, expires, rollover } = terms.term else { return Ok(None) };
-        let window = period.window(at);
+        let window = self.window(plan, period, at);
         let given_at = window.start.max(self.started_at);
         if at < given_at {
             return Ok(None);
@@ -208,14 +208,18 @@ impl Grants {
             && !(given.rolled || given.voided)
             && window.start > self.started_at
             && let Some(before) = window.start.millis().checked_sub(1)
-            && closes_at(period.window(Timestamp::from_millis(before)?), plan)
+            && closes_at(self.window(plan, period, Timestamp::from_millis(before)?), plan)
                 .is_some_and(|closes| closes <= issued_at)
         {
-            let more = self.rolled_into(terms, period, rollover, window.start)?;
+            let more = self.rolled_into(plan, terms, rollover, window.start)?;
             given.balance = given.balance.checked_add(more)?;
             given.rolled = true;
         }
         Ok(Some(given))
+    }
+
+    fn window(&self, plan: &Plan, period: Cycle, at: Timestamp) -> Window {
+        plan.window(Some(period), self.started_at, at)
     }
 
     /// What the windows before the one that starts at `start` leave to it. A window without use leaves
@@ -223,24 +227,25 @@ impl Grants {
     /// windows as the highest balance is times the grant, which a plan bounds.
     fn rolled_into(
         &self,
+        plan: &Plan,
         terms: &Grant,
-        period: Period,
         rollover: Rollover,
         start: Timestamp,
     ) -> Result<Exact> {
+        let Term::Recurring { period, .. } = terms.term else { return Ok(Exact::ZERO) };
         let amount = terms.credit.amount();
         let lives_on = |balance: Exact| balance.max(rollover.min).min(rollover.max);
         // From the close of one window to the start of another: the windows between were not used.
         let idle = |from: Timestamp, to: Timestamp, balance: Exact| -> Result<Exact> {
             let mut left = lives_on(balance);
-            let mut next = period.window(from).end;
+            let mut next = self.window(plan, period, from).end;
             while next < to {
                 let after = lives_on(left.checked_add(amount)?);
                 if after == left {
                     break;
                 }
                 left = after;
-                next = period.window(next).end;
+                next = self.window(plan, period, next).end;
             }
             Ok(left)
         };

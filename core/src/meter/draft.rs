@@ -15,6 +15,7 @@ use crate::{
     entry::{ImportMark, ReceiptEntry},
     error::{Code, Error, Result},
     meter::{Hold, Lane, State, Subscription},
+    plan::Call,
     receipt::{Body, Head, Item, Kind, window_subject},
     time::{Timestamp, Window},
     usage::Usage,
@@ -31,6 +32,13 @@ pub(crate) struct Facts<'a> {
     pub(crate) authorized_at: Timestamp,
     pub(crate) issued_at: Timestamp,
     pub(crate) import: Option<&'a ImportMark>,
+}
+
+impl Facts<'_> {
+    /// What decides which charges price it.
+    pub(crate) fn call(&self) -> Call<'_> {
+        Call { usage: self.usage, attributes: self.attributes, at: self.authorized_at }
+    }
 }
 
 /// A receipt as it would be recorded, before anything is hashed. An auditor compares it with one whose
@@ -66,7 +74,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     let plan = &*subscription.plan;
     check_windows(subscription, facts.authorized_at, facts.issued_at)?;
     let hold = subscription.holds.get(&facts.subject);
-    let mut units = plan.charged_units(facts.usage)?;
+    let mut units = plan.charged_units(&facts.call())?;
     let (at, issued_at) = (facts.authorized_at, facts.issued_at);
     let usable = subscription.account.grants.usable(plan, facts.attributes, at, issued_at)?;
     let own = hold.filter(|hold| hold.is_reserved()).map_or(&[][..], |hold| &*hold.reserved);

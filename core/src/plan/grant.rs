@@ -8,11 +8,11 @@ use crate::{
     json::{self, Fields, Limits, Node},
     plan::{
         Charge, Plan,
-        charge::{read_money, read_name, read_positive, read_window},
-        check_name,
+        charge::{read_money, read_name, read_positive},
+        selector,
+        window::read_window,
     },
-    rules::read_sorted,
-    time::{Period, Timestamp},
+    time::{Cycle, Timestamp},
 };
 
 /// A roll-over's highest balance is at most this many times what the grant gives: what windows without
@@ -79,7 +79,7 @@ pub enum Term {
     /// Anew in each window; what is left ends with the window.
     Recurring {
         /// The windows.
-        period: Period,
+        period: Cycle,
         /// Milliseconds after which it ends even before its window does.
         expires: Option<u64>,
         /// What lives on when the window closes.
@@ -266,11 +266,7 @@ fn read_scope(node: &Node<'_>, all: &[Charge]) -> Result<Vec<usize>> {
 }
 
 fn read_match(node: &Node<'_>) -> Result<BTreeMap<String, Vec<String>>> {
-    let mut attributes = BTreeMap::new();
-    for (name, values) in node.fields()?.iter() {
-        check_name(name).map_err(|e| e.at(values.pointer()))?;
-        attributes.insert(String::from(name), read_sorted(&values)?);
-    }
+    let attributes = selector::read_match(node)?;
     if attributes.is_empty() {
         return Err(node.error(Code::PlanInvalid).because("leave it out to match every call"));
     }

@@ -72,17 +72,17 @@ class Grants:
     def rolled_into(self, given, issued_at):
         """R-GRANT-004: what the windows before leave to this one, once the last of them is closed."""
         rule, period = given.terms["rollover"], given.terms["window"]
-        w = window(period, given.given_at)
+        w = window(period, given.given_at, self.start)
         if rule is None or w[0] <= self.start:
             return 0
-        before = window(period, w[0] - 1)
+        before = window(period, w[0] - 1, self.start)
         closes = closes_after(self.plan, before[1])
         if closes is None or closes > issued_at:
             return 0
         # From the first window on; windows without use are passed over where nothing changes.
         low, high = rule
         used = {g.given_at: g for g in self.all if g.terms is given.terms}
-        rolled, w_now = 0, window(period, self.start)
+        rolled, w_now = 0, window(period, self.start, self.start)
         while w_now[0] < w[0]:
             here = used.get(max(w_now[0], self.start))
             left = given.terms["amount"] + rolled - (here.drawn if here else 0)
@@ -90,9 +90,9 @@ class Grants:
             later = [at for at in used if at > w_now[0] and at < w[0]]
             if here is None and rolled_next == rolled and w_now[0] > self.start:
                 # The same until a window that was used, or this one.
-                w_now = window(period, min(later, default=w[0]))
+                w_now = window(period, min(later, default=w[0]), self.start)
                 continue
-            rolled, w_now = rolled_next, window(period, w_now[1])
+            rolled, w_now = rolled_next, window(period, w_now[1], self.start)
         return rolled
 
     def free(self, given, issued_at):
@@ -103,7 +103,7 @@ class Grants:
         candidates = [g for g in self.all if g.terms["window"] is None]
         for terms in self.plan.grants:
             if terms["window"] is not None and at >= self.start:
-                candidates.append(self.of_window(terms, window(terms["window"], at)))
+                candidates.append(self.of_window(terms, window(terms["window"], at, self.start)))
         usable = [g for g in candidates if g is not None and self.may(g, at, issued_at)
                   and self.balance(g, issued_at) > 0 and matches(g.terms, attributes)]
         return sorted(usable, key=Given.order)[:MOST_DRAWN]
@@ -121,7 +121,7 @@ class Grants:
         if given is None:
             for terms in self.plan.grants:
                 if terms["id"] == id_ and terms["window"] is not None:
-                    made = self.of_window(terms, window(terms["window"], at))
+                    made = self.of_window(terms, window(terms["window"], at, self.start))
                     if made and made.given_at == given_at:
                         self.all.append(made)
                         given = made
@@ -167,10 +167,10 @@ class Grants:
 
     def rolled_by(self, given):
         """Whether a use of the grant came after the window before it had closed."""
-        w = window(given.terms["window"], given.given_at)
+        w = window(given.terms["window"], given.given_at, self.start)
         if w[0] <= self.start:
             return False
-        closes = closes_after(self.plan, window(given.terms["window"], w[0] - 1)[1])
+        closes = closes_after(self.plan, window(given.terms["window"], w[0] - 1, self.start)[1])
         return closes is not None and closes <= given.seen
 
 

@@ -20,7 +20,7 @@ use crate::{
         },
         draft::check_windows,
     },
-    plan::{LimitRule, Plan},
+    plan::{Call, LimitRule, Plan},
     receipt::request_subject,
     time::Timestamp,
 };
@@ -42,7 +42,9 @@ impl State {
         if let Some(known) = subscription.remembered.get(&subject) {
             return replay(subscription, known, &subject, input);
         }
-        let mut units = plan.charged_units(&request.most)?;
+        let most = &request.most;
+        let mut units =
+            plan.charged_units(&Call { usage: most, attributes: most.attributes(), at: now })?;
         let usable =
             subscription.account.grants.usable(&plan, request.most.attributes(), now, issued_at)?;
         let drawn = draw_units(&plan, &usable, &[], &mut units)?;
