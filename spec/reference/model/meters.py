@@ -770,7 +770,8 @@ def fold_hold(state, e):
                 sub["holds"].pop(subject, None)
     sub["forgetting"].add((forgotten_at(plan, at), e["subject"]))
     sub["remembered"][e["subject"]] = {"input": e["input"], "receipt": ZERO, "used": ZERO}
-    sub["holds"][e["subject"]] = hold
+    # Ascending by subject: the order in which limits are asked.
+    sub["holds"] = dict(sorted({**sub["holds"], e["subject"]: hold}.items()))
 
 
 def forget_ended(sub, subject, at):
