@@ -8,6 +8,7 @@ mod charge;
 mod document;
 mod limit;
 mod quote;
+mod tariff;
 mod terms;
 
 pub(crate) use charge::check_name;
