@@ -10,6 +10,7 @@ mod document;
 mod limit;
 mod quote;
 mod selector;
+mod tariff;
 mod terms;
 mod window;
 
