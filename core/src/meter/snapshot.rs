@@ -274,7 +274,8 @@ fn write_account(w: &mut Writer, account: &Account) {
             w.u64(counter.units)
                 .raw(&counter.billed.to_bytes())
                 .raw(&counter.granted.to_bytes())
-                .u64(counter.outstanding);
+                .u64(counter.outstanding)
+                .raw(&counter.held.to_bytes());
         }
     }
     for windows in &account.spent {
@@ -352,6 +353,7 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
                 billed: Exact::from_bytes(&r.array()?)?,
                 granted: Exact::from_bytes(&r.array()?)?,
                 outstanding: r.u64()?,
+                held: Exact::from_bytes(&r.array()?)?,
                 ..Counter::default()
             };
             if !opened.insert(window) {
