@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use counterfoil::json::{Object, Value};
-use counterfoil::plan::{Charge, Limit, LimitRule};
-use counterfoil::rating::{Model, Tier};
-use counterfoil::{Plan, Result};
+use counterfoil::plan::{Charge, Credit, Grant, Limit, LimitRule, Term};
+use counterfoil::rating::{Model, Plus, Tier};
+use counterfoil::time::{Anchor, Cycle, Zone};
+use counterfoil::{Exact, Plan, Result};
 
 use crate::args;
 use crate::io::{failed, say};
+use crate::resolve;
 use crate::words::{grouped, label, unit_price};
 
 /// Reads a plan file; errors carry the file and the JSON Pointer.
@@ -20,6 +22,9 @@ pub(crate) fn read(path: &Path) -> Result<Plan> {
 
 /// `counterfoil plan check`
 pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
+    if args.resolve {
+        resolve::resolve(&args.plan)?;
+    }
     let plan = read(&args.plan)?;
     if json {
         let mut value = Object::new();
@@ -42,11 +47,17 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
         format!("  currency   {} ({label}, {decimals} decimals)", plan.currency().id()),
         format!("  rounding   {}", plan.rounding().as_str()),
     ];
+    if let Some(zone) = plan.zone() {
+        lines.push(format!("  zone       {}", describe_zone(zone)));
+    }
     for charge in plan.charges() {
         lines.push(format!("  charge     {}", describe_charge(charge, decimals, &label)));
     }
     for limit in plan.limits() {
         lines.push(format!("  limit      {}", describe_limit(limit, decimals, &label)));
+    }
+    for grant in plan.grants() {
+        lines.push(format!("  grant      {}", describe_grant(grant, decimals, &label)));
     }
     for (payee, (_, share)) in plan.payees().iter().zip(plan.shares().iter()) {
         lines.push(format!("  payee      {payee}: {} %", percent(share)));
@@ -66,13 +77,42 @@ fn percent(share: u64) -> String {
     String::from(text.trim_end_matches('0').trim_end_matches('.'))
 }
 
+fn describe_zone(zone: &Zone) -> String {
+    let known = match zone.transitions().len() {
+        0 => String::new(),
+        1 => String::from(", after 1 transition"),
+        count => format!(", after {count} transitions"),
+    };
+    format!("{}: {}{known}", zone.name(), zone.rule())
+}
+
+/// `per month`, `per 3 months from the subscription's start`
+fn describe_window(cycle: Option<Cycle>) -> String {
+    let Some(cycle) = cycle else { return String::from("over the whole term") };
+    let period = cycle.every().as_str();
+    let every = match cycle.count() {
+        1 => format!("per {period}"),
+        count => format!("per {count} {period}s"),
+    };
+    match cycle.anchor() {
+        Anchor::Calendar => every,
+        Anchor::Start => format!("{every} from the subscription's start"),
+        Anchor::At(instant) => format!("{every} from {instant}"),
+    }
+}
+
 fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
+    let money = |amount: Exact| format!("{} {label}", amount.to_decimal(decimals));
+    let flat = |tier: &Tier| match tier.flat.is_zero() {
+        true => String::new(),
+        false => format!(" and {} once", money(tier.flat)),
+    };
     let tiers = |tiers: &[Tier]| -> String {
         let told = tiers.iter().map(|tier| {
             let price = unit_price(tier.price.exact(), decimals, label);
             match tier.up_to {
-                Some(up_to) => format!("{price} up to {}", grouped(up_to)),
-                None => format!("{price} beyond"),
+                Some(up_to) => format!("{price} up to {}", grouped(up_to)) + &flat(tier),
+                None => format!("{price} beyond") + &flat(tier),
             }
         });
         told.collect::<Vec<_>>().join(", ")
@@ -87,17 +127,51 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         Model::Package { size, price } => {
             format!("{} {label} per package of {}", price.to_decimal(decimals), grouped(*size))
         }
+        Model::Percentage(p) => {
+            let worth = unit_price(p.worth.exact(), decimals, label);
+            let mut told = format!("{} of a worth of {worth}, each call", p.rate);
+            if !p.fixed.is_zero() {
+                told += &format!(", plus {}", money(p.fixed));
+            }
+            if !p.min.is_zero() {
+                told += &format!(", at least {}", money(p.min));
+            }
+            told + &p.max.map_or_else(String::new, |max| format!(", at most {}", money(max)))
+        }
+        Model::CostPlus(c) => {
+            let (word, part) = match c.plus {
+                Plus::Markup(part) => ("markup", part),
+                Plus::Margin(part) => ("margin", part),
+            };
+            format!(
+                "cost of {} with a {word} of {part}",
+                unit_price(c.cost.exact(), decimals, label)
+            )
+        }
+        Model::Dynamic(d) => {
+            format!("given with the call, {} to {}", money(d.min), money(d.max))
+        }
     };
-    let window = charge.period.map_or("over the whole term", |period| period.as_str());
-    let window = match charge.period {
-        Some(_) => format!("per {window}"),
-        None => String::from(window),
-    };
+    let terms = charge.tariff.terms();
+    let mut around = String::new();
+    if terms.zero {
+        around += "; due without any use, too";
+    }
+    if !terms.off.is_zero() {
+        around += &format!("; {} off", money(terms.off));
+    }
+    if let Some(cap) = terms.cap {
+        around += &format!("; at most {}", money(cap));
+    }
+    if !terms.minimum.is_zero() {
+        around += &format!("; at least {}", money(terms.minimum));
+    }
+    let window = describe_window(charge.period);
     let free = match charge.tariff.free() {
         0 => String::new(),
         free => format!("; the first {} free", grouped(free)),
     };
-    format!("{}: {} {window}, {model}{free}", charge.id, charge.meter)
+    format!("{}: {} {window}, {model}{free}{around}", charge.id, charge.meter)
 }
 
 fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
@@ -106,10 +180,12 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
             "{}: at most {} {label} {}",
             limit.id,
             most.to_decimal(decimals),
-            match period {
-                Some(period) => format!("per {}", period.as_str()),
-                None => String::from("over the whole term"),
-            }
+            describe_window(*period)
+        ),
+        LimitRule::Credit { most } => format!(
+            "{}: at most {} {label} owed beyond what grants pay",
+            limit.id,
+            most.to_decimal(decimals)
         ),
         LimitRule::Rate(rate) => format!(
             "{}: {} calls per {} ms, burst {}",
@@ -119,4 +195,16 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
             rate.burst()
         ),
     }
+}
+
+fn describe_grant(grant: &Grant, decimals: u8, label: &str) -> String {
+    let what = match &grant.credit {
+        Credit::Money(money) => format!("{} {label}", money.to_decimal(decimals)),
+        Credit::Units { meter, units } => format!("{} {meter}", grouped(*units)),
+    };
+    let when = match grant.term {
+        Term::Recurring { period, .. } => describe_window(Some(period)),
+        _ => String::from("once"),
+    };
+    format!("{}: {what} {when}, {}", grant.id, grant.kind.as_str())
 }

@@ -219,6 +219,8 @@ codes! {
     PlanOrder = "plan_order", "not sorted or not unique";
     /// A charge, limit or condition names what the plan does not define.
     PlanReference = "plan_reference", "name not defined in the plan";
+    /// Two charges of one meter may apply to one call, and nothing says which of them counts.
+    PlanAmbiguous = "plan_ambiguous", "two charges and no rule between them";
 
     /// No usage surface of this name.
     UsageSurface = "usage_surface", "unknown usage surface";
@@ -232,6 +234,8 @@ codes! {
     UsageQuantity = "usage_quantity", "quantity is not an exact non-negative integer below 2^63";
     /// The call used a meter that the plan does not have, or one without any price.
     UsageUnpriced = "usage_unpriced", "the plan has no price for this meter";
+    /// A price that came with the call lies outside the plan's bounds for it.
+    PriceOutOfBounds = "price_out_of_bounds", "price outside the plan's bounds";
 
     /// Bytes that end too early, too late, or are not of this kind and version.
     BytesInvalid = "bytes_invalid", "malformed bytes";
@@ -251,6 +255,10 @@ codes! {
     SubscriptionUnknown = "subscription_unknown", "unknown subscription";
     /// The subscription exists already with other terms.
     SubscriptionConflict = "subscription_conflict", "subscription exists with other terms";
+    /// The subscription has no grant of this id.
+    GrantUnknown = "grant_unknown", "unknown grant";
+    /// The subscription has a grant of this id, with other terms.
+    GrantConflict = "grant_conflict", "grant id in use with other terms";
     /// The plan is not known to this meter.
     PlanUnknown = "plan_unknown", "unknown plan";
     /// No hold of this id: never made, released, or ended and forgotten, which happens no earlier than

@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 use crate::{
-    account::Windows,
+    account::{Grants, Windows},
     amount::Exact,
     error::{Code, Error, Result},
-    plan::{Charge, Limit, LimitRule, Plan},
+    plan::{Charge, LimitRule, Plan},
     rating::Tariff,
-    time::{Timestamp, Window},
+    time::{Cycle, Timestamp, Window},
 };
 
 /// One charge's counter in one window.
@@ -18,11 +18,15 @@ pub(crate) struct Counter {
     pub(crate) units: u64,
     /// What the window was billed: the second counter B.
     pub(crate) billed: Exact,
+    /// What grants in money paid of it.
+    pub(crate) granted: Exact,
     /// Units that open holds may still use.
     pub(crate) outstanding: u64,
-    /// The most that the outstanding units may still cost; follows from the three above.
+    /// Under a per-call model: the prices of what open holds may still use.
+    pub(crate) held: Exact,
+    /// The most that the outstanding units may still cost; follows from the four above.
     pub(crate) reserve: Exact,
-    /// Whether more was billed than F says: the window's close owes a true-up.
+    /// Whether more was billed than the window costs: the window's close owes a true-up.
     pub(crate) owes: bool,
 }
 
@@ -40,12 +44,16 @@ pub(crate) struct Rated {
 /// Counters, spend and rates of one subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
+    /// When the subscription started: windows may be counted from there.
+    pub(crate) started_at: Timestamp,
     /// By charge of the plan.
     pub(crate) counters: Vec<Windows<Counter>>,
     /// By limit of the plan: what was billed in each window, as limits compare it.
     pub(crate) spent: Vec<Windows<Exact>>,
     /// By limit of the plan: the GCRA state.
     pub(crate) rates: Vec<u128>,
+    /// What calls draw on before they cost.
+    pub(crate) grants: Grants,
 }
 
 /// When a window is closed for good: its end and the plan's settle grace. A window without end never
@@ -63,12 +71,30 @@ pub(crate) fn total(rated: &[Rated]) -> Result<Exact> {
 }
 
 impl Account {
-    pub(crate) fn new(plan: &Plan) -> Account {
+    pub(crate) fn new(plan: &Plan, started_at: Timestamp) -> Account {
         Account {
+            started_at,
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             spent: plan.limits().iter().map(|_| Windows::default()).collect(),
             rates: plan.limits().iter().map(|_| 0).collect(),
+            grants: Grants::new(plan, started_at),
         }
+    }
+
+    /// The window that the instant lies in.
+    pub(crate) fn window(&self, plan: &Plan, period: Option<Cycle>, at: Timestamp) -> Window {
+        plan.window(period, self.started_at, at)
+    }
+
+    /// The charge's window that the instant lies in: one that is open already, or else a new one.
+    pub(crate) fn window_of(
+        &self,
+        plan: &Plan,
+        charge: &Charge,
+        windows: &Windows<Counter>,
+        at: Timestamp,
+    ) -> Window {
+        windows.containing(at).unwrap_or_else(|| self.window(plan, charge.period, at))
     }
 
     /// Every window that a call at `at` counts in: of the charges, then of the spend limits.
@@ -77,11 +103,13 @@ impl Account {
         let limits = plan.limits().iter().zip(&self.spent);
         let limits = limits.filter_map(move |(limit, spent)| match limit.rule {
             LimitRule::Spend { period, .. } => {
-                Some(spent.containing(at).unwrap_or_else(|| Limit::window(period, at)))
+                Some(spent.containing(at).unwrap_or_else(|| self.window(plan, period, at)))
             }
-            LimitRule::Rate(_) => None,
+            LimitRule::Credit { .. } | LimitRule::Rate(_) => None,
         });
-        charges.map(move |(charge, windows)| window_of(charge, windows, at)).chain(limits)
+        charges
+            .map(move |(charge, windows)| self.window_of(plan, charge, windows, at))
+            .chain(limits)
     }
 
     /// Prices the units of one call from the counters as they stand.
@@ -98,13 +126,10 @@ impl Account {
             else {
                 return Err(Error::new(Code::EntryMisplaced).because("no such charge"));
             };
-            let window = window_of(charge, windows, at);
+            let window = self.window_of(plan, charge, windows, at);
             let (before, billed) =
                 windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
-            let after = before
-                .checked_add(quantity)
-                .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
-            let amount = charge.tariff.total(after)?.minus_or_zero(billed);
+            let amount = charge.tariff.pays(before, billed, quantity)?;
             lines.push(Rated {
                 charge: index,
                 window,
@@ -138,12 +163,28 @@ impl Account {
         }
         for (limit, spent) in plan.limits().iter().zip(self.spent.iter_mut()) {
             let LimitRule::Spend { period, .. } = limit.rule else { continue };
-            let window = spent.containing(at).unwrap_or_else(|| Limit::window(period, at));
+            let window =
+                spent.containing(at).unwrap_or_else(|| plan.window(period, self.started_at, at));
             if let (Some(sum), _) = spent.open(window) {
                 *sum = sum.checked_add(compared)?;
             }
         }
         Ok(opened)
+    }
+
+    /// Records what grants paid of a call's lines.
+    pub(crate) fn note_granted(
+        &mut self,
+        rated: &[Rated],
+        unpaid: &[(usize, Exact)],
+    ) -> Result<()> {
+        for (line, (_, left)) in rated.iter().zip(unpaid) {
+            let windows = self.counters.get_mut(line.charge);
+            if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
+                counter.granted = counter.granted.checked_add(line.amount.checked_sub(*left)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds a hold's units to what is outstanding. Returns the windows that are new, by charge.
@@ -177,15 +218,18 @@ impl Account {
     ) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
         let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
-        let window = window_of(charge, windows, at);
+        let window = self.window_of(plan, charge, windows, at);
         let counter = self.counter(index, window, opened)?;
         let outstanding = counter
             .outstanding
             .checked_add(quantity)
             .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
-        let reserve = reserved(&charge.tariff, counter, outstanding)?;
-        counter.outstanding = outstanding;
-        counter.reserve = reserve;
+        let mut after = Counter { outstanding, ..counter.clone() };
+        if charge.tariff.is_per_call() {
+            after.held = after.held.checked_add(charge.tariff.total(quantity)?)?;
+        }
+        after.reserve = reserved(&charge.tariff, &after)?;
+        *counter = after;
         Ok(())
     }
 
@@ -207,11 +251,15 @@ impl Account {
     ) -> Result<()> {
         for &(index, quantity) in units {
             let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
+            let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
+            let window = self.window_of(plan, charge, windows, at);
             let windows = self.counters.get_mut(index).ok_or(Code::EntryMisplaced)?;
-            let window = window_of(charge, windows, at);
             let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
             counter.outstanding =
                 counter.outstanding.checked_sub(quantity).ok_or(Code::EntryMisplaced)?;
+            if charge.tariff.is_per_call() {
+                counter.held = counter.held.checked_sub(charge.tariff.total(quantity)?)?;
+            }
             self.refresh(plan, index, window)?;
         }
         Ok(())
@@ -219,6 +267,7 @@ impl Account {
 
     /// Forgets windows that are closed at `now`. A window that owes a true-up stays until it is made.
     pub(crate) fn forget_closed(&mut self, plan: &Plan, now: Timestamp) {
+        self.grants.forget_closed(plan, now);
         for windows in &mut self.counters {
             if windows.len() > 1 {
                 windows.drop_where(|window, counter| {
@@ -251,30 +300,28 @@ impl Account {
         counter.ok_or_else(|| Error::new(Code::EntryMisplaced))
     }
 
-    /// Recomputes a counter's reserve: the highest F that outstanding units can reach, less what is
-    /// billed.
+    /// Recomputes a counter's reserve, and whether its window owes a true-up.
     pub(crate) fn refresh(&mut self, plan: &Plan, index: usize, window: Window) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
         if let Some(counter) =
             self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
         {
-            counter.owes =
-                charge.tariff.can_fall() && counter.billed > charge.tariff.total(counter.units)?;
-            counter.reserve = reserved(&charge.tariff, counter, counter.outstanding)?;
+            counter.owes = charge.tariff.can_fall()
+                && counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
+            counter.reserve = reserved(&charge.tariff, counter)?;
         }
         Ok(())
     }
 }
 
-/// The charge's window that the instant lies in: one that is open already, or else the calendar's.
-fn window_of(charge: &Charge, windows: &Windows<Counter>, at: Timestamp) -> Window {
-    windows.containing(at).unwrap_or_else(|| charge.window(at))
-}
-
-/// The most that outstanding units can still cost.
-fn reserved(tariff: &Tariff, counter: &Counter, outstanding: u64) -> Result<Exact> {
-    if outstanding == 0 {
+/// The most that outstanding units can still cost: the highest F that they can reach, less what is
+/// billed; under a per-call model the sum of the holds' own prices.
+fn reserved(tariff: &Tariff, counter: &Counter) -> Result<Exact> {
+    if counter.outstanding == 0 {
         return Ok(Exact::ZERO);
     }
-    Ok(tariff.highest(counter.units, outstanding)?.minus_or_zero(counter.billed))
+    if tariff.is_per_call() {
+        return Ok(counter.held);
+    }
+    Ok(tariff.highest(counter.units, counter.outstanding)?.minus_or_zero(counter.billed))
 }

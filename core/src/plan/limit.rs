@@ -6,9 +6,10 @@ use crate::{
     amount::Exact,
     error::{Code, Result},
     json::Node,
-    plan::charge::{read_money, read_name, read_positive, read_window},
+    plan::charge::{read_money, read_name, read_positive},
+    plan::window::read_window,
     rating::Rate,
-    time::{Period, Timestamp, Window},
+    time::Cycle,
 };
 
 /// A limit of a plan. Every limit must have room for a call to be authorised.
@@ -28,18 +29,19 @@ pub enum LimitRule {
         /// The bound, exact.
         most: Exact,
         /// The window; `None` is the whole subscription.
-        period: Option<Period>,
+        period: Option<Cycle>,
+    },
+    /// Money that may be owed beyond what grants will pay: 0 is prepaid. What is owed is what was
+    /// billed and not credited or collected, ever.
+    Credit {
+        /// The bound, exact.
+        most: Exact,
     },
     /// Calls per time, by GCRA.
     Rate(Rate),
 }
 
 impl Limit {
-    /// The window that a call authorised at `at` falls in, for a spend limit.
-    pub(crate) fn window(period: Option<Period>, at: Timestamp) -> Window {
-        period.map_or(Window::ALWAYS, |period| period.window(at))
-    }
-
     pub(super) fn read(node: &Node<'_>, decimals: u8) -> Result<Limit> {
         let mut fields = node.fields()?;
         let id = read_name(&fields.required("id")?)?;
@@ -48,10 +50,14 @@ impl Limit {
                 most: read_money(&most, decimals)?,
                 period: read_window(&mut fields)?,
             }
+        } else if let Some(most) = fields.optional("credit") {
+            LimitRule::Credit { most: read_money(&most, decimals)? }
         } else if let Some(rate) = fields.optional("rate") {
             LimitRule::Rate(read_rate(&rate)?)
         } else {
-            return Err(node.error(Code::PlanInvalid).because("a limit has `spend` or `rate`"));
+            return Err(node
+                .error(Code::PlanInvalid)
+                .because("a limit has `spend`, `credit` or `rate`"));
         };
         fields.finish()?;
         Ok(Limit { id, rule })

@@ -1,6 +1,6 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import (amounts, document, files, logs, meters, plans, receipts, settlements, signing,
+from . import (amounts, document, files, grants, logs, meters, plans, receipts, settlements, signing,
                usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
@@ -166,7 +166,7 @@ def _(_, g):
 
 @operation("time.window")
 def _(_, g):
-    start, end = windows.window(g["period"], time(g["at"]))
+    start, end = windows.window(windows.Cycle(g["period"]), time(g["at"]), 0)
     return {"start": str(start), "end": str(end)}, None
 
 
@@ -190,9 +190,17 @@ def _(_, g):
             "decimals": str(plan.decimals)}, plan
 
 
+@operation("plan.window")
+def _(s, g):
+    plan = s.object(g, "plan")
+    charge = plan.charges[[c["id"] for c in plan.charges].index(g["charge"])]
+    start, end = windows.window(charge["period"], time(g["at"]), time(g["startedAt"]))
+    return {"start": str(start), "end": str(end)}, None
+
+
 @operation("plan.quote")
 def _(s, g):
-    first, ceiling, lines = s.object(g, "plan").quote(usage_of(g["usage"]))
+    first, ceiling, lines = s.object(g, "plan").quote(usage_of(g["usage"]), time(g["at"]))
     return {"first": amounts.text_of(first), "ceiling": amounts.text_of(ceiling), "lines": [
         {"charge": c, "meter": m, "units": str(n), "amount": amounts.text_of(a)}
         for c, m, n, a in lines]}, None
@@ -296,6 +304,22 @@ def _(s, g):
     return {}, None
 
 
+@operation("meter.grant")
+def _(s, g):
+    id_ = digest(g["subscription"])
+    on_meter(s, g, lambda state: grants.grant(
+        meters.the_subscription(state, id_), id_, g["terms"], time(g["now"])))
+    return {}, None
+
+
+@operation("meter.void")
+def _(s, g):
+    id_ = digest(g["subscription"])
+    on_meter(s, g, lambda state: grants.void(
+        meters.the_subscription(state, id_), id_, g["grant"], time(g["now"])))
+    return {}, None
+
+
 @operation("meter.recover")
 def _(s, g):
     meter = s.object(g, "meter")
@@ -342,6 +366,14 @@ def _(s, g):
     return {"json": receipts.compact(document_)}, None
 
 
+def grant_text(all_, given):
+    return {"grant": given.terms["id"], "kind": given.terms["kind"],
+            "meter": given.terms["meter"], "givenAt": str(given.given_at),
+            "expiresAt": optional(given.expires_at, str),
+            "balance": amounts.text_of(all_.balance(given, given.seen)),
+            "reserved": str(given.reserved)}
+
+
 @operation("meter.subscription")
 def _(s, g):
     sub = meters.the_subscription(s.object(g, "meter").state, digest(g["subscription"]))
@@ -356,7 +388,8 @@ def _(s, g):
     holds = sum(map(meters.reserved, sub["holds"].values()))
     return {"lane": hexed(sub["lane"]), "denied": str(sub["denied"]), "holds": str(holds),
             "reserved": amounts.text_of(meters.aggregate(plan, account)),
-            "counters": counters}, None
+            "counters": counters, "grants": [grant_text(account.grants, g) for g in
+                                             account.grants.shown()]}, None
 
 
 def signed(s, g):

@@ -90,8 +90,9 @@ class Script {
             )
         }
         "plan.quote" -> {
-            given.known("plan", "usage")
-            val quote = get<Plan>(given, "plan").quote(given.usage("usage"))
+            given.known("plan", "usage", "at")
+            val plan = get<Plan>(given, "plan")
+            val quote = plan.quote(given.usage("usage"), given.instant("at"))
             val lines = quote.lines.map {
                 json(
                     "charge" to it.charge,
@@ -225,6 +226,16 @@ class Script {
             )
             json()
         }
+        "meter.grant" -> {
+            given.known("meter", "subscription", "terms", "now", "journal")
+            meter(given).grant(given.text("subscription"), given.text("terms"), given.instant("now"))
+            json()
+        }
+        "meter.void" -> {
+            given.known("meter", "subscription", "grant", "now", "journal")
+            meter(given).void(given.text("subscription"), given.text("grant"), given.instant("now"))
+            json()
+        }
         "meter.recover" -> {
             given.known("meter", "written")
             val host: Host = get(given, "meter")
@@ -278,12 +289,24 @@ class Script {
                     "billed" to it.billed,
                 )
             }
+            val grants = view.grants.map {
+                json(
+                    "grant" to it.grant,
+                    "kind" to it.kind,
+                    "meter" to it.meter,
+                    "givenAt" to it.givenAt,
+                    "expiresAt" to it.expiresAt,
+                    "balance" to it.balance,
+                    "reserved" to it.reserved,
+                )
+            }
             json(
                 "lane" to view.lane,
                 "denied" to view.denied,
                 "holds" to view.holds,
                 "reserved" to view.reserved,
                 "counters" to counters,
+                "grants" to grants,
             )
         }
         "receipt.header" -> {
