@@ -14,6 +14,7 @@ mod fuzz;
 mod gates;
 mod ledger;
 mod peers;
+mod prices;
 mod python;
 mod random;
 mod sample;
@@ -73,6 +74,12 @@ const TASKS: &[Task] = &[
         "",
         "verify receipts with viem, ethers and eth_account, payouts with OpenZeppelin",
         peers::run,
+    ),
+    Task(
+        "prices",
+        "",
+        "import LiteLLM's prices: every price exact, timed beside litellm and genai-prices",
+        prices::run,
     ),
     Task(
         "differential",

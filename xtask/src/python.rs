@@ -1,25 +1,36 @@
-//! The project's own Python environment, in the cache.
+//! The project's own Python environments, in the cache.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::session::Session;
 use crate::tools::{Outcome, cache, run};
 
-/// What is installed into it, by the part of the project that needs it.
-const REQUIREMENTS: [&str; 3] = [
+/// What the tests need, by the part of the project that needs it.
+const TESTS: &[&str] = &[
     "bindings-uniffi/python/requirements.txt",
     "peers/python/requirements.txt",
     "spec/requirements.txt",
 ];
 
-/// The interpreter with everything installed; `None` where Python is missing, which is said.
+/// The interpreter with what the tests need; `None` where Python is missing, which is said.
 pub(crate) fn python(session: &mut Session, what: &str) -> Outcome<Option<PathBuf>> {
-    let venv = cache().join("venv");
+    environment(session, what, "venv", TESTS)
+}
+
+/// The interpreter of an environment of this name, with everything in these files installed; `None`
+/// where Python is missing, which is said.
+pub(crate) fn environment(
+    session: &mut Session,
+    what: &str,
+    name: &str,
+    requirements: &[&str],
+) -> Outcome<Option<PathBuf>> {
+    let venv = cache().join(name);
     let program = venv.join("bin/python");
     let mut wanted = String::new();
-    for file in REQUIREMENTS {
+    for file in requirements {
         wanted += &fs::read_to_string(file).map_err(|e| format!("{file}: {e}"))?;
     }
     let installed = venv.join("requirements.txt");
@@ -33,8 +44,8 @@ pub(crate) fn python(session: &mut Session, what: &str) -> Outcome<Option<PathBu
     }
     let mut pip = Command::new(&program);
     pip.args(["-m", "pip", "install", "--quiet"]);
-    for file in REQUIREMENTS {
-        pip.arg("--requirement").arg(Path::new(file));
+    for file in requirements {
+        pip.args(["--requirement", file]);
     }
     run(&mut pip)?;
     fs::write(&installed, wanted).map_err(|e| format!("{}: {e}", installed.display()))?;

@@ -62,12 +62,16 @@ impl Plan {
         Ok(quote)
     }
 
-    /// Whether the plan can price a usage at all, as a call that is authorised at `at`.
+    /// The price alone, [`Quote::first`], without how it comes about: for those who price many calls.
     ///
     /// # Errors
-    /// `usage_unpriced`, `usage_contradiction`.
-    pub fn check_usage(&self, usage: &Usage, at: Timestamp) -> Result<()> {
-        self.charged_units(&Call { usage, attributes: usage.attributes(), at }).map(|_| ())
+    /// As [`Plan::quote`].
+    pub fn price(&self, usage: &Usage, at: Timestamp) -> Result<Exact> {
+        let charged = self.charged_units(&Call { usage, attributes: usage.attributes(), at })?;
+        charged.iter().try_fold(Exact::ZERO, |sum, (index, units)| {
+            let Some(charge) = self.charges().get(*index) else { return Ok(sum) };
+            sum.checked_add(charge.tariff.pays(0, Exact::ZERO, *units)?)
+        })
     }
 
     /// The units that each charge counts in a call: (index of the charge, units), charges that count
