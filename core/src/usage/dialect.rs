@@ -138,9 +138,7 @@ impl Dialect {
             Total::None => return Ok(()),
             Total::Refused(path) => {
                 return there(found, path)?.map_or(Ok(()), |total| {
-                    Err(total
-                        .error(Code::UsageSurface)
-                        .because("this surface reports no total"))
+                    Err(total.error(Code::UsageSurface).because("this surface reports no total"))
                 });
             }
             Total::Required(path) => (path, &[][..]),

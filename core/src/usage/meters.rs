@@ -88,14 +88,23 @@ pub(super) fn within(meter: usize) -> Set {
 /// The meter that a meter lies in and that lies in no other; of what lies in none it is the meter itself.
 pub(crate) fn root(meter: &str) -> &str {
     // Wholes come before their parts, so the outermost is the last.
-    index(meter).and_then(|meter| within(meter).parts_first().last()).map_or(meter, name)
+    match index(meter).and_then(|meter| within(meter).parts_first().last()) {
+        Some(whole) => name(whole),
+        None => meter,
+    }
 }
 
 static WITHIN: [Set; COUNT] = closure();
 
 /// For each meter its wholes and theirs, worked out when this is compiled.
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, every index is below a length")]
-#[expect(clippy::arithmetic_side_effects, reason = "evaluated by the compiler, counts below a length")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, every index is below a length"
+)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "evaluated by the compiler, counts below a length"
+)]
 const fn closure() -> [Set; COUNT] {
     let mut within = [Set(0); COUNT];
     let mut part = 0;
@@ -117,8 +126,14 @@ const fn closure() -> [Set; COUNT] {
     within
 }
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, every index is below a length")]
-#[expect(clippy::arithmetic_side_effects, reason = "evaluated by the compiler, counts below a length")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, every index is below a length"
+)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "evaluated by the compiler, counts below a length"
+)]
 const fn same(a: &[u8], b: &[u8]) -> bool {
     let mut at = 0;
     while at < a.len() && at < b.len() && a[at] == b[at] {

@@ -17,14 +17,8 @@ pub(super) const CHAT: Dialect = Dialect {
         (&["prompt_tokens_details/image_tokens"], "image_input_tokens"),
         (&["completion_tokens_details/reasoning_tokens"], "reasoning_tokens"),
         (&["completion_tokens_details/audio_tokens"], "audio_output_tokens"),
-        (
-            &["completion_tokens_details/accepted_prediction_tokens"],
-            "accepted_prediction_tokens",
-        ),
-        (
-            &["completion_tokens_details/rejected_prediction_tokens"],
-            "rejected_prediction_tokens",
-        ),
+        (&["completion_tokens_details/accepted_prediction_tokens"], "accepted_prediction_tokens"),
+        (&["completion_tokens_details/rejected_prediction_tokens"], "rejected_prediction_tokens"),
     ],
     lists: &[],
 };
@@ -50,14 +44,8 @@ pub(super) const REALTIME: Dialect = Dialect {
         (&["input_token_details/cached_tokens"], "cached_input_tokens"),
         (&["input_token_details/audio_tokens"], "audio_input_tokens"),
         (&["input_token_details/image_tokens"], "image_input_tokens"),
-        (
-            &["input_token_details/cached_tokens_details/audio_tokens"],
-            "cached_audio_input_tokens",
-        ),
-        (
-            &["input_token_details/cached_tokens_details/image_tokens"],
-            "cached_image_input_tokens",
-        ),
+        (&["input_token_details/cached_tokens_details/audio_tokens"], "cached_audio_input_tokens"),
+        (&["input_token_details/cached_tokens_details/image_tokens"], "cached_image_input_tokens"),
         (&["output_token_details/reasoning_tokens"], "reasoning_tokens"),
         (&["output_token_details/audio_tokens"], "audio_output_tokens"),
     ],

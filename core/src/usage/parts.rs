@@ -108,8 +108,12 @@ impl Usage {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::usage::{Basis, Surface};
+    use crate::usage::{Basis, Surface, WHOLES};
 
     fn usage(meters: &[(&str, u64)]) -> Usage {
         let mut usage = Usage::new(Surface::Plain, Basis::Reported);
@@ -168,5 +172,120 @@ mod tests {
             .disjoint(&|m: &str| m == "output_tokens")
             .unwrap_err();
         assert_eq!(e.code(), Code::UsageContradiction);
+    }
+
+    #[test]
+    fn what_is_cached_and_audio_needs_a_price_if_both_have_one() {
+        let u = usage(&[
+            ("input_tokens", 1000),
+            ("cached_input_tokens", 500),
+            ("audio_input_tokens", 600),
+            ("cached_audio_input_tokens", 300),
+        ]);
+        assert_eq!(
+            u.disjoint(&|_: &str| true).unwrap(),
+            [
+                ("audio_input_tokens", 300),
+                ("cached_audio_input_tokens", 300),
+                ("cached_input_tokens", 200),
+                ("input_tokens", 200)
+            ]
+        );
+        let both = |m: &str| m != "cached_audio_input_tokens";
+        assert_eq!(u.uncovered(&both), Some("cached_audio_input_tokens"));
+        let cached = |m: &str| m == "cached_input_tokens" || m == "input_tokens";
+        assert_eq!(u.uncovered(&cached), None);
+        let expected = [("cached_input_tokens", 500), ("input_tokens", 500)];
+        assert_eq!(u.disjoint(&cached).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_part_of_a_whole_that_is_not_there_is_not_free() {
+        let priced = |m: &str| m == "output_tokens";
+        let e = usage(&[("reasoning_tokens", 5)]).disjoint(&priced).unwrap_err();
+        assert_eq!((e.code(), e.place()), (Code::UsageContradiction, Some("/reasoning_tokens")));
+    }
+
+    /// All meters that hold a meter, itself included, from the names alone.
+    fn holders(meter: &str) -> BTreeSet<&str> {
+        let mut found = BTreeSet::from([meter]);
+        for whole in WHOLES.iter().filter(|(name, _)| *name == meter).flat_map(|(_, w)| *w) {
+            found.extend(holders(whole));
+        }
+        found
+    }
+
+    /// Where a unit that is in `meter` and in no part of it is charged.
+    fn home<'a>(meter: &'a str, priced: &BTreeSet<&str>) -> Option<&'a str> {
+        let all: Vec<&str> = holders(meter).into_iter().filter(|m| priced.contains(m)).collect();
+        let nearest =
+            |m: &&&str| all.iter().all(|other| other == *m || !holders(other).contains(**m));
+        let mut found = all.iter().filter(nearest);
+        match (found.next(), found.next()) {
+            (Some(only), None) => Some(only),
+            _ => None,
+        }
+    }
+
+    fn known() -> impl Iterator<Item = &'static str> {
+        WHOLES.iter().map(|(meter, _)| *meter)
+    }
+
+    proptest! {
+        /// Units are thrown into the finest cells; each is charged once, where the rule puts it.
+        #[test]
+        fn every_unit_is_charged_once_and_where_it_belongs(
+            cells in prop::collection::vec(0_u64..50, COUNT),
+            choice in prop::collection::vec(any::<bool>(), COUNT),
+        ) {
+            let priced: BTreeSet<&str> =
+                known().zip(&choice).filter(|(_, chosen)| **chosen).map(|(m, _)| m).collect();
+            let mut quantities = BTreeMap::new();
+            let mut expected = BTreeMap::new();
+            let mut homeless = false;
+            for (meter, units) in known().zip(&cells) {
+                for holder in holders(meter) {
+                    *quantities.entry(holder).or_insert(0) += units;
+                }
+                match home(meter, &priced) {
+                    _ if *units == 0 => {}
+                    Some(home) => *expected.entry(home).or_insert(0) += units,
+                    None => homeless = true,
+                }
+            }
+            let all: Vec<(&str, u64)> = quantities.into_iter().collect();
+            let usage = usage(&all);
+            let prices = |meter: &str| priced.contains(meter);
+            if usage.uncovered(&prices).is_none() {
+                prop_assert!(!homeless);
+                let charged = usage.disjoint(&prices).unwrap();
+                prop_assert_eq!(&charged, &expected.into_iter().collect::<Vec<_>>());
+                let sum: u64 = charged.iter().map(|(_, units)| units).sum();
+                prop_assert_eq!(sum, usage.get("input_tokens") + usage.get("output_tokens"));
+            }
+        }
+
+        /// Whatever is reported: it is refused, or what is charged adds up to the whole totals.
+        #[test]
+        fn any_usage_is_refused_or_adds_up(
+            given in prop::collection::vec(prop::option::weighted(0.5, 0_u64..60), COUNT),
+            choice in prop::collection::vec(any::<bool>(), COUNT),
+        ) {
+            let mut reported: BTreeMap<&str, u64> = known()
+                .zip(&given)
+                .filter_map(|(meter, quantity)| Some((meter, (*quantity)? / 3)))
+                .collect();
+            reported.insert("input_tokens", 90);
+            reported.insert("output_tokens", 90);
+            let priced = |meter: &str| {
+                known().zip(&choice).any(|(known, chosen)| known == meter && *chosen)
+            };
+            let usage = usage(&reported.into_iter().collect::<Vec<_>>());
+            if usage.uncovered(&priced).is_none()
+                && let Ok(charged) = usage.disjoint(&priced)
+            {
+                prop_assert_eq!(charged.iter().map(|(_, units)| units).sum::<u64>(), 180);
+            }
+        }
     }
 }

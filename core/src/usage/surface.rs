@@ -6,7 +6,8 @@ use crate::{
     error::{Code, Error, Result},
     json::{Node, Value},
     usage::{
-        Basis, Usage, anthropic, bedrock, cohere, dialect::Dialect, google, openai, openai_wire, otel,
+        Basis, Usage, anthropic, bedrock, cohere, dialect::Dialect, google, openai, openai_wire,
+        otel,
     },
 };
 

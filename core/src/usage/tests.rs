@@ -78,7 +78,10 @@ fn an_image_answer_is_image_tokens_unless_it_says_otherwise() {
         ])
     };
     assert_eq!(of(""), expected(40));
-    assert_eq!(of(r#","output_tokens_details":{"image_tokens":30,"text_tokens":10}"#), expected(30));
+    assert_eq!(
+        of(r#","output_tokens_details":{"image_tokens":30,"text_tokens":10}"#),
+        expected(30)
+    );
     assert_eq!(of(r#","output_tokens_details":{"image_tokens":0}"#), expected(0));
 }
 
