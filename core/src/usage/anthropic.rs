@@ -12,8 +12,8 @@ pub(super) const MESSAGES: Dialect = Dialect {
     ],
     input: &[
         must(&["input_tokens"]),
-        may(&["cache_creation_input_tokens"]).as_part("cache_write_tokens"),
-        may(&["cache_read_input_tokens"]).as_part("cached_input_tokens"),
+        may(&["cache_creation_input_tokens"]).part("cache_write_tokens"),
+        may(&["cache_read_input_tokens"]).part("cached_input_tokens"),
     ],
     output: &[must(&["output_tokens"])],
     // A body of an OpenAI surface has a total, an Anthropic one never: the convention differs.

@@ -10,8 +10,8 @@ pub(super) const CONVERSE: Dialect = Dialect {
     attributes: &[("service_tier", "serviceTier/type")],
     input: &[
         must(&["inputTokens"]),
-        may(WRITTEN).as_part("cache_write_tokens"),
-        may(&["cacheReadInputTokens", "cacheReadInputTokenCount"]).as_part("cached_input_tokens"),
+        may(WRITTEN).part("cache_write_tokens"),
+        may(&["cacheReadInputTokens", "cacheReadInputTokenCount"]).part("cached_input_tokens"),
     ],
     output: &[must(&["outputTokens"])],
     total: Total::Required("totalTokens"),

@@ -54,7 +54,7 @@ pub(super) const fn may(from: Paths) -> Count {
 
 impl Count {
     /// The addend is a part with a meter of its own.
-    pub(super) const fn as_part(self, meter: &'static str) -> Count {
+    pub(super) const fn part(self, meter: &'static str) -> Count {
         Count { from: self.from, required: self.required, meter: Some(meter) }
     }
 }

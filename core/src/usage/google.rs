@@ -8,11 +8,11 @@ pub(super) const GENERATE: Dialect = Dialect {
     attributes: &[("model", "modelVersion")],
     input: &[
         may(&["promptTokenCount"]),
-        may(&["toolUsePromptTokenCount"]).as_part("tool_use_input_tokens"),
+        may(&["toolUsePromptTokenCount"]).part("tool_use_input_tokens"),
     ],
     output: &[
         may(&["candidatesTokenCount"]),
-        may(&["thoughtsTokenCount"]).as_part("reasoning_tokens"),
+        may(&["thoughtsTokenCount"]).part("reasoning_tokens"),
     ],
     total: Total::Required("totalTokenCount"),
     splits: &[],

@@ -66,6 +66,8 @@ impl Set {
     }
 }
 
+const _: () = assert!(COUNT <= 32, "a set has 32 bits");
+
 const fn bit(meter: usize) -> u32 {
     if meter < COUNT { 1 << meter } else { 0 }
 }
@@ -148,7 +150,6 @@ mod tests {
 
     #[test]
     fn every_whole_is_known_before_its_part() {
-        assert!(COUNT <= 32);
         for (at, (meter, wholes)) in WHOLES.iter().enumerate() {
             assert_eq!(index(meter), Some(at));
             assert_eq!(name(at), *meter);

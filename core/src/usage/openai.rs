@@ -54,7 +54,7 @@ pub(super) const REALTIME: Dialect = Dialect {
 
 /// An answer of the images API: its output is images, unless it says how much of it is not.
 pub(super) const IMAGES: Dialect = Dialect {
-    output: &[must(&["output_tokens"]).as_part("image_output_tokens")],
+    output: &[must(&["output_tokens"]).part("image_output_tokens")],
     parts: &[
         (&["input_tokens_details/cached_tokens"], "cached_input_tokens"),
         (&["input_tokens_details/image_tokens"], "image_input_tokens"),

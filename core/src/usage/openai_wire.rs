@@ -55,7 +55,7 @@ pub(super) const OPENROUTER: Dialect = Dialect {
 pub(super) const XAI: Dialect = Dialect {
     output: &[
         must(&["completion_tokens"]),
-        may(&["completion_tokens_details/reasoning_tokens"]).as_part("reasoning_tokens"),
+        may(&["completion_tokens_details/reasoning_tokens"]).part("reasoning_tokens"),
     ],
     parts: &[
         (&["prompt_tokens_details/cached_tokens"], "cached_input_tokens"),
@@ -71,8 +71,8 @@ pub(super) const XAI: Dialect = Dialect {
 /// leave both out.
 pub(super) const PERPLEXITY: Dialect = Dialect {
     attributes: &[("model", "model"), ("search_context_size", "usage/search_context_size")],
-    input: &[must(&["prompt_tokens"]), may(&["citation_tokens"]).as_part("citation_tokens")],
-    output: &[must(&["completion_tokens"]), may(&["reasoning_tokens"]).as_part("reasoning_tokens")],
+    input: &[must(&["prompt_tokens"]), may(&["citation_tokens"]).part("citation_tokens")],
+    output: &[must(&["completion_tokens"]), may(&["reasoning_tokens"]).part("reasoning_tokens")],
     total: Total::With("total_tokens", &["citation_tokens", "reasoning_tokens"]),
     parts: &[(&["num_search_queries"], "web_searches")],
     ..CHAT
@@ -83,8 +83,8 @@ pub(super) const PERPLEXITY: Dialect = Dialect {
 pub(super) const SNOWFLAKE: Dialect = Dialect {
     input: &[
         must(&["prompt_tokens"]),
-        may(&["prompt_tokens_details/cached_tokens"]).as_part("cached_input_tokens"),
-        may(&["prompt_tokens_details/cache_write_tokens"]).as_part("cache_write_tokens"),
+        may(&["prompt_tokens_details/cached_tokens"]).part("cached_input_tokens"),
+        may(&["prompt_tokens_details/cache_write_tokens"]).part("cache_write_tokens"),
     ],
     parts: &[],
     ..CHAT
