@@ -142,6 +142,12 @@ pub(crate) struct Quote {
     /// A map from meter to quantity, as JSON.
     #[arg(long, value_name = "JSON", conflicts_with = "body")]
     pub(crate) usage: Option<String>,
+    /// An attribute of the call; may be given more than once.
+    #[arg(long = "attribute", value_name = "NAME=VALUE")]
+    pub(crate) attributes: Vec<String>,
+    /// The instant of the call, in RFC 3339 [default: now].
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) at: Option<String>,
     /// The surface of the response body: openai.chat, openai.responses, anthropic.messages or plain.
     #[arg(long, value_name = "SURFACE", requires = "body")]
     pub(crate) surface: Option<String>,

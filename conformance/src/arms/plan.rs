@@ -50,7 +50,7 @@ pub(super) fn window(input: &mut Input, objects: &Objects) -> Outcome {
 
 pub(super) fn quote(input: &mut Input, objects: &Objects) -> Outcome {
     let plan = a_plan(input, "plan", objects)?;
-    let quote = plan.quote(&input.usage("usage")?)?;
+    let quote = plan.quote(&input.usage("usage")?, input.instant("at")?)?;
     let lines = quote.lines.iter().map(|line| {
         json!({
             "charge": line.charge,

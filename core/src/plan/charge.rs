@@ -6,7 +6,7 @@ use crate::{
     amount::{Exact, UnitPrice, parse_money},
     error::{Code, Error, Result},
     json::{Fields, Node},
-    plan::window::read_window,
+    plan::{Selector, window::read_window},
     rating::{Model, Tariff, Tier},
     time::Cycle,
 };
@@ -24,6 +24,8 @@ pub struct Charge {
     pub id: String,
     /// The meter whose quantity it counts; `requests` for a flat charge.
     pub meter: String,
+    /// Which calls it is for; `None` counts in every call, beside what is selected.
+    pub selector: Option<Selector>,
     /// The windows over which it counts; `None` counts over the whole subscription.
     pub period: Option<Cycle>,
     /// The price as a function of the counter, free units included.
@@ -31,6 +33,14 @@ pub struct Charge {
 }
 
 impl Charge {
+    /// The price of every unit, where it does not depend on a counter.
+    pub(crate) fn unit_price(&self) -> Option<UnitPrice> {
+        match self.tariff.model() {
+            Model::PerUnit { price } if self.tariff.free() == 0 => Some(*price),
+            _ => None,
+        }
+    }
+
     pub(super) fn read(node: &Node<'_>, decimals: u8) -> Result<Charge> {
         let mut fields = node.fields()?;
         let id = read_name(&fields.required("id")?)?;
@@ -39,6 +49,7 @@ impl Charge {
             "flat" => String::from(REQUESTS),
             _ => read_name(&fields.required("meter")?)?,
         };
+        let selector = Selector::read(&mut fields)?;
         let period = read_window(&mut fields)?;
         let free = match fields.optional("free") {
             Some(free) => free.integer()?,
@@ -71,7 +82,7 @@ impl Charge {
         }
         fields.finish()?;
         let tariff = Tariff::new(model, free).map_err(|e| e.within(node.pointer()))?;
-        Ok(Charge { id, meter, period, tariff })
+        Ok(Charge { id, meter, selector, period, tariff })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     plan::{
         Charge, Limit, Payee, REQUESTS, Signing, Times,
         charge::{check_name, read_positive},
+        choice::{Choice, check_choice},
         terms::read_payees,
         window::read_zone,
     },
@@ -24,7 +25,7 @@ const DOMAIN: &[u8] = b"counterfoil/plan/1\n";
 /// A plan document is at most this long.
 const MAX_BYTES: usize = 256 * 1024;
 /// The most charges, and the most limits, of one plan.
-const MAX_PARTS: usize = 64;
+pub(super) const MAX_PARTS: usize = 64;
 
 /// Smart-subscription terms, read from a document and valid.
 ///
@@ -57,6 +58,7 @@ pub struct Plan {
     zone: Option<Zone>,
     meters: BTreeMap<String, String>,
     charges: Vec<Charge>,
+    choice: Choice,
     limits: Vec<Limit>,
     condition: Option<Condition>,
     payees: Vec<Payee>,
@@ -126,6 +128,7 @@ impl Plan {
             currency,
             zone,
             meters,
+            choice: Choice::new(&charges),
             charges,
             limits,
             condition,
@@ -235,10 +238,8 @@ impl Plan {
         self.times
     }
 
-    /// Whether a charge counts this meter.
-    #[must_use]
-    pub fn prices(&self, meter: &str) -> bool {
-        self.charges.iter().any(|charge| charge.meter == meter)
+    pub(super) fn choice(&self) -> &Choice {
+        &self.choice
     }
 
     /// The instant at which a subscription begun at `start` ends, if the plan has a duration.
@@ -307,6 +308,13 @@ fn read_charges(
                 .value(&charge.meter)
                 .at(alloc::format!("{}/meter", item.pointer())));
         }
+        if let Some(context) = charge.selector.as_ref().and_then(|s| s.context.as_ref())
+            && !meters.contains_key(&context.meter)
+        {
+            return Err(Error::new(Code::PlanReference)
+                .value(&context.meter)
+                .at(alloc::format!("{}/context/meter", item.pointer())));
+        }
         if !ids.insert(charge.id.clone()) {
             return Err(twice(&item, &charge.id));
         }
@@ -316,6 +324,7 @@ fn read_charges(
     if charges.is_empty() {
         return Err(node.error(Code::PlanInvalid).because("a plan has at least one charge"));
     }
+    check_choice(&charges, &|index| alloc::format!("{}/{index}", node.pointer()))?;
     Ok(charges)
 }
 

@@ -232,7 +232,7 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
     check_windows(sub, at, issued_at)
-    units = plan.charged_units(usage)
+    units = plan.charged_units(usage, attributes, at)
     lines = rate(sub, units, at)
     price = exact(sum(line["amount"] for line in lines))
     needed = compared(plan.rounding, price)
@@ -463,7 +463,7 @@ def authorize(state, id_, request, created_at, most, now):
         if known["receipt"] == RELEASED:
             return None, {"replayed": {"state": "released", "receipt": None}}
         return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
-    units = plan.charged_units(most)
+    units = plan.charged_units(most, most.attributes, now)
     hold = {"lane": sub["lane"], "subject": subject, "input": digest, "at": now,
             "deadline": later(now, plan.times["hold"]), "units": units,
             "attributes": dict(most.attributes), "state": "open"}
@@ -561,7 +561,7 @@ def import_(state, key, id_, at, usage, content, mark):
     subject = import_subject(mark)
     issued_at = max(at, lane["issued_at"])
     check_windows(sub, at, issued_at)
-    plan.charged_units(usage)
+    plan.charged_units(usage, usage.attributes, at)
     denial = deny_by_terms(sub, usage.attributes, at)
     if denial is None:
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)

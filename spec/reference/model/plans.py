@@ -3,7 +3,7 @@
 import hashlib
 from functools import lru_cache
 
-from . import conditions, currencies
+from . import conditions, currencies, selectors
 from .amounts import money, shares, unit_price
 from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import Rate, Tariff
@@ -39,6 +39,7 @@ class Plan:
         self.meters = self.read_meters(fields.must("meters"))
         self.charges = self.read_parts(fields.must("charges"), self.read_charge)
         need(self.charges, "plan_invalid", "/charges")
+        selectors.check(self.charges)
         limits = fields.get("limits")
         self.limits = self.read_parts(limits, self.read_limit) if limits else []
         condition = fields.get("condition")
@@ -75,6 +76,7 @@ class Plan:
         kind = fields.must("model")
         model = kind.text()
         meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
+        selector = selectors.read(fields)
         period = read_window(fields, self.zone)
         free = fields.get("free")
         free = free.integer() if free else 0
@@ -95,7 +97,11 @@ class Plan:
         fields.finish()
         tariff.check(node.pointer)
         need(meter == REQUESTS or meter in self.meters, "plan_reference", node.pointer + "/meter")
-        return {"id": part, "meter": meter, "period": period, "tariff": tariff}
+        if selector and "context" in selector:
+            context = selector["context"][0]
+            need(context in self.meters, "plan_reference", node.pointer + "/context/meter")
+        return {"id": part, "meter": meter, "selector": selector, "period": period,
+                "tariff": tariff}
 
     def read_tiers(self, fields):
         per = read_per(fields)
@@ -142,15 +148,12 @@ class Plan:
         fields.finish()
         return signing
 
-    def prices(self, meter):
-        return any(charge["meter"] == meter for charge in self.charges)
-
     def ends(self, start):
         return None if self.duration is None else later(start, self.duration)
 
-    def quote(self, usage):
+    def quote(self, usage, at):
         first, ceiling, lines = 0, 0, []
-        for index, units in self.charged_units(usage):
+        for index, units in self.charged_units(usage, usage.attributes, at):
             charge = self.charges[index]
             value = charge["tariff"].total(units)
             first += value
@@ -158,18 +161,27 @@ class Plan:
             lines.append((charge["id"], charge["meter"], units, value))
         return first, ceiling, lines
 
-    def charged_units(self, usage):
+    def counting(self, usage, attributes, at):
+        """The indices of the charges that count in a call, in the order of the plan."""
+        meters = {charge["meter"] for charge in self.charges}
+        chosen = [selectors.choose(self.charges, meter, usage, attributes, at) for meter in meters]
+        return [i for i, c in enumerate(self.charges) if c["selector"] is None or i in chosen]
+
+    def charged_units(self, usage, attributes, at):
         """[(index of the charge, units)] for every charge that counts something."""
+        counting = self.counting(usage, attributes, at)
+        priced = {self.charges[i]["meter"] for i in counting}
         # Every call counts itself: `requests` needs no price.
-        covered = usage.uncovered(lambda meter: meter == REQUESTS or self.prices(meter))
+        covered = usage.uncovered(lambda meter: meter == REQUESTS or meter in priced)
         need(covered is None, "usage_unpriced")
-        disjoint = usage.disjoint(self.prices)
+        disjoint = usage.disjoint(lambda meter: meter in priced)
         charged = []
-        for index, charge in enumerate(self.charges):
-            if charge["meter"] == REQUESTS:
+        for index in counting:
+            meter = self.charges[index]["meter"]
+            if meter == REQUESTS:
                 units = usage.meters.get(REQUESTS, 0) or 1
             else:
-                units = disjoint.get(charge["meter"], 0)
+                units = disjoint.get(meter, 0)
             if units:
                 charged.append((index, units))
         return charged

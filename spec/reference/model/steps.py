@@ -200,7 +200,7 @@ def _(s, g):
 
 @operation("plan.quote")
 def _(s, g):
-    first, ceiling, lines = s.object(g, "plan").quote(usage_of(g["usage"]))
+    first, ceiling, lines = s.object(g, "plan").quote(usage_of(g["usage"]), time(g["at"]))
     return {"first": amounts.text_of(first), "ceiling": amounts.text_of(ceiling), "lines": [
         {"charge": c, "meter": m, "units": str(n), "amount": amounts.text_of(a)}
         for c, m, n, a in lines]}, None
