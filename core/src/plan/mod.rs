@@ -7,6 +7,7 @@
 mod charge;
 mod choice;
 mod document;
+mod hours;
 mod limit;
 mod quote;
 mod selector;
