@@ -23,7 +23,7 @@ use counterfoil::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const MODELS: [&str; 7] = [
+const MODELS: [&str; 13] = [
     r#""model":"per_unit","price":"0.3""#,
     r#""model":"flat","price":"2.5""#,
     r#""model":"package","size":7,"price":"1.1""#,
@@ -31,6 +31,12 @@ const MODELS: [&str; 7] = [
     r#""model":"volume","tiers":[{"up_to":15,"price":"0.5"},{"up_to":40,"price":"0.2"},{"price":"0.7"}]"#,
     r#""model":"graduated","tiers":[{"up_to":5,"price":"0"},{"price":"1.7"}]"#,
     r#""model":"volume","tiers":[{"up_to":9,"price":"1"},{"price":"0.01"}]"#,
+    r#""model":"per_unit","price":"1","discount":"0.3","off":"4","cap":"9""#,
+    r#""model":"volume","cap":"12","tiers":[{"up_to":9,"price":"1","flat":"3"},{"price":"0.1","flat":"1"}]"#,
+    r#""model":"graduated","zero":true,"off":"1","tiers":[{"up_to":9,"price":"0.1","flat":"3"},{"price":"0.5","flat":"2"}]"#,
+    r#""model":"percentage","price":"1","rate":"0.029","fixed":"0.3","min":"0.5","max":"2""#,
+    r#""model":"cost_plus","price":"1","margin":"0.7""#,
+    r#""model":"dynamic","price":"0.1","max":"9999""#,
 ];
 const PERIODS: [&str; 4] = [
     r#""hour""#,
@@ -55,7 +61,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                 .zip(["a", "b"])
                 .map(|((model, period, free, windowed), meter)| {
                     let model = MODELS[model];
-                    let meter_field = match model.contains("flat") {
+                    let meter_field = match model.starts_with(r#""model":"flat""#) {
                         true => String::new(),
                         false => format!(r#""meter":"{meter}","#),
                     };
@@ -63,7 +69,12 @@ fn plan() -> impl Strategy<Value = Plan> {
                         true => format!(r#","window":{}"#, PERIODS[period]),
                         false => String::new(),
                     };
-                    format!(r#"{{"id":"{meter}",{meter_field}{model},"free":{free}{window}}}"#)
+                    let free =
+                        match ["percentage", "cost_plus", "dynamic"].map(|m| model.contains(m)) {
+                            [false, false, false] => format!(r#","free":{free}"#),
+                            _ => String::new(),
+                        };
+                    format!(r#"{{"id":"{meter}",{meter_field}{model}{free}{window}}}"#)
                 })
                 .chain([r#"{"id":"rest_a","meter":"a","model":"per_unit","price":"0"}"#.into()])
                 .chain([r#"{"id":"rest_b","meter":"b","model":"per_unit","price":"0"}"#.into()])

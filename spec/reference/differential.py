@@ -46,7 +46,15 @@ def price(r):
 
 def tiers(r):
     bounds = sorted({r.randrange(1, 40) for _ in range(r.randrange(4))})
-    return [{"up_to": b, "price": price(r)} for b in bounds] + [{"price": price(r)}]
+    found = [{"up_to": b, "price": price(r)} for b in bounds] + [{"price": price(r)}]
+    for tier in found:
+        if r.random() < 0.2:
+            tier["flat"] = price(r)
+    return found
+
+
+MODELS = ["flat", "per_unit", "graduated", "volume", "package"]
+PER_CALL = ["percentage", "cost_plus", "dynamic"]
 
 
 # Two pairs of hemispheres, half an hour, half a day; a rule that takes years to itself.
@@ -102,23 +110,50 @@ def hours(r):
 
 
 def charge(r, number):
-    model = r.choice(["flat", "per_unit", "graduated", "volume", "package"])
+    model = r.choice(MODELS + MODELS + PER_CALL)
     part = {"id": f"c{number}", "model": model}
     if model != "flat":
         part["meter"] = r.choice(METERS)
-    if model in ("flat", "package"):
+    if model not in ("graduated", "volume"):
         part["price"] = price(r)
     if model == "package":
         part["size"] = r.randrange(1, 12)
-    if model == "per_unit":
-        part["price"] = price(r)
     if model in ("graduated", "volume"):
         part["tiers"] = tiers(r)
-    if r.random() < 0.4:
-        part["free"] = r.randrange(0, 25)
     if model == "volume" or r.random() < 0.6:
         part["window"] = window(r)
+    if model in PER_CALL:
+        per_call(r, part)
+        return part
+    if r.random() < 0.4:
+        part["free"] = r.randrange(0, 25)
+    if r.random() < 0.2:
+        part["discount"] = r.choice(["0", "0.15", "0.5", "0.999"])
+    if r.random() < 0.2:
+        part["off"] = price(r)
+    if r.random() < 0.2:
+        part["cap"] = str(r.randrange(1, 60))
+    flat = part.get("price", part.get("tiers", [{}])[0].get("flat", "0"))
+    if model in ("flat", "graduated", "volume") and flat != "0" and r.random() < 0.4:
+        part["zero"] = True
     return part
+
+
+def per_call(r, part):
+    if part["model"] == "percentage":
+        part["rate"] = r.choice(["0", "0.029", "0.5", "1"])
+        for name in ("fixed", "min"):
+            if r.random() < 0.4:
+                part[name] = price(r)
+        if r.random() < 0.4:
+            part["max"] = str(r.randrange(3, 60))
+    elif part["model"] == "cost_plus":
+        name, values = r.choice([("markup", ["0", "0.25", "9"]), ("margin", ["0", "0.2", "0.7"])])
+        part[name] = r.choice(values)
+    else:
+        part["max"] = str(r.randrange(10, 400))
+        if r.random() < 0.3:
+            part["min"] = price(r)
 
 
 def some(r, values):

@@ -20,9 +20,11 @@ pub(crate) struct Counter {
     pub(crate) billed: Exact,
     /// Units that open holds may still use.
     pub(crate) outstanding: u64,
-    /// The most that the outstanding units may still cost; follows from the three above.
+    /// Under a per-call model: the prices of what open holds may still use.
+    pub(crate) held: Exact,
+    /// The most that the outstanding units may still cost; follows from the four above.
     pub(crate) reserve: Exact,
-    /// Whether more was billed than F says: the window's close owes a true-up.
+    /// Whether more was billed than the window costs: the window's close owes a true-up.
     pub(crate) owes: bool,
 }
 
@@ -122,10 +124,7 @@ impl Account {
             let window = self.window_of(plan, charge, windows, at);
             let (before, billed) =
                 windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
-            let after = before
-                .checked_add(quantity)
-                .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
-            let amount = charge.tariff.total(after)?.minus_or_zero(billed);
+            let amount = charge.tariff.pays(before, billed, quantity)?;
             lines.push(Rated {
                 charge: index,
                 window,
@@ -205,9 +204,12 @@ impl Account {
             .outstanding
             .checked_add(quantity)
             .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
-        let reserve = reserved(&charge.tariff, counter, outstanding)?;
-        counter.outstanding = outstanding;
-        counter.reserve = reserve;
+        let mut after = Counter { outstanding, ..counter.clone() };
+        if charge.tariff.is_per_call() {
+            after.held = after.held.checked_add(charge.tariff.total(quantity)?)?;
+        }
+        after.reserve = reserved(&charge.tariff, &after)?;
+        *counter = after;
         Ok(())
     }
 
@@ -235,6 +237,9 @@ impl Account {
             let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
             counter.outstanding =
                 counter.outstanding.checked_sub(quantity).ok_or(Code::EntryMisplaced)?;
+            if charge.tariff.is_per_call() {
+                counter.held = counter.held.checked_sub(charge.tariff.total(quantity)?)?;
+            }
             self.refresh(plan, index, window)?;
         }
         Ok(())
@@ -274,25 +279,28 @@ impl Account {
         counter.ok_or_else(|| Error::new(Code::EntryMisplaced))
     }
 
-    /// Recomputes a counter's reserve: the highest F that outstanding units can reach, less what is
-    /// billed.
+    /// Recomputes a counter's reserve, and whether its window owes a true-up.
     pub(crate) fn refresh(&mut self, plan: &Plan, index: usize, window: Window) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
         if let Some(counter) =
             self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
         {
-            counter.owes =
-                charge.tariff.can_fall() && counter.billed > charge.tariff.total(counter.units)?;
-            counter.reserve = reserved(&charge.tariff, counter, counter.outstanding)?;
+            counter.owes = charge.tariff.can_fall()
+                && counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
+            counter.reserve = reserved(&charge.tariff, counter)?;
         }
         Ok(())
     }
 }
 
-/// The most that outstanding units can still cost.
-fn reserved(tariff: &Tariff, counter: &Counter, outstanding: u64) -> Result<Exact> {
-    if outstanding == 0 {
+/// The most that outstanding units can still cost: the highest F that they can reach, less what is
+/// billed; under a per-call model the sum of the holds' own prices.
+fn reserved(tariff: &Tariff, counter: &Counter) -> Result<Exact> {
+    if counter.outstanding == 0 {
         return Ok(Exact::ZERO);
     }
-    Ok(tariff.highest(counter.units, outstanding)?.minus_or_zero(counter.billed))
+    if tariff.is_per_call() {
+        return Ok(counter.held);
+    }
+    Ok(tariff.highest(counter.units, counter.outstanding)?.minus_or_zero(counter.billed))
 }

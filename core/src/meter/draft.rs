@@ -136,7 +136,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     Ok(CallDraft { draft, needed, short })
 }
 
-/// Drafts the true-up of a window that was billed more than F says.
+/// Drafts the true-up of a window that was billed more than it costs.
 pub(crate) fn draft_true_up(
     state: &State,
     subscription_id: &Digest,
@@ -157,7 +157,7 @@ pub(crate) fn draft_true_up(
     if closes_at(window, plan).is_none_or(|closes| closes > issued_at) {
         return Err(misplaced("the window is still open"));
     }
-    let due = charge.tariff.total(counter.units)?;
+    let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
     // Never more is given back than was charged: uncollected parts were billed to the counter only.
     let charged = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
     let returned = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;

@@ -269,7 +269,10 @@ fn write_account(w: &mut Writer, account: &Account) {
         w.count(windows.len());
         for (window, counter) in windows.iter() {
             window.write(w);
-            w.u64(counter.units).raw(&counter.billed.to_bytes()).u64(counter.outstanding);
+            w.u64(counter.units)
+                .raw(&counter.billed.to_bytes())
+                .u64(counter.outstanding)
+                .raw(&counter.held.to_bytes());
         }
     }
     for windows in &account.spent {
@@ -288,12 +291,13 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
     let mut account = Account::new(plan, started_at);
     for index in 0..plan.charges().len() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();
-        for _ in 0..r.count(56)? {
+        for _ in 0..r.count(80)? {
             let window = Window::read(r)?;
             let counter = Counter {
                 units: r.u64()?,
                 billed: Exact::from_bytes(&r.array()?)?,
                 outstanding: r.u64()?,
+                held: Exact::from_bytes(&r.array()?)?,
                 ..Counter::default()
             };
             if !opened.insert(window) {

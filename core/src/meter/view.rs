@@ -178,7 +178,9 @@ impl Meter {
                 charge: charge.id.clone(),
                 window: *window,
                 closes_at: *closes_at,
-                owed: counter.billed.minus_or_zero(charge.tariff.total(counter.units).ok()?),
+                owed: counter
+                    .billed
+                    .minus_or_zero(charge.tariff.due_at_close(counter.units, counter.billed).ok()?),
             })
         })
     }

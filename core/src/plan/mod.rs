@@ -11,6 +11,7 @@ mod hours;
 mod limit;
 mod quote;
 mod selector;
+mod tariff;
 mod terms;
 mod window;
 

@@ -30,12 +30,12 @@ class Account:
 
     def __init__(self, plan, started):
         self.started = started
-        self.counters = [{} for _ in plan.charges]  # window → [units, billed, outstanding]
+        self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
         self.spent = [{} for _ in plan.limits]      # window → exact
         self.rates = [0 for _ in plan.limits]
 
     def counter(self, index, w):
-        return self.counters[index].get(w, [0, 0, 0])
+        return self.counters[index].get(w, [0, 0, []])
 
 
 class State:
@@ -89,14 +89,13 @@ def slot(state):
 
 
 def rate(sub, units, at):
-    """The lines of a call: each charge pays max(0, F(after) − B)."""
+    """The lines of a call: each charge pays max(0, F(after) − B), or its G(units)."""
     lines = []
     for index, quantity in units:
         charge = sub["plan"].charges[index]
         w = window(charge["period"], at, sub["started_at"])
         before, billed, _ = sub["account"].counter(index, w)
-        need(before + quantity < 2**64, "amount_overflow")
-        price = max(0, charge["tariff"].total(before + quantity) - billed)
+        price = charge["tariff"].pays(before, billed, quantity)
         lines.append({"item": "line", "charge": charge["id"], "window": w, "units_before": before,
                       "units": quantity, "billed_before": billed, "amount": price})
     return lines
@@ -108,10 +107,11 @@ def index_of(plan, charge):
 
 def reserve_of(plan, account, index, w):
     """The most that a counter's outstanding units can still cost."""
-    units, billed, outstanding = account.counter(index, w)
-    if outstanding == 0:
-        return 0
-    return max(0, plan.charges[index]["tariff"].highest(units, outstanding) - billed)
+    units, billed, held = account.counter(index, w)
+    tariff = plan.charges[index]["tariff"]
+    if tariff.per_call:
+        return exact(sum(tariff.call(quantity) for quantity in held))
+    return max(0, tariff.highest(units, sum(held)) - billed) if held else 0
 
 
 def aggregate(plan, account):
@@ -125,8 +125,8 @@ def worst_of(plan, account, hold):
     for index, quantity in hold["units"]:
         charge = plan.charges[index]
         w = window(charge["period"], hold["at"], account.started)
-        units, _, outstanding = account.counter(index, w)
-        others = max(0, outstanding - quantity)
+        units, _, held = account.counter(index, w)
+        others = max(0, sum(held) - quantity)
         total += charge["tariff"].worst_increase(units, others, quantity)
     return exact(total)
 
@@ -283,7 +283,7 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     plan = sub["plan"]
     charge = plan.charges[index]
     units, billed, _ = sub["account"].counter(index, w)
-    due = charge["tariff"].total(units)
+    due = charge["tariff"].due_at_close(units, billed)
     charged = lane["cumulative"] * GRID + lane["cumulative_remainder"]
     returned = lane["credited"] * GRID + lane["credited_remainder"]
     back = min(compared(plan.rounding, max(0, billed - due)), max(0, charged - returned))
@@ -311,15 +311,19 @@ def next_head(sub, lane, body, kind, subject, at, issued_at, charge, cumulative,
 def change_outstanding(plan, account, hold, sign):
     for index, quantity in hold["units"]:
         w = window(plan.charges[index]["period"], hold["at"], account.started)
-        counter = account.counters[index].setdefault(w, [0, 0, 0])
-        need(counter[2] + quantity < 2**64, "amount_overflow")
-        counter[2] += sign * quantity
+        counter = account.counters[index].setdefault(w, [0, 0, []])
+        if sign < 0:
+            counter[2].remove(quantity)
+            continue
+        need(sum(counter[2]) + quantity < 2**64, "amount_overflow")
+        counter[2].append(quantity)
+        reserve_of(plan, account, index, w)  # what cannot be reserved is refused
 
 
 def advance(plan, account, lines, spent, at):
     for line in lines:
         index = index_of(plan, line["charge"])
-        counter = account.counters[index].setdefault(line["window"], [0, 0, 0])
+        counter = account.counters[index].setdefault(line["window"], [0, 0, []])
         counter[0] += line["units"]
         counter[1] = exact(counter[1] + line["amount"])
     for limit, sums in zip(plan.limits, account.spent):
@@ -338,7 +342,7 @@ def advance_rates(plan, account, at):
 def owes(plan, account, index, w):
     units, billed, _ = account.counter(index, w)
     tariff = plan.charges[index]["tariff"]
-    return tariff.can_fall() and billed > tariff.total(units)
+    return tariff.can_fall() and billed > tariff.due_at_close(units, billed)
 
 
 def forget_closed(plan, account, now):
@@ -348,7 +352,7 @@ def forget_closed(plan, account, now):
         return closes is not None and closes <= now
     for index, counters in enumerate(account.counters):
         if len(counters) > 1:
-            for w in [w for w in counters if closed(w) and counters[w][2] == 0
+            for w in [w for w in counters if closed(w) and not counters[w][2]
                       and not owes(plan, account, index, w)]:
                 del counters[w]
     for sums in account.spent:

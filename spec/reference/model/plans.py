@@ -4,9 +4,9 @@ import hashlib
 from functools import lru_cache
 
 from . import conditions, currencies, selectors
-from .amounts import money, shares, unit_price
+from .amounts import GRID, fraction, money, part, shares, unit_price
 from .document import Node, Number, canonical, is_control, is_name, parse
-from .rating import Rate, Tariff
+from .rating import PerCall, Rate, Tariff
 from .refused import Refused, need
 from .signing import checked_address
 from .windows import LAST, PERIODS, Cycle, later
@@ -72,38 +72,104 @@ class Plan:
 
     def read_charge(self, node):
         fields = node.fields()
-        part = name_of(fields.must("id"))
-        kind = fields.must("model")
-        model = kind.text()
+        id_ = name_of(fields.must("id"))
+        model = fields.must("model").text()
         meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
         selector = selectors.read(fields)
+        if model == "volume":
+            fields.must("window")
         period = read_window(fields, self.zone)
-        free = fields.get("free")
-        free = free.integer() if free else 0
-        if model == "flat":
-            tariff = Tariff(model, free, price=price_of(fields, self.decimals))
-        elif model == "per_unit":
-            per = read_per(fields)
-            price = fields.must("price")
-            tariff = Tariff(model, free, unit_price(price.text(), self.decimals, per, price.pointer))
-        elif model in ("graduated", "volume"):
-            tariff = Tariff(model, free, tiers=self.read_tiers(fields))
-        elif model == "package":
-            size = positive(fields.must("size"))
-            tariff = Tariff(model, free, price=price_of(fields, self.decimals), size=size)
+        if model in ("percentage", "cost_plus", "dynamic"):
+            tariff = self.read_per_call(node, fields, model)
         else:
-            raise kind.refused("plan_invalid")
-        need(model != "volume" or period is not None, "plan_invalid", node.pointer)
+            tariff = self.read_tariff(node, fields, model)
         fields.finish()
-        tariff.check(node.pointer)
         need(meter == REQUESTS or meter in self.meters, "plan_reference", node.pointer + "/meter")
         if selector and "context" in selector:
             context = selector["context"][0]
             need(context in self.meters, "plan_reference", node.pointer + "/context/meter")
-        return {"id": part, "meter": meter, "selector": selector, "period": period,
+        return {"id": id_, "meter": meter, "selector": selector, "period": period,
                 "tariff": tariff}
 
-    def read_tiers(self, fields):
+    def read_tariff(self, node, fields, model):
+        """A function of the counter: R-PLAN-007, -035 to -037."""
+        free = fields.get("free")
+        free = free.integer() if free else 0
+        zero = fields.get("zero") if model in ("flat", "graduated", "volume") else None
+        due = zero.boolean() if zero else False
+        discount = fields.get("discount")
+        kept = GRID
+        if discount:
+            kept -= fraction(discount.text(), discount.pointer)
+            need(kept > 0, "plan_invalid", discount.pointer)
+        if model == "flat":
+            tariff = Tariff(model, free, self.read_money(fields.must("price"), kept))
+        elif model == "per_unit":
+            per = read_per(fields)
+            tariff = Tariff(model, free, self.read_price(fields.must("price"), per, kept))
+        elif model in ("graduated", "volume"):
+            tariff = Tariff(model, free, tiers=self.read_tiers(fields, kept))
+        elif model == "package":
+            size = positive(fields.must("size"))
+            tariff = Tariff(model, free, self.read_money(fields.must("price"), kept), size)
+        else:
+            raise fields.must("model").refused("plan_invalid")
+        tariff.check(node.pointer + "/tiers")
+        if due:
+            need(tariff.first() > 0, "plan_invalid", zero.pointer)
+            tariff.zero = True
+        tariff.off = self.maybe_money(fields, "off", 0)
+        tariff.cap = self.maybe_money(fields, "cap", None)
+        tariff.minimum = self.maybe_money(fields, "minimum", 0)
+        if fields.get("minimum"):
+            fields.must("window")
+        good = tariff.cap is None or tariff.minimum <= tariff.cap
+        need(good, "plan_invalid", node.pointer + "/minimum")
+        return tariff
+
+    def read_per_call(self, node, fields, model):
+        """A price of one call: R-PLAN-038 to -040."""
+        per = read_per(fields)
+        worth = self.read_price(fields.must("price"), per, GRID)
+        if model == "percentage":
+            rate = fields.must("rate")
+            steps = fraction(rate.text(), rate.pointer)
+            need(steps <= GRID, "plan_invalid", rate.pointer)
+            fixed = self.maybe_money(fields, "fixed", 0)
+            least = self.maybe_money(fields, "min", 0)
+            most = self.maybe_money(fields, "max", None)
+            need(most is None or least <= most, "plan_invalid", node.pointer + "/max")
+            part(worth, steps, rate.pointer)
+            return PerCall(model, worth, steps, fixed, least, most)
+        if model == "dynamic":
+            least = self.maybe_money(fields, "min", 0)
+            most = self.read_money(fields.must("max"), GRID)
+            need(least <= most, "plan_invalid", node.pointer + "/max")
+            return PerCall(model, worth, least=least, most=most)
+        for name, most in (("markup", 9 * GRID), ("margin", GRID - 1)):
+            given = fields.get(name)
+            if given:
+                steps = fraction(given.text(), given.pointer)
+                need(steps <= most, "plan_invalid", given.pointer)
+                if name == "markup":
+                    part(worth, steps, given.pointer)
+                return PerCall(name, worth, steps)
+        raise node.refused("plan_invalid")
+
+    def maybe_money(self, fields, name, default):
+        node = fields.get(name)
+        return self.read_money(node, GRID) if node else default
+
+    def read_money(self, node, kept):
+        """Money after a discount that leaves so much of it."""
+        return part(money(node.text(), self.decimals, node.pointer), kept, node.pointer)
+
+    def read_price(self, node, per, kept):
+        """The price of one unit after a discount."""
+        value = unit_price(node.text(), self.decimals, per, node.pointer)
+        return part(value, kept, node.pointer)
+
+    def read_tiers(self, fields, kept):
         per = read_per(fields)
         node = fields.must("tiers")
         tiers = []
@@ -112,10 +178,11 @@ class Plan:
             inner = item.fields()
             bound = inner.get("up_to")
             bound = positive(bound) if bound else None
-            price = inner.must("price")
-            value = unit_price(price.text(), self.decimals, per, price.pointer)
+            value = self.read_price(inner.must("price"), per, kept)
+            flat = inner.get("flat")
+            flat = self.read_money(flat, kept) if flat else 0
             inner.finish()
-            tiers.append((bound, value))
+            tiers.append((bound, value, flat))
         return tiers
 
     def read_limit(self, node):
@@ -155,7 +222,7 @@ class Plan:
         first, ceiling, lines = 0, 0, []
         for index, units in self.charged_units(usage, usage.attributes, at):
             charge = self.charges[index]
-            value = charge["tariff"].total(units)
+            value = charge["tariff"].pays(0, 0, units)
             first += value
             ceiling += charge["tariff"].worst_single(units)
             lines.append((charge["id"], charge["meter"], units, value))
@@ -247,11 +314,6 @@ def read_window(fields, zone):
 def read_per(fields):
     node = fields.get("per")
     return positive(node) if node else 1
-
-
-def price_of(fields, decimals):
-    node = fields.must("price")
-    return money(node.text(), decimals, node.pointer)
 
 
 def read_rate(node):
