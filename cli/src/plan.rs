@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use counterfoil::json::{Object, Value};
-use counterfoil::plan::{Charge, Limit, LimitRule};
+use counterfoil::plan::{Charge, Credit, Grant, Limit, LimitRule, Term};
 use counterfoil::rating::{Model, Plus, Tier};
 use counterfoil::time::{Anchor, Cycle, Zone};
 use counterfoil::{Exact, Plan, Result};
@@ -55,6 +55,9 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
     }
     for limit in plan.limits() {
         lines.push(format!("  limit      {}", describe_limit(limit, decimals, &label)));
+    }
+    for grant in plan.grants() {
+        lines.push(format!("  grant      {}", describe_grant(grant, decimals, &label)));
     }
     for (payee, (_, share)) in plan.payees().iter().zip(plan.shares().iter()) {
         lines.push(format!("  payee      {payee}: {} %", percent(share)));
@@ -179,6 +182,11 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
             most.to_decimal(decimals),
             describe_window(*period)
         ),
+        LimitRule::Credit { most } => format!(
+            "{}: at most {} {label} owed beyond what grants pay",
+            limit.id,
+            most.to_decimal(decimals)
+        ),
         LimitRule::Rate(rate) => format!(
             "{}: {} calls per {} ms, burst {}",
             limit.id,
@@ -187,4 +195,16 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
             rate.burst()
         ),
     }
+}
+
+fn describe_grant(grant: &Grant, decimals: u8, label: &str) -> String {
+    let what = match &grant.credit {
+        Credit::Money(money) => format!("{} {label}", money.to_decimal(decimals)),
+        Credit::Units { meter, units } => format!("{} {meter}", grouped(*units)),
+    };
+    let when = match grant.term {
+        Term::Recurring { period, .. } => describe_window(Some(period)),
+        _ => String::from("once"),
+    };
+    format!("{}: {what} {when}, {}", grant.id, grant.kind.as_str())
 }

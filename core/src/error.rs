@@ -255,6 +255,10 @@ codes! {
     SubscriptionUnknown = "subscription_unknown", "unknown subscription";
     /// The subscription exists already with other terms.
     SubscriptionConflict = "subscription_conflict", "subscription exists with other terms";
+    /// The subscription has no grant of this id.
+    GrantUnknown = "grant_unknown", "unknown grant";
+    /// The subscription has a grant of this id, with other terms.
+    GrantConflict = "grant_conflict", "grant id in use with other terms";
     /// The plan is not known to this meter.
     PlanUnknown = "plan_unknown", "unknown plan";
     /// No hold of this id: never made, released, or ended and forgotten, which happens no earlier than

@@ -156,6 +156,38 @@ def per_call(r, part):
             part["min"] = price(r)
 
 
+def grant(r, number, charges, given=False):
+    """A grant of a plan, or, with the instant at which a command gives it, the command's terms."""
+    part = {"id": f"g{number}", "kind": r.choice(["promotional", "trial", "included"])}
+    meters = [c.get("meter", "requests") for c in charges]
+    amount = r.randrange(1, 60)
+    if r.random() < 0.5:
+        part["meter"], part["units"] = r.choice(meters), amount
+    else:
+        part["money"] = str(amount) if r.random() < 0.7 else f"{amount}.5"
+        if r.random() < 0.4:
+            ids = [c["id"] for c in charges]
+            part["charges"] = sorted(r.sample(ids, r.randrange(1, len(ids) + 1)))
+    if r.random() < 0.2:
+        part["match"] = {"purpose": ["inference"]}
+    if r.random() < 0.4:
+        part["priority"] = r.choice([0, 99, 100, 1000])
+    if given is not False:
+        if r.random() < 0.5:
+            part["expires_at"] = given + r.choice([0, 1, 5_000, 900_000, 7_200_000])
+        return part
+    if r.random() < 0.5:
+        part["window"] = window(r)
+    if r.random() < 0.3:
+        part["expires"] = r.choice([1, 900, 60_000, 7_200_000])
+    elif "window" in part and r.random() < 0.7:
+        low, high = sorted(r.randrange(80) for _ in range(2))
+        rollover = {"min": low, "max": high}
+        part["rollover"] = ({k: str(v) for k, v in rollover.items()} if "money" in part
+                            else rollover)
+    return part
+
+
 def some(r, values):
     return sorted(r.sample(values, r.randrange(1, len(values) + 1)))
 
@@ -250,10 +282,14 @@ def plan(r, start):
         "times": {"hold": hold, "grace": hold * r.randrange(1, 4), "replay": r.choice(
             [hold, 3_600_000])},
     }
+    if r.random() < 0.3:
+        limits.append({"id": "owed", "credit": str(r.choice([0, 0, 5, 30]))})
     if not limits:
         del document["limits"]
     if r.random() < 0.4:
         document["zone"] = zone(r)
+    if r.random() < 0.6:
+        document["grants"] = [grant(r, n, charges) for n in range(r.randrange(1, 4))]
     if r.random() < 0.3:
         document["condition"] = {"any": [{"attribute": "purpose", "in": ["inference"]}, {
             "not": {"attribute": "region", "in": ["eu", "us"]}}]}
@@ -324,6 +360,7 @@ class Case:
 
     def begin(self):
         document = plan(self.r, self.now)
+        self.parts = document["charges"]
         self.priced = sorted({c["meter"] for c in document["charges"] if "meter" in c})
         self.charges = [c["id"] for c in document["charges"]]
         loaded = self.add("plan.load", "p", text=json.dumps(document))
@@ -341,8 +378,8 @@ class Case:
         r, now = self.r, str(self.now)
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
-             "quote", "replay", "again", "window"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 1, 1, 2, 2])[0]
+             "quote", "replay", "again", "window", "grant", "void"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 1, 1, 2, 2, 2, 0.5])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.requests)}"
@@ -382,6 +419,11 @@ class Case:
             self.add("meter.collect", meter=self.meter, lane=lane, amount=str(amount),
                      fee=str(r.randrange(amount + 1) // 4), reference="t", at=now,
                      **self.journal())
+        elif kind == "grant":
+            terms = grant(r, r.randrange(6), self.parts, self.now)
+            self.add("meter.grant", terms=json.dumps(terms), now=now, **on, **self.journal())
+        elif kind == "void":
+            self.add("meter.void", grant=f"g{r.randrange(6)}", now=now, **on, **self.journal())
         elif kind == "look":
             self.add("meter.subscription", **on)
             self.add("meter.lane", meter=self.meter, lane=lane)

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    account::Windows,
+    account::{Grants, Windows},
     amount::Exact,
     error::{Code, Error, Result},
     plan::{Charge, LimitRule, Plan},
@@ -18,6 +18,8 @@ pub(crate) struct Counter {
     pub(crate) units: u64,
     /// What the window was billed: the second counter B.
     pub(crate) billed: Exact,
+    /// What grants in money paid of it.
+    pub(crate) granted: Exact,
     /// Units that open holds may still use.
     pub(crate) outstanding: u64,
     /// Under a per-call model: the prices of what open holds may still use.
@@ -50,6 +52,8 @@ pub(crate) struct Account {
     pub(crate) spent: Vec<Windows<Exact>>,
     /// By limit of the plan: the GCRA state.
     pub(crate) rates: Vec<u128>,
+    /// What calls draw on before they cost.
+    pub(crate) grants: Grants,
 }
 
 /// When a window is closed for good: its end and the plan's settle grace. A window without end never
@@ -73,6 +77,7 @@ impl Account {
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             spent: plan.limits().iter().map(|_| Windows::default()).collect(),
             rates: plan.limits().iter().map(|_| 0).collect(),
+            grants: Grants::new(plan, started_at),
         }
     }
 
@@ -100,7 +105,7 @@ impl Account {
             LimitRule::Spend { period, .. } => {
                 Some(spent.containing(at).unwrap_or_else(|| self.window(plan, period, at)))
             }
-            LimitRule::Rate(_) => None,
+            LimitRule::Credit { .. } | LimitRule::Rate(_) => None,
         });
         charges
             .map(move |(charge, windows)| self.window_of(plan, charge, windows, at))
@@ -165,6 +170,21 @@ impl Account {
             }
         }
         Ok(opened)
+    }
+
+    /// Records what grants paid of a call's lines.
+    pub(crate) fn note_granted(
+        &mut self,
+        rated: &[Rated],
+        unpaid: &[(usize, Exact)],
+    ) -> Result<()> {
+        for (line, (_, left)) in rated.iter().zip(unpaid) {
+            let windows = self.counters.get_mut(line.charge);
+            if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
+                counter.granted = counter.granted.checked_add(line.amount.checked_sub(*left)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds a hold's units to what is outstanding. Returns the windows that are new, by charge.
@@ -247,6 +267,7 @@ impl Account {
 
     /// Forgets windows that are closed at `now`. A window that owes a true-up stays until it is made.
     pub(crate) fn forget_closed(&mut self, plan: &Plan, now: Timestamp) {
+        self.grants.forget_closed(plan, now);
         for windows in &mut self.counters {
             if windows.len() > 1 {
                 windows.drop_where(|window, counter| {

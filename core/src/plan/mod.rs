@@ -7,6 +7,7 @@
 mod charge;
 mod choice;
 mod document;
+mod grant;
 mod hours;
 mod limit;
 mod quote;
@@ -18,6 +19,8 @@ mod window;
 pub(crate) use charge::check_name;
 pub use charge::{Charge, REQUESTS};
 pub use document::Plan;
+pub(crate) use grant::whole;
+pub use grant::{Credit, Grant, GrantKind, Rollover, Term};
 pub use limit::{Limit, LimitRule};
 pub use quote::{Quote, QuoteLine};
 pub(crate) use selector::Call;

@@ -42,6 +42,8 @@ class Plan:
         selectors.check(self.charges)
         limits = fields.get("limits")
         self.limits = self.read_parts(limits, self.read_limit) if limits else []
+        grants = fields.get("grants")
+        self.grants = self.read_parts(grants, self.read_grant) if grants else []
         condition = fields.get("condition")
         self.condition = conditions.read(condition) if condition else None
         self.payees, self.shares = read_payees(fields.must("payees"))
@@ -192,12 +194,93 @@ class Plan:
         if spend:
             limit["most"] = money(spend.text(), self.decimals, spend.pointer)
             limit["period"] = read_window(fields, self.zone)
+        elif fields.get("credit"):
+            credit = fields.get("credit")
+            limit["credit"] = money(credit.text(), self.decimals, credit.pointer)
         else:
             rate = fields.get("rate")
             need(rate is not None, "plan_invalid", node.pointer)
             limit["rate"] = read_rate(rate)
         fields.finish()
         return limit
+
+    def read_grant(self, node):
+        """R-PLAN-070 to -073."""
+        fields = node.fields()
+        grant = self.read_grant_terms(fields)
+        grant["window"] = read_window(fields, self.zone)
+        expires, rollover = fields.get("expires"), None
+        grant["expires"] = positive(expires) if expires else None
+        if grant["window"] is not None:
+            rollover = fields.get("rollover")
+        if rollover:
+            need(expires is None, "plan_invalid", rollover.pointer)
+            grant["rollover"] = self.read_rollover(rollover, grant)
+        fields.finish()
+        return grant
+
+    def read_grant_command(self, node):
+        """R-GRANT-040: terms that a command gives."""
+        fields = node.fields()
+        grant = self.read_grant_terms(fields)
+        at = fields.get("expires_at")
+        if at:
+            grant["expires_at"] = at.integer()
+            need(grant["expires_at"] <= LAST, "time_invalid", at.pointer)
+        fields.finish()
+        return grant
+
+    def read_grant_terms(self, fields):
+        grant = {"id": name_of(fields.must("id"))}
+        kind = fields.must("kind")
+        need(kind.text() in ("promotional", "trial", "included"), "plan_invalid", kind.pointer)
+        grant.update(kind=kind.value, meter=None, charges=None, window=None, expires=None,
+                     rollover=None, expires_at=None)
+        node = fields.get("money")
+        if node:
+            grant["amount"] = money(node.text(), self.decimals, node.pointer)
+            need(grant["amount"] > 0, "plan_invalid", node.pointer)
+            scope = fields.get("charges")
+            if scope:
+                grant["charges"] = self.read_scope(scope)
+        else:
+            meter = fields.must("meter")
+            grant["meter"] = name_of(meter)
+            need(any(c["meter"] == meter.value for c in self.charges), "plan_reference",
+                 meter.pointer)
+            grant["amount"] = positive(fields.must("units")) * GRID
+        match = fields.get("match")
+        grant["match"] = read_match(match) if match else {}
+        priority = fields.get("priority")
+        grant["priority"] = priority.integer() if priority else 100
+        need(grant["priority"] <= 1000, "plan_invalid", priority and priority.pointer)
+        return grant
+
+    def read_scope(self, node):
+        ids, before = [c["id"] for c in self.charges], None
+        scope = set()
+        for item in node.items():
+            name = name_of(item)
+            need(name in ids, "plan_reference", item.pointer)
+            need(before is None or before < name, "plan_order", item.pointer)
+            scope.add(ids.index(name))
+            before = name
+        need(scope, "plan_invalid", node.pointer)
+        return scope
+
+    def read_rollover(self, node, grant):
+        def read(member):
+            if grant["meter"] is None:
+                return money(member.text(), self.decimals, member.pointer)
+            return member.integer() * GRID
+        fields = node.fields()
+        low = read(fields.must("min"))
+        top = fields.must("max")
+        high = read(top)
+        fields.finish()
+        need(low <= high, "plan_invalid", node.pointer)
+        need(high <= 1000 * grant["amount"], "plan_invalid", top.pointer)
+        return low, high
 
     def read_signing(self, node):
         if node is None:
@@ -314,6 +397,16 @@ def read_window(fields, zone):
 def read_per(fields):
     node = fields.get("per")
     return positive(node) if node else 1
+
+
+def read_match(node):
+    """Attributes and the sets of values that match."""
+    match = {}
+    for name, values in node.fields().all():
+        need(is_name(name), "text_invalid", values.pointer)
+        match[name] = conditions.sorted_set(values)
+    need(match, "plan_invalid", node.pointer)
+    return match
 
 
 def read_rate(node):
