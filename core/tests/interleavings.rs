@@ -276,11 +276,10 @@ fn drain(
     let mut meter = Meter::from_snapshot(&meter.snapshot(), SALT).unwrap();
     // A hold past its deadline may outlive a grant: with grants, what is due comes first.
     let due = meter.plans().any(|plan| plan.grants().next().is_some());
-    while due {
+    let mut more = due;
+    while more {
         let step = meter.propose(&Command::Due, now).unwrap();
-        if meter.confirm(step.ticket).unwrap() == Outcome::Nothing {
-            break;
-        }
+        more = meter.confirm(step.ticket).unwrap() != Outcome::Nothing;
     }
     let mut receipts = Vec::new();
     for (id, a, b) in open {
