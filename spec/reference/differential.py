@@ -49,6 +49,44 @@ def tiers(r):
     return [{"up_to": b, "price": price(r)} for b in bounds] + [{"price": price(r)}]
 
 
+# Two pairs of hemispheres, half an hour, half a day; a rule that takes years to itself.
+ZONES = ["CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "<+14>-14",
+         "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", "<-04>4<-03>,M9.1.6/24,M4.1.6/24",
+         "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "XXX0YYY12,J364/23,2/-90"]
+DAY = 86_400_000
+
+
+def zone(r):
+    def clock(most):
+        return f"{r.randrange(-most, most + 1)}:{r.randrange(60):02}"
+
+    def change():
+        return r.choice([f"J{r.randrange(1, 366)}", f"{r.randrange(366)}",
+                         f"M{r.randrange(1, 13)}.{r.randrange(1, 6)}.{r.randrange(7)}"]
+                        ) + "/" + clock(167)
+
+    rule = r.choice(ZONES)
+    if r.random() < 0.05:
+        rule = f"AAA{clock(24)}BBB{clock(24)},{change()},{change()}"
+    found = {"name": "Test/Zone", "rule": rule}
+    if r.random() < 0.1:
+        ends = sorted({r.choice(STARTS) + r.randrange(-3 * DAY, 3 * DAY) for _ in range(3)})
+        found["transitions"] = [{"until": end, "offset": r.choice("+-") + r.choice(
+            ["01:00", "02:30", "11:00", "14:00", "00:17:30"])} for end in ends]
+    return found
+
+
+def window(r):
+    if r.random() < 0.6:
+        return r.choice(["hour", "day", "week", "month", "year"])
+    found = {"every": r.choice(["hour", "day", "day", "week", "month", "year"]), "anchor": "start"}
+    if r.random() < 0.4:
+        found["count"] = r.choice([1, 2, 3, 5, 366])
+    if r.random() < 0.4:
+        found["anchor"] = r.choice(STARTS) + r.randrange(-60 * DAY, 60 * DAY)
+    return found
+
+
 def charge(r, number):
     model = r.choice(["flat", "per_unit", "graduated", "volume", "package"])
     part = {"id": f"c{number}", "model": model}
@@ -65,7 +103,7 @@ def charge(r, number):
     if r.random() < 0.4:
         part["free"] = r.randrange(0, 25)
     if model == "volume" or r.random() < 0.6:
-        part["window"] = r.choice(["hour", "day", "month"])
+        part["window"] = window(r)
     return part
 
 
@@ -143,7 +181,7 @@ def plan(r, start):
     for n in range(r.randrange(3)):
         limit = {"id": f"l{n}", "spend": str(r.randrange(1, 400))}
         if r.random() < 0.7:
-            limit["window"] = r.choice(["hour", "day", "month"])
+            limit["window"] = window(r)
         limits.append(limit)
     if r.random() < 0.3:
         limits.append({"id": "rate", "rate": {"calls": r.randrange(1, 8), "every": r.choice(
@@ -163,6 +201,8 @@ def plan(r, start):
     }
     if not limits:
         del document["limits"]
+    if r.random() < 0.4:
+        document["zone"] = zone(r)
     if r.random() < 0.3:
         document["condition"] = {"any": [{"attribute": "purpose", "in": ["inference"]}, {
             "not": {"attribute": "region", "in": ["eu", "us"]}}]}
@@ -234,6 +274,7 @@ class Case:
     def begin(self):
         document = plan(self.r, self.now)
         self.priced = sorted({c["meter"] for c in document["charges"] if "meter" in c})
+        self.charges = [c["id"] for c in document["charges"]]
         loaded = self.add("plan.load", "p", text=json.dumps(document))
         if "error" in loaded:
             return None
@@ -249,8 +290,8 @@ class Case:
         r, now = self.r, str(self.now)
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
-             "quote", "replay", "again"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 1, 1, 2])[0]
+             "quote", "replay", "again", "window"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 1, 1, 2, 2])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.requests)}"
@@ -295,6 +336,15 @@ class Case:
             self.add("meter.lane", meter=self.meter, lane=lane)
         elif kind == "quote":
             self.add("plan.quote", plan="p", usage=usage(r, self.priced), at=now)
+        elif kind == "window":
+            at = r.choice([0, r.randrange(DAY), r.randrange(253_402_300_800_000),
+                           253_402_300_799_999 - r.randrange(DAY),
+                           self.now + r.randrange(400) * DAY + r.randrange(DAY)])
+            for charge in self.charges:
+                found = self.add("plan.window", plan="p", charge=charge, at=str(at),
+                                 startedAt=str(self.now - 1_000))
+                self.add("plan.window", plan="p", charge=charge, at=found["out"]["end"],
+                         startedAt=str(self.now - 1_000))
         elif kind == "replay":
             fresh = f"m{len(self.steps)}"
             self.add("meter.replay", fresh, meter=self.meter, saltKey="0x" + "07" * 32)

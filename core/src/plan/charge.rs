@@ -6,9 +6,9 @@ use crate::{
     amount::{Exact, UnitPrice, parse_money},
     error::{Code, Error, Result},
     json::{Fields, Node},
-    plan::Selector,
+    plan::{Selector, window::read_window},
     rating::{Model, Tariff, Tier},
-    time::{Period, Timestamp, Window},
+    time::Cycle,
 };
 
 /// The meter that every call counts on its own: one per call.
@@ -26,19 +26,13 @@ pub struct Charge {
     pub meter: String,
     /// Which calls it is for; `None` counts in every call, beside what is selected.
     pub selector: Option<Selector>,
-    /// The calendar window over which it counts; `None` counts over the whole subscription.
-    pub period: Option<Period>,
+    /// The windows over which it counts; `None` counts over the whole subscription.
+    pub period: Option<Cycle>,
     /// The price as a function of the counter, free units included.
     pub tariff: Tariff,
 }
 
 impl Charge {
-    /// The window that a call authorised at `at` counts in.
-    #[must_use]
-    pub fn window(&self, at: Timestamp) -> Window {
-        self.period.map_or(Window::ALWAYS, |period| period.window(at))
-    }
-
     /// The price of every unit, where it does not depend on a counter.
     pub(crate) fn unit_price(&self) -> Option<UnitPrice> {
         match self.tariff.model() {
@@ -108,16 +102,6 @@ pub(crate) fn check_name(text: &str) -> Result<()> {
         Err(Error::new(Code::TextInvalid)
             .value(text)
             .because("a name is a to z, 0 to 9 and _, starts with a letter, at most 64"))
-    }
-}
-
-pub(super) fn read_window(fields: &mut Fields<'_>) -> Result<Option<Period>> {
-    let Some(node) = fields.optional("window") else { return Ok(None) };
-    match Period::parse(node.text()?) {
-        Some(period) => Ok(Some(period)),
-        None => Err(node
-            .error(Code::PlanInvalid)
-            .because("a window is an hour, day, week, month or year")),
     }
 }
 

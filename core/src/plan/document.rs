@@ -12,9 +12,10 @@ use crate::{
         charge::{check_name, read_positive},
         choice::{Choice, check_choice},
         terms::read_payees,
+        window::read_zone,
     },
     rules::Condition,
-    time::Timestamp,
+    time::{Cycle, Timestamp, Window, Zone},
 };
 
 /// The format that this reader knows.
@@ -54,6 +55,7 @@ pub struct Plan {
     name: String,
     authority: Address,
     currency: Currency,
+    zone: Option<Zone>,
     meters: BTreeMap<String, String>,
     charges: Vec<Charge>,
     choice: Choice,
@@ -92,6 +94,7 @@ impl Plan {
         let authority = read_authority(&authority)?;
         let currency = read_currency(&fields.required("currency")?)?;
         let decimals = currency.decimals();
+        let zone = fields.optional("zone").map(|node| read_zone(&node)).transpose()?;
         let meters = read_meters(&fields.required("meters")?)?;
         let charges = read_charges(&fields.required("charges")?, decimals, &meters)?;
         let limits = match fields.optional("limits") {
@@ -123,6 +126,7 @@ impl Plan {
             name,
             authority,
             currency,
+            zone,
             meters,
             choice: Choice::new(&charges),
             charges,
@@ -165,6 +169,19 @@ impl Plan {
     #[must_use]
     pub fn currency(&self) -> &Currency {
         &self.currency
+    }
+
+    /// The zone of the plan's windows; `None` is UTC.
+    #[must_use]
+    pub fn zone(&self) -> Option<&Zone> {
+        self.zone.as_ref()
+    }
+
+    /// The window in which a call authorised at `at` counts, for a charge or limit with these windows
+    /// (`None` counts over the whole subscription) and a subscription that started at `started_at`.
+    #[must_use]
+    pub fn window(&self, period: Option<Cycle>, started_at: Timestamp, at: Timestamp) -> Window {
+        period.map_or(Window::ALWAYS, |cycle| cycle.window(self.zone(), started_at, at))
     }
 
     /// Every meter and its unit, by name.

@@ -11,6 +11,7 @@ mod limit;
 mod quote;
 mod selector;
 mod terms;
+mod window;
 
 pub(crate) use charge::check_name;
 pub use charge::{Charge, REQUESTS};

@@ -28,7 +28,8 @@ def closes_at(plan, w):
 class Account:
     """Counters of one subscription."""
 
-    def __init__(self, plan):
+    def __init__(self, plan, started):
+        self.started = started
         self.counters = [{} for _ in plan.charges]  # window → [units, billed, outstanding]
         self.spent = [{} for _ in plan.limits]      # window → exact
         self.rates = [0 for _ in plan.limits]
@@ -92,7 +93,7 @@ def rate(sub, units, at):
     lines = []
     for index, quantity in units:
         charge = sub["plan"].charges[index]
-        w = window(charge["period"], at)
+        w = window(charge["period"], at, sub["started_at"])
         before, billed, _ = sub["account"].counter(index, w)
         need(before + quantity < 2**64, "amount_overflow")
         price = max(0, charge["tariff"].total(before + quantity) - billed)
@@ -123,7 +124,8 @@ def worst_of(plan, account, hold):
     total = 0
     for index, quantity in hold["units"]:
         charge = plan.charges[index]
-        units, _, outstanding = account.counter(index, window(charge["period"], hold["at"]))
+        w = window(charge["period"], hold["at"], account.started)
+        units, _, outstanding = account.counter(index, w)
         others = max(0, outstanding - quantity)
         total += charge["tariff"].worst_increase(units, others, quantity)
     return exact(total)
@@ -156,7 +158,8 @@ def room(plan, account, holds, at, more):
     least = None
     for index, limit in enumerate(plan.limits):
         if "most" in limit:
-            short = one_limit(plan, account, holds, index, window(limit["period"], at), more)
+            w = window(limit["period"], at, account.started)
+            short = one_limit(plan, account, holds, index, w, more)
             if short and (least is None or short["available"] < least["available"]):
                 least = short
     return least
@@ -171,17 +174,18 @@ def admit(plan, account, holds, at, more):
         if "most" not in limit:
             continue
         for hold in filter(reserved, holds):
-            w = window(limit["period"], hold["at"])
-            if w != window(limit["period"], at):
+            w = window(limit["period"], hold["at"], account.started)
+            if w != window(limit["period"], at, account.started):
                 short = one_limit(plan, account, holds, index, w, 0)
                 if short:
                     return short
     return None
 
 
-def check_windows(plan, at, now):
+def check_windows(sub, at, now):
+    plan = sub["plan"]
     for part in plan.charges + [limit for limit in plan.limits if "most" in limit]:
-        closes = closes_at(plan, window(part["period"], at))
+        closes = closes_at(plan, window(part["period"], at, sub["started_at"]))
         need(closes is None or closes > now, "window_closed")
 
 
@@ -227,7 +231,7 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     """(entry, what the call needs, the limit that cuts it or None)."""
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
-    check_windows(plan, at, issued_at)
+    check_windows(sub, at, issued_at)
     units = plan.charged_units(usage, attributes, at)
     lines = rate(sub, units, at)
     price = exact(sum(line["amount"] for line in lines))
@@ -306,7 +310,7 @@ def next_head(sub, lane, body, kind, subject, at, issued_at, charge, cumulative,
 
 def change_outstanding(plan, account, hold, sign):
     for index, quantity in hold["units"]:
-        w = window(plan.charges[index]["period"], hold["at"])
+        w = window(plan.charges[index]["period"], hold["at"], account.started)
         counter = account.counters[index].setdefault(w, [0, 0, 0])
         need(counter[2] + quantity < 2**64, "amount_overflow")
         counter[2] += sign * quantity
@@ -320,7 +324,7 @@ def advance(plan, account, lines, spent, at):
         counter[1] = exact(counter[1] + line["amount"])
     for limit, sums in zip(plan.limits, account.spent):
         if "most" in limit:
-            w = window(limit["period"], at)
+            w = window(limit["period"], at, account.started)
             sums[w] = exact(sums.get(w, 0) + spent)
 
 
@@ -476,7 +480,7 @@ def admit_hold(state, id_, hold):
     """(how much the hold raises the reserve, None) or (None, denial)."""
     sub, lane = current(state, id_)
     plan = sub["plan"]
-    check_windows(plan, hold["at"], lane["issued_at"])
+    check_windows(sub, hold["at"], lane["issued_at"])
     denial = deny_by_terms(sub, hold["attributes"], hold["at"])
     if denial:
         return None, denial
@@ -556,7 +560,7 @@ def import_(state, key, id_, at, usage, content, mark):
     plan = sub["plan"]
     subject = import_subject(mark)
     issued_at = max(at, lane["issued_at"])
-    check_windows(plan, at, issued_at)
+    check_windows(sub, at, issued_at)
     plan.charged_units(usage, usage.attributes, at)
     denial = deny_by_terms(sub, usage.attributes, at)
     if denial is None:
@@ -667,7 +671,7 @@ def fold_open(state, e):
         plan = state.plans[lane["plan"]]
         state.subscriptions[lane["subscription"]] = {
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
-            "name": e["account"], "started_at": e["started_at"], "account": Account(plan),
+            "name": e["account"], "started_at": e["started_at"], "account": Account(plan, e["started_at"]),
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])

@@ -5,14 +5,14 @@ from functools import lru_cache
 
 from . import conditions, currencies, selectors
 from .amounts import money, shares, unit_price
-from .document import Node, canonical, is_control, is_name, parse
+from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import Rate, Tariff
 from .refused import Refused, need
 from .signing import checked_address
-from .windows import later
+from .windows import LAST, PERIODS, Cycle, later
+from .zones import read as read_zone
 
 REQUESTS = "requests"
-PERIODS = ("hour", "day", "week", "month", "year")
 EVERY = {"second": 1_000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 YEAR = 366 * 86_400_000
 
@@ -34,6 +34,8 @@ class Plan:
         need(self.authority != bytes(20), "plan_invalid", authority.pointer)
         self.currency = currencies.read(fields.must("currency"))
         self.decimals = self.currency["decimals"]
+        zone = fields.get("zone")
+        self.zone = read_zone(zone, read_instant) if zone else None
         self.meters = self.read_meters(fields.must("meters"))
         self.charges = self.read_parts(fields.must("charges"), self.read_charge)
         need(self.charges, "plan_invalid", "/charges")
@@ -75,7 +77,7 @@ class Plan:
         model = kind.text()
         meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
         selector = selectors.read(fields)
-        period = read_period(fields)
+        period = read_window(fields, self.zone)
         free = fields.get("free")
         free = free.integer() if free else 0
         if model == "flat":
@@ -122,7 +124,7 @@ class Plan:
         spend, rate = fields.get("spend"), None
         if spend:
             limit["most"] = money(spend.text(), self.decimals, spend.pointer)
-            limit["period"] = read_period(fields)
+            limit["period"] = read_window(fields, self.zone)
         else:
             rate = fields.get("rate")
             need(rate is not None, "plan_invalid", node.pointer)
@@ -209,12 +211,36 @@ def positive(node):
     return value
 
 
-def read_period(fields):
+def read_instant(node):
+    value = node.integer()
+    need(value <= LAST, "time_invalid", node.pointer)
+    return value
+
+
+def read_period(node):
+    need(node.text() in PERIODS, "plan_invalid", node.pointer)
+    return node.value
+
+
+def read_window(fields, zone):
     node = fields.get("window")
     if node is None:
         return None
-    need(node.text() in PERIODS, "plan_invalid", node.pointer)
-    return node.value
+    if not isinstance(node.value, dict):
+        return Cycle(read_period(node), zone=zone)
+    inner = node.fields()
+    every = read_period(inner.must("every"))
+    counted = inner.get("count")
+    count = positive(counted) if counted else 1
+    anchor = inner.must("anchor")
+    if isinstance(anchor.value, str) and not isinstance(anchor.value, Number):
+        need(anchor.value == "start", "plan_invalid", anchor.pointer)
+        origin = "start"
+    else:
+        origin = read_instant(anchor)
+    inner.finish()
+    need(count <= 366, "plan_invalid", counted.pointer if counted else None)
+    return Cycle(every, count, origin, zone)
 
 
 def read_per(fields):

@@ -166,7 +166,7 @@ def _(_, g):
 
 @operation("time.window")
 def _(_, g):
-    start, end = windows.window(g["period"], time(g["at"]))
+    start, end = windows.window(windows.Cycle(g["period"]), time(g["at"]), 0)
     return {"start": str(start), "end": str(end)}, None
 
 
@@ -188,6 +188,14 @@ def _(_, g):
     return {"id": hexed(plan.id), "name": plan.name,
             "authority": signing.checksummed(plan.authority), "currency": plan.currency["id"],
             "decimals": str(plan.decimals)}, plan
+
+
+@operation("plan.window")
+def _(s, g):
+    plan = s.object(g, "plan")
+    charge = plan.charges[[c["id"] for c in plan.charges].index(g["charge"])]
+    start, end = windows.window(charge["period"], time(g["at"]), time(g["startedAt"]))
+    return {"start": str(start), "end": str(end)}, None
 
 
 @operation("plan.quote")
