@@ -128,6 +128,8 @@ pub struct QuoteLine {
     pub charge: String,
     /// The meter that it counts.
     pub meter: String,
+    /// Which calls the charge is for, in words. Absent where it counts in every call.
+    pub selected: Option<String>,
     /// The units counted.
     pub units: u64,
     /// The exact price.

@@ -24,7 +24,10 @@ export interface Billed { amount: bigint; /** In 10^-18 atomic unit. */ remainde
 
 export interface Quote { first: Exact; ceiling: Exact; lines: QuoteLine[] }
 export interface QuoteLine {
-  charge: string; meter: string; units: bigint; amount: Exact; steps: QuoteStep[];
+  charge: string; meter: string;
+  /** Which calls the charge is for, in words; absent where it counts in every call. */
+  selected?: string;
+  units: bigint; amount: Exact; steps: QuoteStep[];
 }
 export interface QuoteStep { units: bigint; price: Exact; amount: Exact; what: string }
 

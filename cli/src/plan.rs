@@ -125,7 +125,11 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         0 => String::new(),
         free => format!("; the first {} free", grouped(free)),
     };
-    format!("{}: {} {window}, {model}{free}", charge.id, charge.meter)
+    let calls = match &charge.selector {
+        Some(selector) => format!("; for {selector}"),
+        None => String::new(),
+    };
+    format!("{}: {} {window}, {model}{free}{calls}", charge.id, charge.meter)
 }
 
 fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {

@@ -51,12 +51,14 @@ fn told(plan: &Plan, quote: &Quote) -> Vec<String> {
     let label = label(plan.currency());
     let mut lines = Vec::new();
     for line in &quote.lines {
+        let selected = line.selected.as_ref().map(|calls| format!(" ({calls})"));
         lines.push(format!(
-            "{}: {} {} = {} {label}",
+            "{}: {} {} = {} {label}{}",
             line.charge,
             grouped(line.units),
             line.meter,
-            line.amount.to_decimal(decimals)
+            line.amount.to_decimal(decimals),
+            selected.unwrap_or_default()
         ));
         for step in &line.steps {
             let how = step_text(plan, line, step);
@@ -108,6 +110,7 @@ fn quote_value(plan: &Plan, quote: &Quote, decimals: u8) -> Value {
             Value::object([
                 ("charge", Value::from(line.charge.as_str())),
                 ("meter", Value::from(line.meter.as_str())),
+                ("selected", line.selected.as_deref().map_or(Value::Null, Value::from)),
                 ("units", Value::from(line.units)),
                 ("amount", Value::from(line.amount.to_decimal(decimals))),
                 (

@@ -30,6 +30,25 @@ pub(super) struct Choice {
     always: Set,
     /// Every meter that charges count, by name.
     meters: Vec<Meter>,
+    /// The families whose calls may be split, or be of sizes, that cost more than the largest.
+    families: Vec<Family>,
+}
+
+/// A meter that is no part, with its parts, their parts and so on: those of them that have charges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Family {
+    /// The meters, by name.
+    pub(super) meters: Vec<String>,
+    /// The meter whose quantity is the size of a call, and the sizes up to which prices hold,
+    /// ascending.
+    pub(super) context: Option<(String, Vec<u64>)>,
+    charges: Set,
+}
+
+impl Family {
+    pub(super) fn has(&self, charge: usize) -> bool {
+        self.charges & bit(charge) != 0
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +73,7 @@ impl Counting {
 impl Choice {
     /// Sorts the charges of a plan by meter.
     pub(super) fn new(charges: &[Charge]) -> Choice {
-        let mut choice = Choice { always: 0, meters: Vec::new() };
+        let mut choice = Choice { always: 0, meters: Vec::new(), families: families(charges) };
         for (index, charge) in charges.iter().enumerate() {
             let found = choice.meters.binary_search_by(|m| m.name.as_str().cmp(&charge.meter));
             let at = found.unwrap_or_else(|at| {
@@ -94,6 +113,11 @@ impl Choice {
         Counting(set)
     }
 
+    /// The families of meters for which a hold needs more than the charged units.
+    pub(super) fn families(&self) -> &[Family] {
+        &self.families
+    }
+
     /// Whether one of the charges that count is this meter's.
     pub(super) fn prices(&self, counting: Counting, meter: &str) -> bool {
         self.meters
@@ -102,6 +126,40 @@ impl Choice {
             .and_then(|at| self.meters.get(at))
             .is_some_and(|known| known.charges & counting.0 != 0)
     }
+}
+
+/// The families with more than one meter, and those with a context.
+fn families(charges: &[Charge]) -> Vec<Family> {
+    let mut roots: Vec<&str> = charges.iter().map(|charge| root(&charge.meter)).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    let mut families = Vec::new();
+    for family in roots {
+        let mut found = Family { meters: Vec::new(), context: None, charges: 0 };
+        let mut bounds = Vec::new();
+        for (index, charge) in charges.iter().enumerate() {
+            if root(&charge.meter) != family {
+                continue;
+            }
+            found.charges |= bit(index);
+            found.meters.push(charge.meter.clone());
+            if let Some(context) = charge.selector.as_ref().and_then(|s| s.context.as_ref()) {
+                bounds.extend(context.above.into_iter().chain(context.up_to));
+                found.context = Some((context.meter.clone(), Vec::new()));
+            }
+        }
+        found.meters.sort_unstable();
+        found.meters.dedup();
+        bounds.sort_unstable();
+        bounds.dedup();
+        if let Some((_, sizes)) = &mut found.context {
+            *sizes = bounds;
+        }
+        if found.meters.len() > 1 || found.context.is_some() {
+            families.push(found);
+        }
+    }
+    families
 }
 
 /// A bit for the charge; none for an index that no plan has.

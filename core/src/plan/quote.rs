@@ -1,11 +1,14 @@
 //! Pricing without state: what a usage would cost, and why.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use crate::{
     amount::Exact,
     error::{Code, Error, Result},
-    plan::{Call, Plan, REQUESTS},
+    plan::{Call, Charge, Plan, REQUESTS, choice::Counting},
     rating::Step,
     time::Timestamp,
     usage::Usage,
@@ -16,7 +19,8 @@ use crate::{
 pub struct Quote {
     /// The price of the usage as a subscription's very first call.
     pub first: Exact,
-    /// The most that it can cost at any position of any counter: a ceiling to authorise.
+    /// The most that a call of at most these quantities can cost, at any position of any counter: a
+    /// ceiling to authorise.
     pub ceiling: Exact,
     /// How `first` comes about, one line per charge that the usage touches.
     pub lines: Vec<QuoteLine>,
@@ -29,6 +33,9 @@ pub struct QuoteLine {
     pub charge: String,
     /// The meter that it counts.
     pub meter: String,
+    /// Which calls the charge is for, in words: why it counts and others of its meter do not. `None`
+    /// where it counts in every call.
+    pub selected: Option<String>,
     /// The units counted.
     pub units: u64,
     /// The exact price.
@@ -50,14 +57,18 @@ impl Plan {
             let Some(charge) = self.charges().get(index) else { continue };
             let amount = charge.tariff.total(units)?;
             quote.first = quote.first.checked_add(amount)?;
-            quote.ceiling = quote.ceiling.checked_add(charge.tariff.worst_single(units)?)?;
             quote.lines.push(QuoteLine {
                 charge: charge.id.clone(),
                 meter: charge.meter.clone(),
+                selected: charge.selector.as_ref().map(ToString::to_string),
                 units,
                 amount,
                 steps: charge.tariff.lines(0, units)?,
             });
+        }
+        for (index, units) in self.held_units(&call)? {
+            let Some(charge) = self.charges().get(index) else { continue };
+            quote.ceiling = quote.ceiling.checked_add(charge.tariff.worst_single(units)?)?;
         }
         Ok(quote)
     }
@@ -68,6 +79,18 @@ impl Plan {
     /// `usage_unpriced`, `usage_contradiction`.
     pub fn check_usage(&self, usage: &Usage, at: Timestamp) -> Result<()> {
         self.charged_units(&Call { usage, attributes: usage.attributes(), at }).map(|_| ())
+    }
+
+    /// The charges of a meter that count in a call, with their index.
+    pub(super) fn counted(
+        &self,
+        counting: Counting,
+        meter: &str,
+    ) -> impl Iterator<Item = (usize, &Charge)> {
+        self.charges()
+            .iter()
+            .enumerate()
+            .filter(move |(index, charge)| counting.has(*index) && charge.meter == meter)
     }
 
     /// The units that each charge counts in a call: (index of the charge, units), charges that count

@@ -16,4 +16,5 @@ mod volume;
 
 pub use gcra::Rate;
 pub use step::Step;
+pub(crate) use step::grouped;
 pub use tariff::{MOST_TIERS, Model, Tariff, Tier};

@@ -12,6 +12,6 @@ mod quantities;
 mod surface;
 
 pub use parts::PARENTS;
-pub(crate) use parts::root;
+pub(crate) use parts::{depth, root, wholes};
 pub use quantities::{Basis, Usage};
 pub use surface::Surface;

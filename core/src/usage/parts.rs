@@ -29,11 +29,17 @@ fn parent(meter: &str) -> Option<&'static str> {
 /// The meter that the meter is a part of and that is itself no part; a meter that is no part is its
 /// own.
 pub(crate) fn root(meter: &str) -> &str {
-    let mut at = meter;
-    while let Some(whole) = parent(at) {
-        at = whole;
-    }
-    at
+    wholes(meter).last().unwrap_or(meter)
+}
+
+/// The meters that the meter is a part of, upwards.
+pub(crate) fn wholes(meter: &str) -> impl Iterator<Item = &'static str> {
+    core::iter::successors(parent(meter), |whole| parent(whole))
+}
+
+/// How many wholes the meter lies in.
+pub(crate) fn depth(meter: &str) -> usize {
+    wholes(meter).count()
 }
 
 /// The whole's next enclosing meter that has a price, going up from `meter`.

@@ -463,7 +463,7 @@ def authorize(state, id_, request, created_at, most, now):
         if known["receipt"] == RELEASED:
             return None, {"replayed": {"state": "released", "receipt": None}}
         return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
-    units = plan.charged_units(most, most.attributes, now)
+    units = plan.held_units(most, most.attributes, now)
     hold = {"lane": sub["lane"], "subject": subject, "input": digest, "at": now,
             "deadline": later(now, plan.times["hold"]), "units": units,
             "attributes": dict(most.attributes), "state": "open"}

@@ -3,8 +3,8 @@
 import hashlib
 from functools import lru_cache
 
-from . import conditions, currencies, selectors
-from .amounts import money, shares, unit_price
+from . import conditions, currencies, selectors, usages
+from .amounts import exact, money, shares, unit_price
 from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import Rate, Tariff
 from .refused import Refused, need
@@ -157,8 +157,9 @@ class Plan:
             charge = self.charges[index]
             value = charge["tariff"].total(units)
             first += value
-            ceiling += charge["tariff"].worst_single(units)
             lines.append((charge["id"], charge["meter"], units, value))
+        for index, units in self.held_units(usage, usage.attributes, at):
+            ceiling += self.charges[index]["tariff"].worst_single(units)
         return first, ceiling, lines
 
     def counting(self, usage, attributes, at):
@@ -185,6 +186,50 @@ class Plan:
             if units:
                 charged.append((index, units))
         return charged
+
+
+    def held_units(self, usage, attributes, at):
+        """[(index of the charge, units)] that bound every call of at most this usage."""
+        held = dict(self.charged_units(usage, attributes, at))
+        for root in {usages.root(charge["meter"]) for charge in self.charges}:
+            family = [i for i, c in enumerate(self.charges) if usages.root(c["meter"]) == root]
+            contexts = [c["selector"]["context"] for c in (self.charges[i] for i in family)
+                        if c["selector"] and "context" in c["selector"]]
+            if not contexts and len({self.charges[i]["meter"] for i in family}) < 2:
+                continue
+            fillings = [self.fill(family, usage.meters, attributes, at)]
+            if contexts:
+                meter = contexts[0][0]
+                bounds = {bound for _, low, high in contexts for bound in (low, high)}
+                fillings += [self.fill(family, {**usage.meters, meter: bound}, attributes, at)
+                             for bound in sorted(bounds)
+                             if 0 <= bound < usage.meters.get(meter, 0)]
+            _, best = max(fillings, key=lambda filling: filling[0])  # of equals the first
+            held = {**{i: u for i, u in held.items() if i not in family}, **best}
+        return [(i, u) for i, u in sorted(held.items()) if u]
+
+    def fill(self, family, meters, attributes, at):
+        """(what the dearest call costs, its units by charge)."""
+        sized = usages.Usage()
+        sized.meters = meters
+        counting = [i for i in self.counting(sized, attributes, at) if i in family]
+        tariffs = [self.charges[i]["tariff"] for i in counting]
+        if any(t.model != "per_unit" or t.free for t in tariffs):
+            return 0, {i: meters.get(self.charges[i]["meter"], 0) for i in counting}
+        prices, room, units = {}, {}, {}
+        for i in counting:
+            meter = self.charges[i]["meter"]
+            prices[meter] = exact(prices.get(meter, 0) + self.charges[i]["tariff"].price)
+            room[meter] = meters.get(meter, 0)
+        cost = 0
+        for meter in sorted(prices, key=lambda m: (-prices[m], -len(usages.wholes(m)), m)):
+            limited = [m for m in [meter] + usages.wholes(meter) if m in room]
+            taken = min(room[m] for m in limited)
+            for m in limited:
+                room[m] -= taken
+            cost = exact(cost + taken * prices[meter])
+            units.update({i: taken for i in counting if self.charges[i]["meter"] == meter})
+        return cost, units
 
 
 @lru_cache(maxsize=64)

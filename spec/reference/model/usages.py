@@ -59,11 +59,18 @@ class Usage:
         return {meter: q for meter, q in left.items() if q}
 
 
-def root(meter):
-    """The whole that is itself no part."""
+def wholes(meter):
+    """What a meter is a part of, upwards."""
+    found = []
     while meter in PARENTS:
         meter = PARENTS[meter]
-    return meter
+        found.append(meter)
+    return found
+
+
+def root(meter):
+    """The whole that is itself no part."""
+    return ([meter] + wholes(meter))[-1]
 
 
 def priced_ancestor(meter, priced):

@@ -40,7 +40,7 @@ impl State {
         }
         let most = &request.most;
         let units =
-            plan.charged_units(&Call { usage: most, attributes: most.attributes(), at: now })?;
+            plan.held_units(&Call { usage: most, attributes: most.attributes(), at: now })?;
         let entry = HoldEntry {
             lane: lane_id,
             subject,
