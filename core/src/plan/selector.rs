@@ -153,7 +153,7 @@ impl Selector {
     }
 }
 
-/// In words: `model=a|b, input_tokens above 200,000, from 2026-08-01T00:00:00Z`; `every call` without
+/// In words: `model=a|b, input_tokens above 200,000, from 2026-08-01T00:00:00.000Z`; `every call` with no
 /// dimensions.
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -301,7 +301,7 @@ mod tests {
                 r#""context":{"meter":"x","above":5,"up_to":1000},"effective":{"from":0,"until":86400000}"#
             )
             .unwrap(),
-            "x above 5 up to 1,000, from 1970-01-01T00:00:00Z, until 1970-01-02T00:00:00Z"
+            "x above 5 up to 1,000, from 1970-01-01T00:00:00.000Z, until 1970-01-02T00:00:00.000Z"
         );
     }
 }
