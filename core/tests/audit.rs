@@ -315,6 +315,58 @@ fn a_cheating_seller_is_re_rated() {
     }
 }
 
+/// The receipt names the charge that priced it, and what that charge was chosen by.
+#[test]
+fn a_receipt_is_priced_by_the_charge_for_its_attributes() {
+    let charges = r#"[
+        {"id":"any","meter":"a","model":"per_unit","price":"0.01","match":{}},
+        {"id":"large","meter":"a","model":"per_unit","price":"0.03","match":{"model":["large"]}},
+        {"id":"long","meter":"a","model":"per_unit","price":"0.02","context":{"meter":"a","above":10}},
+        {"id":"both","meter":"a","model":"per_unit","price":"0.09","match":{"model":["large"]},
+         "context":{"meter":"a","above":10}}]"#;
+    let sold = |change: &dyn Fn(&mut ReceiptEntry)| {
+        let mut host = Host::new();
+        let sub = host.subscribe(&Terms::new().with("charges", charges).plan());
+        let mut used = a(10);
+        used.set_attribute("model", "large").unwrap();
+        host.import(sub, used, at(0)).unwrap();
+        resign(&mut host, change);
+        host.audit().map(|_| ())
+    };
+    sold(&|_| {}).unwrap();
+    let rename = |to: &'static str| {
+        move |r: &mut ReceiptEntry| {
+            for item in &mut r.body.items {
+                if let Item::Line { charge, .. } = item {
+                    to.clone_into(charge);
+                }
+            }
+        }
+    };
+    let error = sold(&rename("both")).unwrap_err();
+    assert_eq!(code(&error), "audit_mismatch");
+    assert!(error.place().unwrap().ends_with("line both"), "{error}");
+    let error = sold(&|r| {
+        for item in &mut r.body.items {
+            if let Item::Attribute { value, .. } = item {
+                "small".clone_into(value);
+            }
+        }
+    })
+    .unwrap_err();
+    assert_eq!(code(&error), "audit_mismatch");
+    assert!(error.place().unwrap().ends_with("line large"), "{error}");
+    let error = sold(&|r| {
+        for item in &mut r.body.items {
+            if let Item::Quantity { quantity, .. } = item {
+                *quantity = 11;
+            }
+        }
+    })
+    .unwrap_err();
+    assert!(error.place().unwrap().ends_with("line large"), "{error}");
+}
+
 /// A ledger whose entry at the first place that `pick` finds is changed by `change`.
 fn altered(host: &Host, change: impl Fn(&mut Entry) -> bool) -> Error {
     let mut ledger = host.ledger.clone();
