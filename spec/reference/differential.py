@@ -173,10 +173,33 @@ def around(charges):
         "charges": charges, "payees": [{"payee": "seller", "weight": 1}]}
 
 
+def credits(r):
+    """Derived meters."""
+    derived = {}
+    for name in r.sample(["credits", "points"], r.randrange(1, 3)):
+        weights = []
+        for _ in range(r.randrange(1, 5)):
+            weight = {"meter": r.choice(METERS + PARTS[:2] + ["requests"]),
+                      "weight": r.randrange(1, 6)}
+            if r.random() < 0.4:
+                weight["match"] = selector(r, 0, None).get("match", {})
+            weights.append(weight)
+        derived[name] = {"unit": "credit", "weights": weights}
+    return derived
+
+
 def plan(r, start):
     charges = [charge(r, n) for n in range(r.randrange(1, 5))]
+    derived = {}
     if r.random() < 0.5:
         charges = selected(r, start)
+    elif r.random() < 0.4:
+        derived = credits(r)
+        for part in charges:
+            if part["model"] != "flat":
+                part["meter"] = r.choice([*derived, *derived, r.choice(METERS + PARTS[:1])])
+                if r.random() < 0.2:
+                    part["match"] = selector(r, 0, None).get("match", {})
     limits = []
     for n in range(r.randrange(3)):
         limit = {"id": f"l{n}", "spend": str(r.randrange(1, 400))}
@@ -199,6 +222,8 @@ def plan(r, start):
         "times": {"hold": hold, "grace": hold * r.randrange(1, 4), "replay": r.choice(
             [hold, 3_600_000])},
     }
+    if derived:
+        document["derived"] = derived
     if not limits:
         del document["limits"]
     if r.random() < 0.4:
@@ -273,7 +298,13 @@ class Case:
 
     def begin(self):
         document = plan(self.r, self.now)
-        self.priced = sorted({c["meter"] for c in document["charges"] if "meter" in c})
+        priced = {c["meter"] for c in document["charges"] if "meter" in c}
+        for name, derived in document.get("derived", {}).items():
+            if name in priced:
+                priced |= {weight["meter"] for weight in derived["weights"]} - {"requests"}
+                if self.r.random() < 0.95:
+                    priced.remove(name)
+        self.priced = sorted(priced)
         self.charges = [c["id"] for c in document["charges"]]
         loaded = self.add("plan.load", "p", text=json.dumps(document))
         if "error" in loaded:

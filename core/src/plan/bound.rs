@@ -8,31 +8,32 @@
 //! Where every unit of a family has a price of its own, the dearest call fills the dearest meters
 //! first, each up to its quantity and to what is left of its wholes. That is exact: sets of units that
 //! lie inside each other or apart are a laminar family, for which the greedy choice is the best one.
-//! Where prices depend on counters, each meter takes its whole quantity: more than any call, but
+//! Units of a derived meter are compared by their weights. Where prices depend on counters, or there are
+//! prices beside weights, each meter takes its whole quantity: more than any call, but
 //! simple and safe.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use crate::{
-    amount::Exact,
+    amount::{Exact, UnitPrice},
     error::Result,
-    plan::{Call, Plan, choice::Family},
+    plan::{Call, Plan, choice::Family, units::Counted},
     usage::{depth, wholes},
 };
 
-/// Units of charges, and what they cost where that depends on no counter.
+/// Units of meters, and what they cost where that depends on no counter.
 #[derive(Debug, Default)]
-struct Filled {
-    units: Vec<(usize, u64)>,
+struct Filled<'a> {
+    units: Vec<(&'a str, u64)>,
     cost: Exact,
 }
 
 /// One priced meter of a family in a call.
 struct Priced<'a> {
     meter: &'a str,
-    /// The sum of its charges' unit prices; `None` if one of them depends on a counter.
-    price: Option<Exact>,
+    /// What each of its units costs, or is worth.
+    price: Exact,
     /// How many of its units no dearer meter has taken.
     left: u64,
 }
@@ -42,79 +43,108 @@ impl Plan {
     /// of the plan.
     ///
     /// # Errors
-    /// `usage_unpriced`, `usage_contradiction` as for a call of exactly this usage; `amount_overflow`.
+    /// Those of [`Plan::charged_units`] for a call of exactly this usage; `amount_overflow`.
     pub(crate) fn held_units(&self, call: &Call<'_>) -> Result<Vec<(usize, u64)>> {
-        let mut held = self.charged_units(call)?;
+        let counted = self.counted(call);
+        let mut units = self.disjoint_units(call, &counted)?;
+        // No weights go with a context, so what its family takes is known by itself.
+        let mut sized = Vec::new();
         for family in self.choice().families() {
-            let dearest = self.dearest(family, call)?;
-            held.retain(|(charge, _)| !family.has(*charge));
-            held.extend(dearest.units);
+            units.retain(|(meter, _)| !family.has(meter));
+            match &family.context {
+                None => units.extend(self.fill(family, call, &counted)?.units),
+                Some((meter, bounds)) => {
+                    sized.extend(self.dearest(family, call, (meter, bounds))?);
+                }
+            }
         }
-        held.sort_by_key(|(charge, _)| *charge);
+        let mut held = self.units_of_charges(&counted, &units)?;
+        held.extend(sized);
+        held.sort_unstable();
         Ok(held)
     }
 
     /// The dearest call of a family, over the sizes at which its prices change.
-    fn dearest(&self, family: &Family, call: &Call<'_>) -> Result<Filled> {
-        let mut best = self.fill(family, call)?;
-        let Some((meter, bounds)) = &family.context else { return Ok(best) };
+    fn dearest(
+        &self,
+        family: &Family,
+        call: &Call<'_>,
+        (meter, bounds): (&str, &[u64]),
+    ) -> Result<Vec<(usize, u64)>> {
+        let of_size = |call: &Call<'_>| -> Result<(Exact, Vec<(usize, u64)>)> {
+            let counted = self.counted(call);
+            let filled = self.fill(family, call, &counted)?;
+            Ok((filled.cost, self.units_of_charges(&counted, &filled.units)?))
+        };
+        let (mut cost, mut units) = of_size(call)?;
         let most = call.usage.get(meter);
         for bound in bounds.iter().filter(|bound| **bound < most) {
             let mut usage = call.usage.clone();
             usage.set(meter, *bound)?;
-            let smaller = self.fill(family, &Call { usage: &usage, ..*call })?;
-            if smaller.cost > best.cost {
-                best = smaller;
+            let smaller = of_size(&Call { usage: &usage, ..*call })?;
+            if smaller.0 > cost {
+                (cost, units) = smaller;
             }
         }
-        Ok(best)
+        Ok(units)
     }
 
     /// The units of the dearest call among those with the same prices.
-    fn fill(&self, family: &Family, call: &Call<'_>) -> Result<Filled> {
-        let counting = self.choice().counting(self.charges(), call);
+    fn fill<'a>(
+        &self,
+        family: &'a Family,
+        call: &Call<'_>,
+        counted: &Counted<'_>,
+    ) -> Result<Filled<'a>> {
         let mut meters = Vec::new();
+        let (mut first, mut comparable) = (None, true);
         for meter in &family.meters {
-            let left = call.usage.get(meter);
-            let mut price = None;
-            for (_, charge) in self.counted(counting, meter) {
-                let unit = charge.unit_price().map(|unit| unit.exact());
-                price = Some(match (price.unwrap_or(Some(Exact::ZERO)), unit) {
-                    (Some(sum), Some(unit)) => Some(sum.checked_add(unit)?),
-                    _ => None,
-                });
+            let mut worths = self.worths(counted, meter).peekable();
+            if worths.peek().is_some() {
+                meters.push(Priced { meter, price: Exact::ZERO, left: call.usage.get(meter) });
             }
-            if let Some(price) = price {
-                meters.push(Priced { meter, price, left });
+            for (of, price) in worths {
+                comparable &= price.is_some() && *first.get_or_insert(of) == of;
             }
         }
-        let linear = meters.iter().all(|priced| priced.price.is_some());
+        if !comparable {
+            let units = meters.iter().map(|priced| (priced.meter, priced.left)).collect();
+            return Ok(Filled { units, cost: Exact::ZERO });
+        }
+        for priced in &mut meters {
+            for (_, price) in self.worths(counted, priced.meter) {
+                priced.price = priced.price.checked_add(price.unwrap_or(Exact::ZERO))?;
+            }
+        }
         // The dearest first; of equals a part before its whole; otherwise by name.
         meters.sort_by_key(|priced| (Reverse(priced.price), Reverse(depth(priced.meter))));
         let mut filled = Filled::default();
         for place in 0..meters.len() {
-            let Some(&Priced { meter, price, left }) = meters.get(place) else { continue };
+            let Some(&Priced { meter, price, .. }) = meters.get(place) else { continue };
             let inside = |priced: &&mut Priced<'_>| {
                 priced.meter == meter || wholes(meter).any(|whole| whole == priced.meter)
             };
-            let units = if linear {
-                let taken = meters.iter_mut().filter(inside).map(|p| p.left).min().unwrap_or(0);
-                for priced in meters.iter_mut().filter(inside) {
-                    priced.left = priced.left.saturating_sub(taken);
-                }
-                taken
-            } else {
-                left
-            };
-            if units == 0 {
-                continue;
+            let taken = meters.iter_mut().filter(inside).map(|p| p.left).min().unwrap_or(0);
+            for priced in meters.iter_mut().filter(inside) {
+                priced.left = priced.left.saturating_sub(taken);
             }
-            if let (true, Some(price)) = (linear, price) {
-                filled.cost = filled.cost.checked_add(price.checked_mul(units)?)?;
-            }
-            filled.units.extend(self.counted(counting, meter).map(|(index, _)| (index, units)));
+            filled.cost = filled.cost.checked_add(price.checked_mul(taken)?)?;
+            filled.units.push((meter, taken));
         }
         Ok(filled)
+    }
+
+    /// What a unit of a meter costs, charge by charge, and is worth, weight by weight: the derived meter
+    /// of a weight, and how much; `None` where that depends on a counter.
+    fn worths<'a>(
+        &'a self,
+        counted: &'a Counted<'_>,
+        meter: &'a str,
+    ) -> impl Iterator<Item = (Option<&'a str>, Option<Exact>)> {
+        let charges = self.charges_of(counted, meter);
+        let charges = charges.map(|charge| (None, charge.unit_price().map(UnitPrice::exact)));
+        let weights = counted.weights(meter);
+        charges.chain(weights.map(|(derived, n)| (Some(derived), Exact::new(n.into(), 0).ok())))
     }
 }
 

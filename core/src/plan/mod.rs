@@ -7,15 +7,18 @@
 mod bound;
 mod charge;
 mod choice;
+mod derived;
 mod document;
 mod limit;
 mod quote;
 mod selector;
 mod terms;
+mod units;
 mod window;
 
 pub(crate) use charge::check_name;
 pub use charge::{Charge, REQUESTS};
+pub use derived::{Derived, Weight};
 pub use document::Plan;
 pub use limit::{Limit, LimitRule};
 pub use quote::{Quote, QuoteLine};

@@ -7,8 +7,8 @@ use alloc::{
 
 use crate::{
     amount::Exact,
-    error::{Code, Error, Result},
-    plan::{Call, Charge, Plan, REQUESTS, choice::Counting},
+    error::Result,
+    plan::{Call, Plan},
     rating::Step,
     time::Timestamp,
     usage::Usage,
@@ -79,50 +79,5 @@ impl Plan {
     /// `usage_unpriced`, `usage_contradiction`.
     pub fn check_usage(&self, usage: &Usage, at: Timestamp) -> Result<()> {
         self.charged_units(&Call { usage, attributes: usage.attributes(), at }).map(|_| ())
-    }
-
-    /// The charges of a meter that count in a call, with their index.
-    pub(super) fn counted(
-        &self,
-        counting: Counting,
-        meter: &str,
-    ) -> impl Iterator<Item = (usize, &Charge)> {
-        self.charges()
-            .iter()
-            .enumerate()
-            .filter(move |(index, charge)| counting.has(*index) && charge.meter == meter)
-    }
-
-    /// The units that each charge counts in a call: (index of the charge, units), charges that count
-    /// nothing left out. Parts with a price of their own in this call are taken out of their whole.
-    pub(crate) fn charged_units(&self, call: &Call<'_>) -> Result<Vec<(usize, u64)>> {
-        let (usage, choice) = (call.usage, self.choice());
-        let counting = choice.counting(self.charges(), call);
-        let priced = |meter: &str| choice.prices(counting, meter);
-        // Every call counts itself: `requests` needs no price.
-        let covered = |meter: &str| meter == REQUESTS || priced(meter);
-        if let Some(meter) = usage.uncovered(&covered) {
-            return Err(Error::new(Code::UsageUnpriced).value(meter));
-        }
-        let disjoint = usage.disjoint(&priced)?;
-        let requests = match usage.get(REQUESTS) {
-            0 => 1,
-            n => n,
-        };
-        let mut charged = Vec::with_capacity(disjoint.len().saturating_add(1));
-        for (index, charge) in self.charges().iter().enumerate() {
-            if !counting.has(index) {
-                continue;
-            }
-            let units = if charge.meter == REQUESTS {
-                requests
-            } else {
-                disjoint.iter().find(|(meter, _)| *meter == charge.meter).map_or(0, |(_, n)| *n)
-            };
-            if units > 0 {
-                charged.push((index, units));
-            }
-        }
-        Ok(charged)
     }
 }

@@ -184,7 +184,7 @@ impl fmt::Display for Selector {
 }
 
 /// The dimensions `match`: attribute → its values.
-fn read_match(node: &Node<'_>) -> Result<BTreeMap<String, Vec<String>>> {
+pub(super) fn read_match(node: &Node<'_>) -> Result<BTreeMap<String, Vec<String>>> {
     let mut attributes = BTreeMap::new();
     for (name, values) in node.fields()?.iter() {
         crate::plan::check_name(name).map_err(|e| e.at(values.pointer()))?;

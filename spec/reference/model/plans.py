@@ -3,8 +3,8 @@
 import hashlib
 from functools import lru_cache
 
-from . import conditions, currencies, selectors, usages
-from .amounts import exact, money, shares, unit_price
+from . import conditions, currencies, derived, selectors, usages
+from .amounts import GRID, exact, money, shares, unit_price
 from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import Rate, Tariff
 from .refused import Refused, need
@@ -37,9 +37,11 @@ class Plan:
         zone = fields.get("zone")
         self.zone = read_zone(zone, read_instant) if zone else None
         self.meters = self.read_meters(fields.must("meters"))
+        node = fields.get("derived")
+        self.derived = derived.read(node, self.meters, name_of, title, positive) if node else {}
         self.charges = self.read_parts(fields.must("charges"), self.read_charge)
         need(self.charges, "plan_invalid", "/charges")
-        selectors.check(self.charges)
+        selectors.check(self.charges, self.derived)
         limits = fields.get("limits")
         self.limits = self.read_parts(limits, self.read_limit) if limits else []
         condition = fields.get("condition")
@@ -96,7 +98,8 @@ class Plan:
         need(model != "volume" or period is not None, "plan_invalid", node.pointer)
         fields.finish()
         tariff.check(node.pointer)
-        need(meter == REQUESTS or meter in self.meters, "plan_reference", node.pointer + "/meter")
+        known = meter == REQUESTS or meter in self.meters or meter in self.derived
+        need(known, "plan_reference", node.pointer + "/meter")
         if selector and "context" in selector:
             context = selector["context"][0]
             need(context in self.meters, "plan_reference", node.pointer + "/context/meter")
@@ -168,67 +171,102 @@ class Plan:
         chosen = [selectors.choose(self.charges, meter, usage, attributes, at) for meter in meters]
         return [i for i, c in enumerate(self.charges) if c["selector"] is None or i in chosen]
 
+    def weights(self, counting, usage, attributes, at):
+        """{derived meter: its weights that count in a call}: of those that a charge counts."""
+        charged = {self.charges[i]["meter"] for i in counting}
+        return {name: derived.counting(weights, usage, attributes, at)
+                for name, weights in self.derived.items() if name in charged}
+
     def charged_units(self, usage, attributes, at):
         """[(index of the charge, units)] for every charge that counts something."""
         counting = self.counting(usage, attributes, at)
-        priced = {self.charges[i]["meter"] for i in counting}
+        weights = self.weights(counting, usage, attributes, at)
+        units = self.disjoint_units(usage, counting, weights)
+        return self.units_of(counting, weights, units)
+
+    def disjoint_units(self, usage, counting, weights):
+        """{meter: units} of every meter that has a price in a call, and `requests`."""
+        priced = {self.charges[i]["meter"] for i in counting} - set(self.derived)
+        priced |= {weight["meter"] for some in weights.values() for weight in some}
         # Every call counts itself: `requests` needs no price.
         covered = usage.uncovered(lambda meter: meter == REQUESTS or meter in priced)
         need(covered is None, "usage_unpriced")
-        disjoint = usage.disjoint(lambda meter: meter in priced)
+        units = usage.disjoint(lambda meter: meter in priced)
+        units[REQUESTS] = usage.meters.get(REQUESTS, 0) or 1
+        return units
+
+    def units_of(self, counting, weights, units):
+        """What charges make of the units of meters."""
         charged = []
         for index in counting:
             meter = self.charges[index]["meter"]
-            if meter == REQUESTS:
-                units = usage.meters.get(REQUESTS, 0) or 1
-            else:
-                units = disjoint.get(meter, 0)
-            if units:
-                charged.append((index, units))
+            count = units.get(meter, 0)
+            if meter in self.derived:
+                count = sum(w["weight"] * units.get(w["meter"], 0) for w in weights[meter])
+                need(count < 2**63, "usage_quantity")
+            if count:
+                charged.append((index, count))
         return charged
-
 
     def held_units(self, usage, attributes, at):
         """[(index of the charge, units)] that bound every call of at most this usage."""
-        held = dict(self.charged_units(usage, attributes, at))
-        for root in {usages.root(charge["meter"]) for charge in self.charges}:
-            family = [i for i, c in enumerate(self.charges) if usages.root(c["meter"]) == root]
-            contexts = [c["selector"]["context"] for c in (self.charges[i] for i in family)
-                        if c["selector"] and "context" in c["selector"]]
-            if not contexts and len({self.charges[i]["meter"] for i in family}) < 2:
+        counting = self.counting(usage, attributes, at)
+        weights = self.weights(counting, usage, attributes, at)
+        units = self.disjoint_units(usage, counting, weights)
+        sized = []
+        named = {charge["meter"] for charge in self.charges} - set(self.derived)
+        named |= {w["meter"] for some in self.derived.values() for w in some}
+        for root in {usages.root(meter) for meter in named}:
+            family = {meter for meter in named if usages.root(meter) == root}
+            contexts = [c["selector"]["context"] for c in self.charges if c["meter"] in family
+                        and c["selector"] and "context" in c["selector"]]
+            if not contexts and len(family) < 2:
                 continue
-            fillings = [self.fill(family, usage.meters, attributes, at)]
-            if contexts:
-                meter = contexts[0][0]
-                bounds = {bound for _, low, high in contexts for bound in (low, high)}
-                fillings += [self.fill(family, {**usage.meters, meter: bound}, attributes, at)
-                             for bound in sorted(bounds)
-                             if 0 <= bound < usage.meters.get(meter, 0)]
-            _, best = max(fillings, key=lambda filling: filling[0])  # of equals the first
-            held = {**{i: u for i, u in held.items() if i not in family}, **best}
-        return [(i, u) for i, u in sorted(held.items()) if u]
+            units = {m: u for m, u in units.items() if m not in family}
+            if not contexts:
+                units.update(self.fill(family, counting, weights, usage.meters)[1])
+                continue
+            meter = contexts[0][0]
+            bounds = {bound for _, low, high in contexts for bound in (low, high)}
+            sizes = [usage.meters.get(meter, 0)] + sorted(
+                bound for bound in bounds if 0 <= bound < usage.meters.get(meter, 0))
+            fillings = []
+            for size in sizes:
+                smaller = usages.Usage()
+                smaller.meters = {**usage.meters, meter: size}
+                chosen = self.counting(smaller, attributes, at)
+                cost, filled = self.fill(family, chosen, {}, smaller.meters)
+                held = [(i, filled.get(self.charges[i]["meter"], 0)) for i in chosen]
+                fillings.append((cost, [(i, count) for i, count in held if count]))
+            sized += max(fillings, key=lambda filling: filling[0])[1]  # of equals the first
+        return sorted(self.units_of(counting, weights, units) + sized)
 
-    def fill(self, family, meters, attributes, at):
-        """(what the dearest call costs, its units by charge)."""
-        sized = usages.Usage()
-        sized.meters = meters
-        counting = [i for i in self.counting(sized, attributes, at) if i in family]
-        tariffs = [self.charges[i]["tariff"] for i in counting]
-        if any(t.model != "per_unit" or t.free for t in tariffs):
-            return 0, {i: meters.get(self.charges[i]["meter"], 0) for i in counting}
-        prices, room, units = {}, {}, {}
+    def fill(self, family, counting, weights, meters):
+        """(what the dearest call costs, its units by meter)."""
+        prices, kinds, simple = {}, set(), True
         for i in counting:
-            meter = self.charges[i]["meter"]
-            prices[meter] = exact(prices.get(meter, 0) + self.charges[i]["tariff"].price)
-            room[meter] = meters.get(meter, 0)
-        cost = 0
+            charge = self.charges[i]
+            if charge["meter"] in family:
+                tariff = charge["tariff"]
+                simple = simple and tariff.model == "per_unit" and not tariff.free
+                prices.setdefault(charge["meter"], []).append(tariff.price)
+                kinds.add(None)
+        for name, some in weights.items():
+            for weight in some:
+                if weight["meter"] in family:
+                    prices.setdefault(weight["meter"], []).append(weight["weight"] * GRID)
+                    kinds.add(name)
+        room = {meter: meters.get(meter, 0) for meter in prices}
+        if not simple or len(kinds) > 1:
+            return 0, room
+        prices = {meter: exact(sum(some)) for meter, some in prices.items()}
+        cost, units = 0, {}
         for meter in sorted(prices, key=lambda m: (-prices[m], -len(usages.wholes(m)), m)):
             limited = [m for m in [meter] + usages.wholes(meter) if m in room]
-            taken = min(room[m] for m in limited)
+            units[meter] = min(room[m] for m in limited)
             for m in limited:
-                room[m] -= taken
-            cost = exact(cost + taken * prices[meter])
-            units.update({i: taken for i in counting if self.charges[i]["meter"] == meter})
+                room[m] -= units[meter]
+            cost = exact(cost + units[meter] * prices[meter])
         return cost, units
 
 
