@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use counterfoil::json::{Object, Value};
-use counterfoil::plan::{Charge, Limit, LimitRule};
-use counterfoil::rating::{Model, Tier};
+use counterfoil::plan::{Charge, Credit, Derived, Grant, Limit, LimitRule, Term};
+use counterfoil::rating::{Model, Plus, Tier};
 use counterfoil::time::{Anchor, Cycle, Zone};
-use counterfoil::{Plan, Result};
+use counterfoil::{Exact, Plan, Result};
 
 use crate::args;
 use crate::io::{failed, say};
@@ -50,11 +50,17 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
     if let Some(zone) = plan.zone() {
         lines.push(format!("  zone       {}", describe_zone(zone)));
     }
+    for (name, derived) in plan.derived() {
+        lines.push(format!("  derived    {}", describe_derived(name, derived)));
+    }
     for charge in plan.charges() {
         lines.push(format!("  charge     {}", describe_charge(charge, decimals, &label)));
     }
     for limit in plan.limits() {
         lines.push(format!("  limit      {}", describe_limit(limit, decimals, &label)));
+    }
+    for grant in plan.grants() {
+        lines.push(format!("  grant      {}", describe_grant(grant, decimals, &label)));
     }
     for (payee, (_, share)) in plan.payees().iter().zip(plan.shares().iter()) {
         lines.push(format!("  payee      {payee}: {} %", percent(share)));
@@ -98,13 +104,31 @@ fn describe_window(cycle: Option<Cycle>) -> String {
     }
 }
 
+/// `credits (credit): 1 × input_tokens, 20 × output_tokens for model=large`.
+fn describe_derived(name: &str, derived: &Derived) -> String {
+    let weights: Vec<String> = derived
+        .weights
+        .iter()
+        .map(|weight| {
+            let calls = weight.selector.as_ref().map(|calls| format!(" for {calls}"));
+            format!("{} × {}{}", grouped(weight.weight), weight.meter, calls.unwrap_or_default())
+        })
+        .collect();
+    format!("{name} ({}): {}", derived.unit, weights.join(", "))
+}
+
 fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
+    let money = |amount: Exact| format!("{} {label}", amount.to_decimal(decimals));
+    let flat = |tier: &Tier| match tier.flat.is_zero() {
+        true => String::new(),
+        false => format!(" and {} once", money(tier.flat)),
+    };
     let tiers = |tiers: &[Tier]| -> String {
         let told = tiers.iter().map(|tier| {
             let price = unit_price(tier.price.exact(), decimals, label);
             match tier.up_to {
-                Some(up_to) => format!("{price} up to {}", grouped(up_to)),
-                None => format!("{price} beyond"),
+                Some(up_to) => format!("{price} up to {}", grouped(up_to)) + &flat(tier),
+                None => format!("{price} beyond") + &flat(tier),
             }
         });
         told.collect::<Vec<_>>().join(", ")
@@ -119,7 +143,45 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         Model::Package { size, price } => {
             format!("{} {label} per package of {}", price.to_decimal(decimals), grouped(*size))
         }
+        Model::Percentage(p) => {
+            let worth = unit_price(p.worth.exact(), decimals, label);
+            let mut told = format!("{} of a worth of {worth}, each call", p.rate);
+            if !p.fixed.is_zero() {
+                told += &format!(", plus {}", money(p.fixed));
+            }
+            if !p.min.is_zero() {
+                told += &format!(", at least {}", money(p.min));
+            }
+            told + &p.max.map_or_else(String::new, |max| format!(", at most {}", money(max)))
+        }
+        Model::CostPlus(c) => {
+            let (word, part) = match c.plus {
+                Plus::Markup(part) => ("markup", part),
+                Plus::Margin(part) => ("margin", part),
+            };
+            format!(
+                "cost of {} with a {word} of {part}",
+                unit_price(c.cost.exact(), decimals, label)
+            )
+        }
+        Model::Dynamic(d) => {
+            format!("given with the call, {} to {}", money(d.min), money(d.max))
+        }
     };
+    let terms = charge.tariff.terms();
+    let mut around = String::new();
+    if terms.zero {
+        around += "; due without any use, too";
+    }
+    if !terms.off.is_zero() {
+        around += &format!("; {} off", money(terms.off));
+    }
+    if let Some(cap) = terms.cap {
+        around += &format!("; at most {}", money(cap));
+    }
+    if !terms.minimum.is_zero() {
+        around += &format!("; at least {}", money(terms.minimum));
+    }
     let window = describe_window(charge.period);
     let free = match charge.tariff.free() {
         0 => String::new(),
@@ -129,7 +191,7 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         Some(selector) => format!("; for {selector}"),
         None => String::new(),
     };
-    format!("{}: {} {window}, {model}{free}{calls}", charge.id, charge.meter)
+    format!("{}: {} {window}, {model}{free}{around}{calls}", charge.id, charge.meter)
 }
 
 fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
@@ -140,6 +202,11 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
             most.to_decimal(decimals),
             describe_window(*period)
         ),
+        LimitRule::Credit { most } => format!(
+            "{}: at most {} {label} owed beyond what grants pay",
+            limit.id,
+            most.to_decimal(decimals)
+        ),
         LimitRule::Rate(rate) => format!(
             "{}: {} calls per {} ms, burst {}",
             limit.id,
@@ -148,4 +215,16 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
             rate.burst()
         ),
     }
+}
+
+fn describe_grant(grant: &Grant, decimals: u8, label: &str) -> String {
+    let what = match &grant.credit {
+        Credit::Money(money) => format!("{} {label}", money.to_decimal(decimals)),
+        Credit::Units { meter, units } => format!("{} {meter}", grouped(*units)),
+    };
+    let when = match grant.term {
+        Term::Recurring { period, .. } => describe_window(Some(period)),
+        _ => String::from("once"),
+    };
+    format!("{}: {what} {when}, {}", grant.id, grant.kind.as_str())
 }

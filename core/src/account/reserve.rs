@@ -150,6 +150,15 @@ fn reserve<'a>(
     singly(plan, account, &mut open, window)
 }
 
+/// What all holds may still cost together, as a limit compares it.
+pub(crate) fn aggregate_of<'a>(
+    plan: &Plan,
+    account: &Account,
+    holds: impl Iterator<Item = &'a Hold> + Clone,
+) -> Result<Exact> {
+    reserve(plan, account, holds, Window::ALWAYS)
+}
+
 /// R: the sum of all counters' reserves.
 pub(crate) fn aggregate(account: &Account) -> Result<Exact> {
     account

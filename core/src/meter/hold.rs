@@ -17,10 +17,23 @@ pub struct Hold {
     pub deadline: Timestamp,
     /// The most units that the call may use: (index of the charge in the plan, units).
     pub units: Arc<[(usize, u64)]>,
+    /// Units beside those that grants pay.
+    pub reserved: Arc<[ReservedUnits]>,
     /// The call's attributes.
     pub attributes: Arc<BTreeMap<String, String>>,
     /// Whether it is open, in doubt or expired.
     pub state: HoldState,
+}
+
+/// Units of a grant that a hold reserves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReservedUnits {
+    /// The grant's id.
+    pub grant: String,
+    /// When it was given: tells the windows of a recurring grant apart.
+    pub given_at: Timestamp,
+    /// How many.
+    pub units: u64,
 }
 
 /// Where a hold stands.

@@ -8,8 +8,8 @@
 //! Where every unit of a family has a price of its own, the dearest call fills the dearest meters
 //! first, each up to its quantity and to what is left of its wholes. That is exact: sets of units that
 //! lie inside each other or apart are a laminar family, for which the greedy choice is the best one.
-//! Units of a derived meter are compared by their weights. Where prices depend on counters, or there are
-//! prices beside weights, each meter takes its whole quantity: more than any call, but
+//! Units of a derived meter are compared by their weights. Where prices depend on counters, grants pay
+//! units, or there are prices beside weights, each meter takes its whole quantity: more than any call, but
 //! simple and safe.
 
 use alloc::vec::Vec;
@@ -40,21 +40,27 @@ struct Priced<'a> {
 
 impl Plan {
     /// The units that a hold for at most this usage takes: (index of the charge, units), in the order
-    /// of the plan.
+    /// of the plan. `granted` says of which meters grants may pay units: then the dearest call is
+    /// another one.
     ///
     /// # Errors
     /// Those of [`Plan::charged_units`] for a call of exactly this usage; `amount_overflow`.
-    pub(crate) fn held_units(&self, call: &Call<'_>) -> Result<Vec<(usize, u64)>> {
+    pub(crate) fn held_units(
+        &self,
+        call: &Call<'_>,
+        granted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<(usize, u64)>> {
         let counted = self.counted(call);
         let mut units = self.disjoint_units(call, &counted)?;
         // No weights go with a context, so what its family takes is known by itself.
         let mut sized = Vec::new();
         for family in self.choice().families() {
             units.retain(|(meter, _)| !family.has(meter));
+            let granted = family.meters.iter().any(|meter| granted(meter));
             match &family.context {
-                None => units.extend(self.fill(family, call, &counted)?.units),
+                None => units.extend(self.fill(family, call, &counted, granted)?.units),
                 Some((meter, bounds)) => {
-                    sized.extend(self.dearest(family, call, (meter, bounds))?);
+                    sized.extend(self.dearest(family, call, (meter, bounds), granted)?);
                 }
             }
         }
@@ -70,22 +76,33 @@ impl Plan {
         family: &Family,
         call: &Call<'_>,
         (meter, bounds): (&str, &[u64]),
+        granted: bool,
     ) -> Result<Vec<(usize, u64)>> {
         let of_size = |call: &Call<'_>| -> Result<(Exact, Vec<(usize, u64)>)> {
             let counted = self.counted(call);
-            let filled = self.fill(family, call, &counted)?;
+            let filled = self.fill(family, call, &counted, granted)?;
             Ok((filled.cost, self.units_of_charges(&counted, &filled.units)?))
         };
         let (mut cost, mut units) = of_size(call)?;
+        // Where grants pay units, each charge of each size takes the whole quantity of its meter.
         let most = call.usage.get(meter);
         for bound in bounds.iter().filter(|bound| **bound < most) {
             let mut usage = call.usage.clone();
             usage.set(meter, *bound)?;
-            let smaller = of_size(&Call { usage: &usage, ..*call })?;
+            let smaller = Call { usage: &usage, ..*call };
+            if granted {
+                let counted = self.counted(&smaller);
+                let all = self.fill(family, call, &counted, granted)?;
+                units.extend(self.units_of_charges(&counted, &all.units)?);
+                continue;
+            }
+            let smaller = of_size(&smaller)?;
             if smaller.0 > cost {
                 (cost, units) = smaller;
             }
         }
+        units.sort_unstable();
+        units.dedup();
         Ok(units)
     }
 
@@ -95,9 +112,10 @@ impl Plan {
         family: &'a Family,
         call: &Call<'_>,
         counted: &Counted<'_>,
+        granted: bool,
     ) -> Result<Filled<'a>> {
         let mut meters = Vec::new();
-        let (mut first, mut comparable) = (None, true);
+        let (mut first, mut comparable) = (None, !granted);
         for meter in &family.meters {
             let mut worths = self.worths(counted, meter).peekable();
             if worths.peek().is_some() {

@@ -31,6 +31,12 @@ pub enum LimitRule {
         /// The window; `None` is the whole subscription.
         period: Option<Cycle>,
     },
+    /// Money that may be owed beyond what grants will pay: 0 is prepaid. What is owed is what was
+    /// billed and not credited or collected, ever.
+    Credit {
+        /// The bound, exact.
+        most: Exact,
+    },
     /// Calls per time, by GCRA.
     Rate(Rate),
 }
@@ -44,10 +50,14 @@ impl Limit {
                 most: read_money(&most, decimals)?,
                 period: read_window(&mut fields)?,
             }
+        } else if let Some(most) = fields.optional("credit") {
+            LimitRule::Credit { most: read_money(&most, decimals)? }
         } else if let Some(rate) = fields.optional("rate") {
             LimitRule::Rate(read_rate(&rate)?)
         } else {
-            return Err(node.error(Code::PlanInvalid).because("a limit has `spend` or `rate`"));
+            return Err(node
+                .error(Code::PlanInvalid)
+                .because("a limit has `spend`, `credit` or `rate`"));
         };
         fields.finish()?;
         Ok(Limit { id, rule })

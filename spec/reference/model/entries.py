@@ -3,7 +3,7 @@
 from .receipts import blob, body_bytes, exact, head_bytes, lane_bytes, text, u
 
 KINDS = {"instance": 1, "plan": 2, "open": 3, "hold": 4, "denied": 5, "receipt": 6, "release": 7,
-         "checkpoint": 8, "collected": 9}
+         "checkpoint": 8, "collected": 9, "granted": 10, "voided": 11}
 DENIALS = {"limit_reached": 1, "condition_failed": 2, "rate_exceeded": 3, "term_ended": 4}
 REASONS = {"released": 1, "expired": 2, "unknown": 3}
 
@@ -37,8 +37,11 @@ def encode(kind, e):
                 + u(e["started_at"], 8))
     if kind == "hold":
         units = b"".join(u(index, 4) + u(quantity, 8) for index, quantity in e["units"])
+        reserved = u(len(e["reserved"]), 4) + b"".join(
+            text(grant) + u(at, 8) + u(n, 8) for grant, at, n in e["reserved"])
         return (head + e["lane"] + e["subject"] + e["input"] + u(e["authorized_at"], 8)
-                + u(e["deadline"], 8) + u(len(e["units"]), 4) + units + attributes(e["attributes"]))
+                + u(e["deadline"], 8) + u(len(e["units"]), 4) + units + attributes(e["attributes"])
+                + reserved)
     if kind == "denied":
         return (head + e["lane"] + e["subject"] + u(e["at"], 8) + denial(e["denial"])
                 + mark(e["import"]))
@@ -49,5 +52,9 @@ def encode(kind, e):
     if kind == "checkpoint":
         return (head + text(e["origin"]) + u(e["size"], 8) + e["root"] + e["lanes"]
                 + u(e["time"], 8))
+    if kind == "granted":
+        return head + e["subscription"] + blob(e["terms"]) + u(e["at"], 8)
+    if kind == "voided":
+        return head + e["subscription"] + text(e["grant"]) + u(e["at"], 8)
     return (head + e["lane"] + u(e["amount"], 16) + u(e["fee"], 16) + text(e["reference"])
             + u(e["at"], 8))

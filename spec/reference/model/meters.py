@@ -3,7 +3,7 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import logs, receipts
+from . import grants, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
 from .conditions import evaluate
 from .document import is_control
@@ -13,7 +13,7 @@ from .plans import read
 from .receipts import CALL, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
-from .windows import LAST, contains, later, window
+from .windows import ALWAYS, LAST, contains, later, window
 
 ZERO = bytes(32)
 RELEASED = b"\xff" * 32
@@ -30,12 +30,14 @@ class Account:
 
     def __init__(self, plan, started):
         self.started = started
-        self.counters = [{} for _ in plan.charges]  # window → [units, billed, outstanding]
+        self.grants = grants.Grants(plan, started)
+        self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
+        self.granted = [{} for _ in plan.charges]   # window → what grants paid
         self.spent = [{} for _ in plan.limits]      # window → exact
         self.rates = [0 for _ in plan.limits]
 
     def counter(self, index, w):
-        return self.counters[index].get(w, [0, 0, 0])
+        return self.counters[index].get(w, [0, 0, []])
 
 
 class State:
@@ -89,14 +91,13 @@ def slot(state):
 
 
 def rate(sub, units, at):
-    """The lines of a call: each charge pays max(0, F(after) − B)."""
+    """The lines of a call: each charge pays max(0, F(after) − B), or its G(units)."""
     lines = []
     for index, quantity in units:
         charge = sub["plan"].charges[index]
         w = window(charge["period"], at, sub["started_at"])
         before, billed, _ = sub["account"].counter(index, w)
-        need(before + quantity < 2**64, "amount_overflow")
-        price = max(0, charge["tariff"].total(before + quantity) - billed)
+        price = charge["tariff"].pays(before, billed, quantity)
         lines.append({"item": "line", "charge": charge["id"], "window": w, "units_before": before,
                       "units": quantity, "billed_before": billed, "amount": price})
     return lines
@@ -108,10 +109,11 @@ def index_of(plan, charge):
 
 def reserve_of(plan, account, index, w):
     """The most that a counter's outstanding units can still cost."""
-    units, billed, outstanding = account.counter(index, w)
-    if outstanding == 0:
-        return 0
-    return max(0, plan.charges[index]["tariff"].highest(units, outstanding) - billed)
+    units, billed, held = account.counter(index, w)
+    tariff = plan.charges[index]["tariff"]
+    if tariff.per_call:
+        return exact(sum(tariff.call(quantity) for quantity in held))
+    return max(0, tariff.highest(units, sum(held)) - billed) if held else 0
 
 
 def aggregate(plan, account):
@@ -125,8 +127,8 @@ def worst_of(plan, account, hold):
     for index, quantity in hold["units"]:
         charge = plan.charges[index]
         w = window(charge["period"], hold["at"], account.started)
-        units, _, outstanding = account.counter(index, w)
-        others = max(0, outstanding - quantity)
+        units, _, held = account.counter(index, w)
+        others = max(0, sum(held) - quantity)
         total += charge["tariff"].worst_increase(units, others, quantity)
     return exact(total)
 
@@ -233,23 +235,32 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     plan, account = sub["plan"], sub["account"]
     check_windows(sub, at, issued_at)
     units = plan.charged_units(usage, attributes, at)
+    hold = sub["holds"].get(subject)
+    usable = account.grants.usable(attributes, at, issued_at)
+    own = hold["reserved"] if hold and reserved(hold) else []
+    granted, units = grants.draw_units(plan, account.grants, usable, own, units, issued_at)
     lines = rate(sub, units, at)
     price = exact(sum(line["amount"] for line in lines))
     needed = compared(plan.rounding, price)
-    hold = sub["holds"].get(subject)
-    short = room_for(sub, hold, units, lines, at, needed, mark is not None)
+    short = room_for(state, sub, hold, units, lines, at, needed, mark is not None, usable,
+                     issued_at)
     charged = price
     if short:
         available = short["available"]
         if plan.rounding != "carry":
             available = available // GRID * GRID
         charged = min(price, available)
-    atomic, remainder = bill(plan.rounding, charged, lane["cumulative_remainder"])
+    draws, net = grants.draw_money(
+        plan, account.grants, usable, [(index_of(plan, line["charge"]), line["amount"])
+                                       for line in lines],
+        compared(plan.rounding, charged), issued_at)
+    atomic, remainder = bill(plan.rounding, net, lane["cumulative_remainder"])
     items = [{"item": "quantity", "meter": m, "quantity": q} for m, q in usage.items()]
-    items += lines
+    items += granted + lines
     items.append({"item": "price", "exact": charged,
                   "remainder_before": lane["cumulative_remainder"], "remainder_after": remainder,
                   "uncollected": price - charged, "late": bool(hold) and not reserved(hold)})
+    items += draws
     items += [{"item": "attribute", "name": n, "value": v} for n, v in sorted(
         attributes.items(), key=lambda pair: pair[0].encode())]
     items.append({"item": "source", "surface": usage.surface, "basis": usage.basis,
@@ -260,22 +271,54 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     return {"head": head, "body": body, "import": mark}, needed, short
 
 
-def room_for(sub, hold, units, lines, at, needed, imported):
+def credit_room(state, sub, account, holds, usable, charges, more, issued_at):
+    """R-GRANT-032: the credit limit that leaves the least, where one has no room."""
+    plan = sub["plan"]
+    holds = [hold for hold in holds if reserved(hold)]
+    least = None
+    for index, limit in enumerate(plan.limits):
+        if "credit" not in limit:
+            continue
+        most = limit["credit"] + grants.backing(plan, account.grants, usable, charges, holds,
+                                                issued_at)
+        owed = grants.owed(state, sub)
+        held = limit_reserve(plan, account, holds, ALWAYS)
+        if exact(owed + held + more) > most:
+            short = {"limit": index, "window": ALWAYS, "committed": owed + held + more,
+                     "available": max(0, max(0, most - owed) - held), "most": most}
+            if least is None or short["available"] < least["available"]:
+                least = short
+    return least
+
+
+def tighter(a, b):
+    """Of two limits that are short the one that leaves less, of equals the first in the plan."""
+    found = [short for short in (a, b) if short]
+    return min(found, key=lambda short: (short["available"], short["limit"]), default=None)
+
+
+def room_for(state, sub, hold, units, lines, at, needed, imported, usable, issued_at):
     """Whether the limits have room for a call beside every other hold."""
     plan, account = sub["plan"], sub["account"]
     holds = list(sub["holds"].values())
+    charges = [index for index, _ in units]
+
+    def credit(account, holds, more):
+        return credit_room(state, sub, account, holds, usable, charges, more, issued_at)
+
     if not any(map(reserved, holds)):
-        return room(plan, account, [], at, needed)
+        return tighter(room(plan, account, [], at, needed), credit(account, [], needed))
     most = dict(hold["units"]) if hold and reserved(hold) else {}
     if hold and reserved(hold) and all(used <= most.get(i, -1) for i, used in units):
-        if room(plan, account, holds, at, 0) is None:
+        if room(plan, account, holds, at, 0) is None and credit(account, holds, 0) is None:
             return None
     account = deepcopy(account)
     if hold and reserved(hold):
         change_outstanding(plan, account, hold, -1)
     advance(plan, account, lines, 0, at)
     others = [other for other in holds if other is not hold]
-    return (admit if imported else room)(plan, account, others, at, needed)
+    spend = (admit if imported else room)(plan, account, others, at, needed)
+    return tighter(spend, credit(account, others, needed))
 
 
 def draft_true_up(state, id_, index, w, issued_at, salt):
@@ -283,10 +326,12 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     plan = sub["plan"]
     charge = plan.charges[index]
     units, billed, _ = sub["account"].counter(index, w)
-    due = charge["tariff"].total(units)
+    due = charge["tariff"].due_at_close(units, billed)
     charged = lane["cumulative"] * GRID + lane["cumulative_remainder"]
     returned = lane["credited"] * GRID + lane["credited_remainder"]
-    back = min(compared(plan.rounding, max(0, billed - due)), max(0, charged - returned))
+    own = billed - sub["account"].granted[index].get(w, 0)
+    back = min(compared(plan.rounding, max(0, billed - due)),
+               compared(plan.rounding, max(0, own)), max(0, charged - returned))
     atomic, remainder = bill(plan.rounding, back, lane["credited_remainder"])
     body = {"salt": salt, "items": [{
         "item": "correction", "charge": charge["id"], "window": w, "units": units,
@@ -311,15 +356,19 @@ def next_head(sub, lane, body, kind, subject, at, issued_at, charge, cumulative,
 def change_outstanding(plan, account, hold, sign):
     for index, quantity in hold["units"]:
         w = window(plan.charges[index]["period"], hold["at"], account.started)
-        counter = account.counters[index].setdefault(w, [0, 0, 0])
-        need(counter[2] + quantity < 2**64, "amount_overflow")
-        counter[2] += sign * quantity
+        counter = account.counters[index].setdefault(w, [0, 0, []])
+        if sign < 0:
+            counter[2].remove(quantity)
+            continue
+        need(sum(counter[2]) + quantity < 2**64, "amount_overflow")
+        counter[2].append(quantity)
+        reserve_of(plan, account, index, w)  # what cannot be reserved is refused
 
 
 def advance(plan, account, lines, spent, at):
     for line in lines:
         index = index_of(plan, line["charge"])
-        counter = account.counters[index].setdefault(line["window"], [0, 0, 0])
+        counter = account.counters[index].setdefault(line["window"], [0, 0, []])
         counter[0] += line["units"]
         counter[1] = exact(counter[1] + line["amount"])
     for limit, sums in zip(plan.limits, account.spent):
@@ -338,17 +387,18 @@ def advance_rates(plan, account, at):
 def owes(plan, account, index, w):
     units, billed, _ = account.counter(index, w)
     tariff = plan.charges[index]["tariff"]
-    return tariff.can_fall() and billed > tariff.total(units)
+    return tariff.can_fall() and billed > tariff.due_at_close(units, billed)
 
 
 def forget_closed(plan, account, now):
     """Drops closed windows, never the only one, and none that owes a true-up."""
+    account.grants.forget(now)
     def closed(w):
         closes = closes_at(plan, w)
         return closes is not None and closes <= now
     for index, counters in enumerate(account.counters):
         if len(counters) > 1:
-            for w in [w for w in counters if closed(w) and counters[w][2] == 0
+            for w in [w for w in counters if closed(w) and not counters[w][2]
                       and not owes(plan, account, index, w)]:
                 del counters[w]
     for sums in account.spent:
@@ -463,15 +513,19 @@ def authorize(state, id_, request, created_at, most, now):
         if known["receipt"] == RELEASED:
             return None, {"replayed": {"state": "released", "receipt": None}}
         return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
-    units = plan.held_units(most, most.attributes, now)
+    usable = sub["account"].grants.usable(most.attributes, now, lane["issued_at"])
+    units = plan.held_units(most, most.attributes, now, grants.meters_of(usable))
+    granted, units = grants.draw_units(plan, sub["account"].grants, usable, [], units,
+                                       lane["issued_at"])
+    held = [(draw["grant"], draw["given_at"], draw["units"]) for draw in granted]
     hold = {"lane": sub["lane"], "subject": subject, "input": digest, "at": now,
-            "deadline": later(now, plan.times["hold"]), "units": units,
+            "deadline": later(now, plan.times["hold"]), "units": units, "reserved": held,
             "attributes": dict(most.attributes), "state": "open"}
     raised, denial = admit_hold(state, id_, hold)
     if denial:
         return None, {"denied": denial}
     entry = {"lane": sub["lane"], "subject": subject, "input": digest, "authorized_at": now,
-             "deadline": hold["deadline"], "units": units, "attributes": hold["attributes"]}
+             "deadline": hold["deadline"], "units": units, "reserved": held, "attributes": hold["attributes"]}
     return ("hold", entry), {"authorized": {
         "subject": subject, "lane": sub["lane"], "deadline": hold["deadline"], "reserved": raised}}
 
@@ -488,7 +542,17 @@ def admit_hold(state, id_, hold):
     before = aggregate(plan, account)
     change_outstanding(plan, account, hold, 1)
     raised = max(0, aggregate(plan, account) - before)
-    short = admit(plan, account, list(sub["holds"].values()) + [hold], hold["at"], 0)
+    holds = list(sub["holds"].values())
+    usable = account.grants.usable(hold["attributes"], hold["at"], lane["issued_at"])
+    short = tighter(
+        admit(plan, account, holds + [hold], hold["at"], 0),
+        credit_room(state, sub, account, holds + [hold], usable,
+                    [index for index, _ in hold["units"]], 0, lane["issued_at"]))
+    if short and "most" in short:
+        before = grants.owed(state, sub) + limit_reserve(
+            plan, sub["account"], list(filter(reserved, holds)), ALWAYS)
+        left = dict(short, available=max(0, short["most"] - before))
+        return None, deny_by_limit(plan, left, max(0, short["committed"] - before))
     if short:
         # What is left, and what is asked for, without this hold.
         limit = plan.limits[short["limit"]]
@@ -671,7 +735,8 @@ def fold_open(state, e):
         plan = state.plans[lane["plan"]]
         state.subscriptions[lane["subscription"]] = {
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
-            "name": e["account"], "started_at": e["started_at"], "account": Account(plan, e["started_at"]),
+            "name": e["account"], "started_at": e["started_at"],
+            "account": Account(plan, e["started_at"]),
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])
@@ -693,9 +758,13 @@ def fold_hold(state, e):
     need(e["subject"] not in sub["holds"], "entry_misplaced")
     at = e["authorized_at"]
     hold = {"lane": e["lane"], "subject": e["subject"], "input": e["input"], "at": at,
-            "deadline": e["deadline"], "units": e["units"], "attributes": e["attributes"],
+            "deadline": e["deadline"], "units": e["units"], "reserved": e["reserved"],
+            "attributes": e["attributes"],
             "state": "open"}
     change_outstanding(plan, sub["account"], hold, 1)
+    for name, given_at, units in e["reserved"]:
+        issued_at = state.lanes[e["lane"]]["issued_at"]
+        sub["account"].grants.use(name, given_at, at, issued_at).reserved += units
     advance_rates(plan, sub["account"], at)
     for until, subject in sorted(sub["forgetting"]):
         if until <= at:
@@ -705,7 +774,8 @@ def fold_hold(state, e):
                 sub["holds"].pop(subject, None)
     sub["forgetting"].add((forgotten_at(plan, at), e["subject"]))
     sub["remembered"][e["subject"]] = {"input": e["input"], "receipt": ZERO, "used": ZERO}
-    sub["holds"][e["subject"]] = hold
+    # Ascending by subject: the order in which limits are asked.
+    sub["holds"] = dict(sorted({**sub["holds"], e["subject"]: hold}.items()))
 
 
 def forget_ended(sub, subject, at):
@@ -739,6 +809,7 @@ def fold_release(state, e):
         return
     if reserved(hold):
         change_outstanding(sub["plan"], sub["account"], hold, -1)
+        give_back(sub["account"], hold)
     if e["reason"] == "expired":
         hold["state"] = "expired"
     else:
@@ -746,6 +817,11 @@ def fold_release(state, e):
         if e["subject"] in sub["remembered"]:
             sub["remembered"][e["subject"]]["receipt"] = RELEASED
     forget_ended(sub, e["subject"], hold["at"])
+
+
+def give_back(account, hold):
+    for name, given_at, units in hold["reserved"]:
+        account.grants.find(name, given_at).reserved -= units
 
 
 def fold_receipt(state, e):
@@ -793,17 +869,31 @@ def fold_receipt(state, e):
 def fold_call(state, sub, e, digest):
     head, plan, account = e["head"], sub["plan"], sub["account"]
     subject, items = head["subject"], e["body"]["items"]
+    lines = [item for item in items if item["item"] == "line"]
+    unpaid = [[index_of(plan, line["charge"]), line["amount"]] for line in lines]
+    for item in items:
+        if item["item"] in ("draw", "draw_units"):
+            given = account.grants.use(item["grant"], item["given_at"], head["authorized_at"],
+                                       head["issued_at"])
+            if item["item"] == "draw":
+                given.drawn += item["amount"]
+                grants.pay_lines(given.terms, unpaid, item["amount"])
+            else:
+                given.drawn += item["units"] * GRID
+    for line, (index, left) in zip(lines, unpaid):
+        paid = account.granted[index]
+        paid[line["window"]] = paid.get(line["window"], 0) + line["amount"] - left
     hold = sub["holds"].pop(subject, None)
     need((hold is None) == (e["import"] is not None), "entry_misplaced")
     if hold:
         if reserved(hold):
             change_outstanding(plan, account, hold, -1)
+            give_back(account, hold)
         if subject in sub["remembered"]:
             sub["remembered"][subject].update(receipt=digest, used=used_of(items))
         forget_ended(sub, subject, hold["at"])
-    lines = [item for item in items if item["item"] == "line"]
     price = next(item["exact"] for item in items if item["item"] == "price")
-    spent = price if plan.rounding == "carry" else head["charge"] * GRID
+    spent = compared(plan.rounding, price)
     advance(plan, account, lines, spent, head["authorized_at"])
     if e["import"]:
         advance_rates(plan, account, head["authorized_at"])
@@ -816,6 +906,14 @@ def used_of(items):
                   source["content"],
                   *(text(i["meter"]) + u(i["quantity"], 8) for i in items
                     if i["item"] == "quantity"))
+
+
+def fold_granted(state, e):
+    grants.fold_granted(the_subscription(state, e["subscription"]), e)
+
+
+def fold_voided(state, e):
+    grants.fold_voided(the_subscription(state, e["subscription"]), e)
 
 
 def fold_checkpoint(state, e):
@@ -831,7 +929,8 @@ def fold_collected(state, e):
 
 FOLDS = {"instance": fold_instance, "plan": fold_plan, "open": fold_open, "hold": fold_hold,
          "denied": fold_denied, "receipt": fold_receipt, "release": fold_release,
-         "checkpoint": fold_checkpoint, "collected": fold_collected}
+         "checkpoint": fold_checkpoint, "collected": fold_collected, "granted": fold_granted,
+         "voided": fold_voided}
 
 
 def audit(journal, signer, signed):

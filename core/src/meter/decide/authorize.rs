@@ -3,21 +3,24 @@
 use alloc::sync::Arc;
 
 use crate::{
-    account::{Room, admit, aggregate, without_hold},
+    account::{
+        Given, Room, admit, aggregate, aggregate_of, backing, credit_room, draw_units, tighter,
+        without_hold,
+    },
     amount::Exact,
     codec::Writer,
     crypto::{Digest, sha256},
     entry::{Denial, Entry, HoldEntry, write_attributes},
     error::{Code, Error, Result},
     meter::{
-        Hold, HoldState, Outcome, Remembered, Replay, Request, State, Subscription,
+        Hold, HoldState, Outcome, Remembered, Replay, Request, ReservedUnits, State, Subscription,
         decide::{
             Decision,
             admit::{deny_before_money, deny_by_rate, limit_denial},
         },
         draft::check_windows,
     },
-    plan::{Call, Plan},
+    plan::{Call, LimitRule, Plan},
     receipt::request_subject,
     time::Timestamp,
 };
@@ -29,7 +32,8 @@ impl State {
         now: Timestamp,
     ) -> Result<Decision> {
         check_request_id(&request.id)?;
-        let (subscription, _) = self.current(&request.subscription)?;
+        let (subscription, lane) = self.current(&request.subscription)?;
+        let issued_at = lane.issued_at;
         let plan = Arc::clone(&subscription.plan);
         let lane_id = subscription.lane;
         check_created(request, &plan, now)?;
@@ -39,8 +43,16 @@ impl State {
             return replay(subscription, known, &subject, input);
         }
         let most = &request.most;
-        let units =
-            plan.held_units(&Call { usage: most, attributes: most.attributes(), at: now })?;
+        let usable =
+            subscription.account.grants.usable(&plan, most.attributes(), now, issued_at)?;
+        let granted = |meter: &str| usable.iter().any(|g| g.terms.credit.meter() == Some(meter));
+        let call = Call { usage: most, attributes: most.attributes(), at: now };
+        let mut units = plan.held_units(&call, &granted)?;
+        let drawn = draw_units(&plan, &usable, &[], &mut units)?;
+        let reserved = drawn
+            .into_iter()
+            .map(|d| ReservedUnits { grant: d.grant, given_at: d.given_at, units: d.units })
+            .collect();
         let entry = HoldEntry {
             lane: lane_id,
             subject,
@@ -48,6 +60,7 @@ impl State {
             authorized_at: now,
             deadline: now.checked_add(plan.times().hold)?,
             units: units.into(),
+            reserved,
             attributes: request.most.shared_attributes(),
         };
         match self.admit_hold(&request.subscription, &entry)? {
@@ -72,18 +85,31 @@ impl State {
         if let Some(denial) = deny_before_money(&plan, subscription, &entry.attributes, at)? {
             return Ok(Err(denial));
         }
+        let usable =
+            subscription.account.grants.usable(&plan, &entry.attributes, at, lane.issued_at)?;
+        let owed = self.owed(subscription)?;
         let before = aggregate(&subscription.account)?;
         // The hold is tried on the account and taken out again: entries alone change the state.
         let subscription = self.subscription_mut(id)?;
         let opened = subscription.account.reserve(&plan, &entry.units, at)?;
-        let tried = try_hold(subscription, &plan, entry);
+        let tried = try_hold(subscription, &plan, entry, owed, &usable);
         subscription.account.free(&plan, &entry.units, at)?;
         subscription.account.close(&opened);
-        let (after, short) = tried?;
+        let (after, short, backing) = tried?;
         let reserved = after.minus_or_zero(before);
         if let Some(room) = short {
             let holds = subscription.holds.values();
-            let (room, needed) = without_hold(&plan, &subscription.account, holds, &room)?;
+            let credit = plan.limits().get(room.limit).map(|limit| &limit.rule);
+            let (room, needed) = match credit {
+                Some(LimitRule::Credit { most }) => {
+                    let reserved = aggregate_of(&plan, &subscription.account, holds)?;
+                    let before = owed.checked_add(reserved)?;
+                    let available = most.checked_add(backing)?.minus_or_zero(before);
+                    let needed = room.committed.minus_or_zero(before);
+                    (Room { available, ..room }, needed)
+                }
+                _ => without_hold(&plan, &subscription.account, holds, &room)?,
+            };
             return Ok(Err(limit_denial(&plan, &room, needed)?));
         }
         Ok(match deny_by_rate(&plan, &subscription.account.rates, at)? {
@@ -97,12 +123,18 @@ fn try_hold(
     subscription: &Subscription,
     plan: &Plan,
     entry: &HoldEntry,
-) -> Result<(Exact, Option<Room>)> {
+    owed: Exact,
+    usable: &[Given],
+) -> Result<(Exact, Option<Room>, Exact)> {
     let after = aggregate(&subscription.account)?;
     let candidate = hold_of(entry);
     let holds = subscription.holds.values().chain(core::iter::once(&candidate));
-    let short = admit(plan, &subscription.account, holds, entry.authorized_at, Exact::ZERO)?;
-    Ok((after, short))
+    let account = &subscription.account;
+    let short = admit(plan, account, holds.clone(), entry.authorized_at, Exact::ZERO)?;
+    let charges = entry.units.iter().map(|(charge, _)| *charge);
+    let backing = backing(plan, usable, charges, holds.clone())?;
+    let credit = credit_room(plan, account, holds, (owed, backing), Exact::ZERO)?;
+    Ok((after, tighter(short, credit), backing))
 }
 
 pub(super) fn check_request_id(id: &str) -> Result<()> {
@@ -158,6 +190,7 @@ fn hold_of(entry: &HoldEntry) -> Hold {
         authorized_at: entry.authorized_at,
         deadline: entry.deadline,
         units: Arc::clone(&entry.units),
+        reserved: Arc::clone(&entry.reserved),
         attributes: Arc::clone(&entry.attributes),
         state: HoldState::Open,
     }

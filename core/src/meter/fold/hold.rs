@@ -14,13 +14,16 @@ use crate::{
 
 impl State {
     pub(super) fn apply_hold(&mut self, e: &HoldEntry) -> Result<()> {
-        let subscription_id = self.lane(&e.lane)?.open.subscription;
+        let lane = self.lane(&e.lane)?;
+        let (subscription_id, issued_at) = (lane.open.subscription, lane.issued_at);
         let subscription = self.subscription_mut(&subscription_id)?;
         if subscription.holds.contains_key(&e.subject) {
             return Err(misplaced("the request is held already"));
         }
         let plan = Arc::clone(&subscription.plan);
         subscription.account.reserve(&plan, &e.units, e.authorized_at)?;
+        let grants = &mut subscription.account.grants;
+        grants.reserve(&plan, &e.reserved, e.authorized_at, issued_at)?;
         advance_rates(&plan, &mut subscription.account, e.authorized_at)?;
         forget_requests(subscription, e.authorized_at);
         subscription.forgetting.insert((forgotten_at(&plan, e.authorized_at), e.subject));
@@ -36,6 +39,7 @@ impl State {
                 authorized_at: e.authorized_at,
                 deadline: e.deadline,
                 units: Arc::clone(&e.units),
+                reserved: Arc::clone(&e.reserved),
                 attributes: Arc::clone(&e.attributes),
                 state: HoldState::Open,
             },
@@ -67,9 +71,11 @@ impl State {
             ReleaseReason::Expired => hold.state = HoldState::Expired,
             ReleaseReason::Released => {}
         }
-        let (units, at) = (hold.units.clone(), hold.authorized_at);
+        let (units, granted) = (Arc::clone(&hold.units), Arc::clone(&hold.reserved));
+        let at = hold.authorized_at;
         if reserved {
             subscription.account.free(&plan, &units, at)?;
+            subscription.account.grants.free(&granted)?;
         }
         if e.reason == ReleaseReason::Released {
             subscription.holds.remove(&e.subject);

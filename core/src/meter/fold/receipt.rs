@@ -4,13 +4,13 @@ use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
 use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
 use crate::{
-    account::{Rated, closes_at},
-    amount::{Exact, Rounding},
+    account::{Rated, closes_at, pay_lines},
+    amount::Exact,
     crypto::{Digest, sha256},
     entry::ReceiptEntry,
     error::{Code, Error, Result},
     meter::{State, Subscription},
-    plan::{Plan, Signing},
+    plan::{Plan, Signing, whole},
     receipt::{Item, Kind, import_subject},
     time::{Timestamp, Window},
 };
@@ -123,10 +123,30 @@ impl State {
                 _ => {}
             }
         }
+        // Before the hold gives back what it reserved: of a voided grant nothing else is left.
+        let grants = &mut subscription.account.grants;
+        let mut unpaid: Vec<(usize, Exact)> =
+            rated.iter().map(|line| (line.charge, line.amount)).collect();
+        for item in &e.body.items {
+            let (grant, amount) = match item {
+                Item::DrawUnits { grant, given_at, units, .. } => {
+                    ((grant.as_str(), *given_at), whole(*units))
+                }
+                Item::Draw { grant, given_at, amount, .. } => {
+                    ((grant.as_str(), *given_at), *amount)
+                }
+                _ => continue,
+            };
+            let terms = grants.take(&plan, grant, amount, head.authorized_at, head.issued_at)?;
+            if matches!(item, Item::Draw { .. }) {
+                pay_lines(&terms, &mut unpaid, amount)?;
+            }
+        }
         match (subscription.holds.remove(&head.subject), &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
                     subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
+                    subscription.account.grants.free(&hold.reserved)?;
                     self.expiries.remove(&(hold.deadline, id, head.subject));
                 }
                 if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
@@ -139,11 +159,9 @@ impl State {
             (None, None) => return Err(misplaced("a call that was not authorised")),
             _ => return Err(misplaced("an imported call whose subject is not its record's")),
         }
-        let compared = match plan.rounding() {
-            Rounding::Carry => exact,
-            _ => Exact::from_amount(head.charge),
-        };
+        let compared = plan.rounding().compared(exact)?;
         subscription.account.advance(&plan, &rated, compared, head.authorized_at)?;
+        subscription.account.note_granted(&rated, &unpaid)?;
         if e.import.is_some() {
             advance_rates(&plan, &mut subscription.account, head.authorized_at)?;
         }
