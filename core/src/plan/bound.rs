@@ -9,7 +9,7 @@
 //! first, each up to its quantity and to what is left of its wholes. That is exact: sets of units that
 //! lie inside each other or apart are a laminar family, for which the greedy choice is the best one.
 //! Units of a derived meter are compared by their weights. Where prices depend on counters, grants pay
-//! units, or there are prices beside weights, each meter takes its whole quantity: more than any call, but
+//! units, parts overlap, or there are prices beside weights, each meter takes its whole quantity: more than any call, but
 //! simple and safe.
 
 use alloc::vec::Vec;
@@ -56,11 +56,11 @@ impl Plan {
         let mut sized = Vec::new();
         for family in self.choice().families() {
             units.retain(|(meter, _)| !family.has(meter));
-            let granted = family.meters.iter().any(|meter| granted(meter));
+            let full = family.joint || family.meters.iter().any(|meter| granted(meter));
             match &family.context {
-                None => units.extend(self.fill(family, call, &counted, granted)?.units),
+                None => units.extend(self.fill(family, call, &counted, full)?.units),
                 Some((meter, bounds)) => {
-                    sized.extend(self.dearest(family, call, (meter, bounds), granted)?);
+                    sized.extend(self.dearest(family, call, (meter, bounds), full)?);
                 }
             }
         }
@@ -76,23 +76,23 @@ impl Plan {
         family: &Family,
         call: &Call<'_>,
         (meter, bounds): (&str, &[u64]),
-        granted: bool,
+        full: bool,
     ) -> Result<Vec<(usize, u64)>> {
         let of_size = |call: &Call<'_>| -> Result<(Exact, Vec<(usize, u64)>)> {
             let counted = self.counted(call);
-            let filled = self.fill(family, call, &counted, granted)?;
+            let filled = self.fill(family, call, &counted, full)?;
             Ok((filled.cost, self.units_of_charges(&counted, &filled.units)?))
         };
         let (mut cost, mut units) = of_size(call)?;
-        // Where grants pay units, each charge of each size takes the whole quantity of its meter.
+        // Where sizes cannot be compared, each charge of each size takes the whole quantity of its meter.
         let most = call.usage.get(meter);
         for bound in bounds.iter().filter(|bound| **bound < most) {
             let mut usage = call.usage.clone();
             usage.set(meter, *bound)?;
             let smaller = Call { usage: &usage, ..*call };
-            if granted {
+            if full {
                 let counted = self.counted(&smaller);
-                let all = self.fill(family, call, &counted, granted)?;
+                let all = self.fill(family, call, &counted, full)?;
                 units.extend(self.units_of_charges(&counted, &all.units)?);
                 continue;
             }
@@ -112,10 +112,10 @@ impl Plan {
         family: &'a Family,
         call: &Call<'_>,
         counted: &Counted<'_>,
-        granted: bool,
+        full: bool,
     ) -> Result<Filled<'a>> {
         let mut meters = Vec::new();
-        let (mut first, mut comparable) = (None, !granted);
+        let (mut first, mut comparable) = (None, !full);
         for meter in &family.meters {
             let mut worths = self.worths(counted, meter).peekable();
             if worths.peek().is_some() {

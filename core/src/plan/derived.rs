@@ -13,7 +13,7 @@ use crate::{
         document::{MAX_PARTS, read_title},
         selector::read_match,
     },
-    usage::PARENTS,
+    usage::WHOLES,
 };
 
 /// A meter whose quantity is made of those of other meters.
@@ -45,7 +45,7 @@ pub(super) fn read_derived(
     let mut derived = BTreeMap::new();
     for (name, member) in node.fields()?.iter() {
         check_name(name).map_err(|e| e.at(member.pointer()))?;
-        let known = PARENTS.iter().any(|(part, whole)| *part == name || *whole == name);
+        let known = WHOLES.iter().any(|(meter, _)| *meter == name);
         if known || name == REQUESTS || meters.contains_key(name) {
             return Err(Error::new(Code::PlanOrder)
                 .value(name)
@@ -97,11 +97,11 @@ impl Derived {
     pub(super) fn counting(&self, call: &Call<'_>) -> impl Iterator<Item = &Weight> {
         self.weights.iter().filter(move |weight| {
             let Some(selector) = &weight.selector else { return true };
-            selector.applies(call)
+            selector.applies(call, &|| 0)
                 && !self.weights.iter().any(|other| {
                     other.meter == weight.meter
                         && other.selector.as_ref().is_some_and(|other| {
-                            other.dimensions() > selector.dimensions() && other.applies(call)
+                            other.dimensions() > selector.dimensions() && other.applies(call, &|| 0)
                         })
                 })
         })

@@ -10,6 +10,7 @@ mod choice;
 mod derived;
 mod document;
 mod grant;
+mod hours;
 mod limit;
 mod quote;
 mod selector;

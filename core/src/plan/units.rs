@@ -30,7 +30,7 @@ impl Counted<'_> {
 impl Plan {
     /// The charges and weights that count in a call.
     pub(super) fn counted(&self, call: &Call<'_>) -> Counted<'_> {
-        let charges = self.choice().counting(self.charges(), call);
+        let charges = self.choice().counting(self.charges(), self.zone(), call);
         let mut weights = Vec::new();
         for (name, derived) in self.derived() {
             // What is worth credits is paid for only where credits are.

@@ -3,7 +3,7 @@ meter, its weight, its selector."""
 
 from . import selectors
 from .refused import need
-from .usages import PARENTS
+from .usages import WHOLES
 
 REQUESTS = "requests"
 
@@ -13,7 +13,7 @@ def read(node, meters, name_of, title, positive):
     derived = {}
     for name, member in node.fields().all():
         need(selectors.is_name(name), "text_invalid", member.pointer)
-        taken = {*meters, REQUESTS, *PARENTS, *PARENTS.values()}
+        taken = {*meters, REQUESTS, *WHOLES}
         need(name not in taken, "plan_order", member.pointer)
         fields = member.fields()
         title(fields.must("unit"))
@@ -42,6 +42,6 @@ def read(node, meters, name_of, title, positive):
 
 def counting(weights, usage, attributes, at):
     """The weights of one derived meter that count in a call."""
-    chosen = [selectors.choose(weights, meter, usage, attributes, at)
+    chosen = [selectors.choose(weights, meter, usage, attributes, at, None)
               for meter in {weight["meter"] for weight in weights}]
     return [w for i, w in enumerate(weights) if w["selector"] is None or i in chosen]

@@ -318,7 +318,8 @@ class Plan:
     def counting(self, usage, attributes, at):
         """The indices of the charges that count in a call, in the order of the plan."""
         meters = {charge["meter"] for charge in self.charges}
-        chosen = [selectors.choose(self.charges, meter, usage, attributes, at) for meter in meters]
+        chosen = [selectors.choose(self.charges, meter, usage, attributes, at, self.zone)
+                  for meter in meters]
         return [i for i, c in enumerate(self.charges) if c["selector"] is None or i in chosen]
 
     def weights(self, counting, usage, attributes, at):
@@ -373,9 +374,10 @@ class Plan:
                         and c["selector"] and "context" in c["selector"]]
             if not contexts and len(family) < 2:
                 continue
+            full = family & granted or any(len(usages.WHOLES.get(m, ())) > 1 for m in family)
             units = {m: u for m, u in units.items() if m not in family}
             if not contexts:
-                filled = self.fill(family, counting, weights, usage.meters, family & granted)
+                filled = self.fill(family, counting, weights, usage.meters, full)
                 units.update(filled[1])
                 continue
             meter = contexts[0][0]
@@ -387,19 +389,19 @@ class Plan:
                 smaller = usages.Usage()
                 smaller.meters = {**usage.meters, meter: size}
                 chosen = self.counting(smaller, attributes, at)
-                room = usage.meters if family & granted else smaller.meters
-                cost, filled = self.fill(family, chosen, {}, room, family & granted)
+                room = usage.meters if full else smaller.meters
+                cost, filled = self.fill(family, chosen, {}, room, full)
                 held = [(i, filled.get(self.charges[i]["meter"], 0)) for i in chosen]
                 fillings.append((cost, [(i, count) for i, count in held if count]))
-            if family & granted:
+            if full:
                 sized += {pair for _, held in fillings for pair in held}
             else:
                 sized += max(fillings, key=lambda filling: filling[0])[1]  # of equals the first
         return sorted(self.units_of(counting, weights, units) + sized)
 
-    def fill(self, family, counting, weights, meters, granted):
+    def fill(self, family, counting, weights, meters, full):
         """(what the dearest call costs, its units by meter)."""
-        prices, kinds, simple = {}, set(), not granted
+        prices, kinds, simple = {}, set(), not full
         for i in counting:
             charge = self.charges[i]
             if charge["meter"] in family:
@@ -417,8 +419,8 @@ class Plan:
             return 0, room
         prices = {meter: exact(sum(some)) for meter, some in prices.items()}
         cost, units = 0, {}
-        for meter in sorted(prices, key=lambda m: (-prices[m], -len(usages.wholes(m)), m)):
-            limited = [m for m in [meter] + usages.wholes(meter) if m in room]
+        for meter in sorted(prices, key=lambda m: (-prices[m], -len(usages.above(m)), m)):
+            limited = [m for m in {meter} | usages.above(meter) if m in room]
             units[meter] = min(room[m] for m in limited)
             for m in limited:
                 room[m] -= units[meter]
