@@ -86,6 +86,8 @@ pub struct HoldEntry {
     pub deadline: Timestamp,
     /// The most units that the call may use: (index of the charge, units).
     pub units: Arc<[(usize, u64)]>,
+    /// The most units that limits count of the call: (index of the limit, units).
+    pub limited: Arc<[(usize, u64)]>,
     /// The call's attributes.
     pub attributes: Arc<BTreeMap<String, String>>,
 }

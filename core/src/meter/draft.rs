@@ -6,7 +6,7 @@
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
-    account::{Rated, Room, admit, closes_at, room, total},
+    account::{Books, Rated, Room, admit, closes_at, room, total},
     amount::{Amount, Exact, Rounding},
     crypto::Digest,
     entry::{ImportMark, ReceiptEntry},
@@ -261,27 +261,29 @@ fn room_for(
     needed: Exact,
 ) -> Result<Option<Room>> {
     let (plan, at) = (&*subscription.plan, facts.authorized_at);
-    let mut reserved = subscription.holds.values().filter(|hold| hold.is_reserved());
-    let hold = subscription.holds.get(&facts.subject);
-    if reserved.next().is_none() {
-        return room(plan, &subscription.account, core::iter::empty(), at, needed);
+    let (account, holds) = (&subscription.account, &subscription.holds);
+    let hold = holds.get(&facts.subject);
+    let attributes = hold.map_or(facts.attributes, |hold| &hold.attributes);
+    let books = Books { plan, account, counters: account, holds, without: None };
+    if account.holds == 0 {
+        return room(books, attributes, at, needed);
     }
+    let reserved = hold.filter(|hold| hold.is_reserved());
     // A call within its hold has room if all holds together have. They may not: a call that used more
     // than it held moves the counters under the others.
-    if hold.is_some_and(|hold| covers(hold, units)) {
-        let all = subscription.holds.values();
-        if room(plan, &subscription.account, all, at, Exact::ZERO)?.is_none() {
-            return Ok(None);
-        }
+    if reserved.is_some_and(|hold| covers(hold, units))
+        && room(books, attributes, at, Exact::ZERO)?.is_none()
+    {
+        return Ok(None);
     }
-    let mut account = subscription.account.clone();
-    if let Some(hold) = hold.filter(|hold| hold.is_reserved()) {
-        account.free(plan, &hold.units, hold.authorized_at)?;
+    let mut counters = account.counters_only();
+    if let Some(hold) = reserved {
+        counters.free(plan, &hold.units, hold.authorized_at)?;
     }
-    account.advance(plan, rated, Exact::ZERO, at)?;
-    let others = subscription.holds.values().filter(|other| other.subject != facts.subject);
+    counters.advance(plan, rated)?;
+    let books = Books { counters: &counters, without: reserved, ..books };
     if facts.import.is_some() {
-        return admit(plan, &account, others, at, needed);
+        return admit(books, attributes, at, needed);
     }
-    room(plan, &account, others, at, needed)
+    room(books, attributes, at, needed)
 }

@@ -1,23 +1,49 @@
-//! Limits: how much may be spent in a window, how fast calls may come.
+//! Limits: how much may be spent or used in a window, how many calls at once, how fast they may come.
 
-use alloc::string::String;
+use alloc::{
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use crate::{
-    amount::Exact,
-    error::{Code, Result},
-    json::Node,
-    plan::charge::{read_money, read_name, read_positive, read_window},
+    amount::{Amount, Exact, GRID},
+    error::{Code, Error, Result},
+    json::{Fields, Node},
+    plan::{
+        Plan, REQUESTS,
+        charge::{check_name, read_money, read_name, read_positive, read_window},
+    },
     rating::Rate,
+    rules::read_sorted,
     time::{Period, Timestamp, Window},
 };
 
-/// A limit of a plan. Every limit must have room for a call to be authorised.
+/// How many values of `per` one limit keeps at once, if the plan does not say fewer.
+const MOST_VALUES: u64 = 10_000;
+/// The most shares of a limit that are reported.
+const MOST_THRESHOLDS: usize = 16;
+/// The largest share of a limit that is reported.
+const MOST_FRACTION: u128 = 10;
+
+/// A limit of a plan. Every limit must have room for a call to be authorised, unless it is soft.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
     /// The limit's name in denials, unique in the plan.
     pub id: String,
     /// What it bounds.
     pub rule: LimitRule,
+    /// Which calls it covers: those that carry each of these attributes with one of its values. All, if
+    /// empty.
+    pub matches: BTreeMap<String, Vec<String>>,
+    /// The attribute for each of whose values the limit applies on its own.
+    pub per: Option<String>,
+    /// How many values of `per` there may be, in each window, or at once for a rate.
+    pub values: u64,
+    /// Whether it refuses nothing and only reports.
+    pub soft: bool,
+    /// The shares of the limit whose crossing is reported, ascending.
+    pub notify: Vec<Threshold>,
 }
 
 /// What a limit bounds.
@@ -30,32 +56,171 @@ pub enum LimitRule {
         /// The window; `None` is the whole subscription.
         period: Option<Period>,
     },
+    /// Units of a meter per window, as usage reports them.
+    Units {
+        /// The meter, or `requests`.
+        meter: String,
+        /// The bound.
+        most: u64,
+        /// The window; `None` is the whole subscription.
+        period: Option<Period>,
+    },
+    /// Holds that reserve at one time.
+    Concurrency {
+        /// The bound, at least 1.
+        most: u64,
+    },
     /// Calls per time, by GCRA.
     Rate(Rate),
 }
 
+/// A share of a limit whose crossing is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threshold {
+    /// The share: 0.8 of the limit. On the grid of 10⁻¹⁸.
+    pub fraction: Exact,
+    /// The least total that has reached it.
+    pub(crate) reached: Exact,
+}
+
 impl Limit {
-    /// The window that a call authorised at `at` falls in, for a spend limit.
-    pub(crate) fn window(period: Option<Period>, at: Timestamp) -> Window {
-        period.map_or(Window::ALWAYS, |period| period.window(at))
+    /// The window that a call authorised at `at` falls in; a rate has none.
+    pub(crate) fn window(&self, at: Timestamp) -> Option<Window> {
+        match &self.rule {
+            LimitRule::Spend { period, .. } | LimitRule::Units { period, .. } => {
+                Some(period.map_or(Window::ALWAYS, |period| period.window(at)))
+            }
+            LimitRule::Concurrency { .. } => Some(Window::ALWAYS),
+            LimitRule::Rate(_) => None,
+        }
     }
 
-    pub(super) fn read(node: &Node<'_>, decimals: u8) -> Result<Limit> {
+    /// The value under which the limit counts a call: that of the attribute `per`, or "". `None` where
+    /// the limit does not cover the call.
+    pub(crate) fn value<'a>(&self, attributes: &'a BTreeMap<String, String>) -> Option<&'a str> {
+        let covered = self.matches.iter().all(|(name, values)| {
+            attributes.get(name).is_some_and(|value| values.binary_search(value).is_ok())
+        });
+        covered.then(|| {
+            let value = self.per.as_ref().and_then(|name| attributes.get(name));
+            value.map_or("", String::as_str)
+        })
+    }
+
+    /// Whether it may cover some calls of a window and not others.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.per.is_some() || !self.matches.is_empty()
+    }
+
+    /// The most money that may be spent, for a limit that refuses.
+    pub(crate) fn most_spend(&self) -> Option<Exact> {
+        match self.rule {
+            LimitRule::Spend { most, .. } if !self.soft => Some(most),
+            _ => None,
+        }
+    }
+
+    /// The units of its meter in a usage whose quantities `quantity` gives; `None` for another kind of
+    /// limit.
+    pub(crate) fn units(&self, quantity: impl Fn(&str) -> u64) -> Option<u64> {
+        match &self.rule {
+            LimitRule::Units { meter, .. } if meter == REQUESTS => Some(quantity(REQUESTS).max(1)),
+            LimitRule::Units { meter, .. } => Some(quantity(meter)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn read(
+        node: &Node<'_>,
+        decimals: u8,
+        meters: &BTreeMap<String, String>,
+    ) -> Result<Limit> {
         let mut fields = node.fields()?;
         let id = read_name(&fields.required("id")?)?;
-        let rule = if let Some(most) = fields.optional("spend") {
-            LimitRule::Spend {
-                most: read_money(&most, decimals)?,
-                period: read_window(&mut fields)?,
-            }
-        } else if let Some(rate) = fields.optional("rate") {
-            LimitRule::Rate(read_rate(&rate)?)
-        } else {
-            return Err(node.error(Code::PlanInvalid).because("a limit has `spend` or `rate`"));
+        let rule = read_rule(&mut fields, node, decimals, meters)?;
+        let matches = match fields.optional("match") {
+            Some(node) => read_matches(&node)?,
+            None => BTreeMap::new(),
         };
+        let per = fields.optional("per").map(|node| read_name(&node)).transpose()?;
+        let values = match (&per, &rule) {
+            (None, _) | (_, LimitRule::Concurrency { .. }) => MOST_VALUES,
+            _ => read_values(&mut fields)?,
+        };
+        let bound = match rule {
+            LimitRule::Spend { most, .. } => Some(most),
+            LimitRule::Units { most, .. } => Some(whole(most)),
+            LimitRule::Concurrency { .. } | LimitRule::Rate(_) => None,
+        };
+        let (mut soft, mut notify) = (false, Vec::new());
+        if let Some(bound) = bound {
+            if let Some(node) = fields.optional("soft") {
+                soft = node.boolean()?;
+            }
+            if soft {
+                notify = read_notify(&fields.required("notify")?, bound)?;
+            } else if let Some(node) = fields.optional("notify") {
+                notify = read_notify(&node, bound)?;
+            }
+        }
         fields.finish()?;
-        Ok(Limit { id, rule })
+        Ok(Limit { id, rule, matches, per, values, soft, notify })
     }
+}
+
+impl Plan {
+    /// The units that limits count of a call: (index of the limit, units), limits that do not cover it
+    /// and those of which it has no unit left out.
+    pub(crate) fn limited_units(
+        &self,
+        attributes: &BTreeMap<String, String>,
+        quantity: impl Fn(&str) -> u64,
+    ) -> Vec<(usize, u64)> {
+        let mut limited = Vec::new();
+        for (index, limit) in self.limits().iter().enumerate() {
+            if let Some(units) = limit.units(&quantity)
+                && units > 0
+                && limit.value(attributes).is_some()
+            {
+                limited.push((index, units));
+            }
+        }
+        limited
+    }
+}
+
+/// Units as what limits count in.
+pub(crate) fn whole(units: u64) -> Exact {
+    Exact::from_amount(Amount::from_atomic(u128::from(units)))
+}
+
+fn read_rule(
+    fields: &mut Fields<'_>,
+    node: &Node<'_>,
+    decimals: u8,
+    meters: &BTreeMap<String, String>,
+) -> Result<LimitRule> {
+    if let Some(most) = fields.optional("spend") {
+        let most = read_money(&most, decimals)?;
+        return Ok(LimitRule::Spend { most, period: read_window(fields)? });
+    }
+    if let Some(node) = fields.optional("meter") {
+        let meter = read_name(&node)?;
+        if meter != REQUESTS && !meters.contains_key(&meter) {
+            return Err(node.error(Code::PlanReference));
+        }
+        let most = fields.required("most")?.integer()?;
+        return Ok(LimitRule::Units { meter, most, period: read_window(fields)? });
+    }
+    if let Some(most) = fields.optional("concurrency") {
+        return Ok(LimitRule::Concurrency { most: read_positive(&most)? });
+    }
+    if let Some(rate) = fields.optional("rate") {
+        return Ok(LimitRule::Rate(read_rate(&rate)?));
+    }
+    Err(node
+        .error(Code::PlanInvalid)
+        .because("a limit has `spend`, `meter`, `concurrency` or `rate`"))
 }
 
 fn read_rate(node: &Node<'_>) -> Result<Rate> {
@@ -79,4 +244,106 @@ fn read_rate(node: &Node<'_>) -> Result<Rate> {
     };
     fields.finish()?;
     Rate::new(limit, period_ms, burst).map_err(|e| e.within(node.pointer()))
+}
+
+/// Attributes and the values that match, none of them empty.
+fn read_matches(node: &Node<'_>) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut matches = BTreeMap::new();
+    for (name, values) in node.fields()?.iter() {
+        check_name(name).map_err(|e| e.at(values.pointer()))?;
+        matches.insert(String::from(name), read_sorted(&values)?);
+    }
+    if matches.is_empty() {
+        return Err(node.error(Code::PlanInvalid).because("leave it out to match every call"));
+    }
+    Ok(matches)
+}
+
+fn read_values(fields: &mut Fields<'_>) -> Result<u64> {
+    let Some(node) = fields.optional("values") else { return Ok(MOST_VALUES) };
+    let values = read_positive(&node)?;
+    if values > MOST_VALUES {
+        return Err(node.error(Code::PlanInvalid).because("at most 10000 values"));
+    }
+    Ok(values)
+}
+
+fn read_notify(node: &Node<'_>, bound: Exact) -> Result<Vec<Threshold>> {
+    let mut notify: Vec<Threshold> = Vec::new();
+    for item in node.items()? {
+        if notify.len() >= MOST_THRESHOLDS {
+            return Err(node.error(Code::PlanInvalid).because("more than 16 shares"));
+        }
+        let fraction: Exact = item.text()?.parse().map_err(|e: Error| e.at(item.pointer()))?;
+        if fraction.is_zero() || fraction > Exact::from_amount(Amount::from_atomic(MOST_FRACTION)) {
+            return Err(item.error(Code::PlanInvalid).because("above 0 and at most 10"));
+        }
+        if notify.last().is_some_and(|last| last.fraction >= fraction) {
+            return Err(item.error(Code::PlanOrder).because("shares are sorted and unique"));
+        }
+        let reached = share(bound, fraction)
+            .ok_or_else(|| Error::new(Code::AmountOverflow).value(fraction.to_string()))
+            .map_err(|e| e.at(item.pointer()))?;
+        notify.push(Threshold { fraction, reached });
+    }
+    if notify.is_empty() {
+        return Err(node.error(Code::PlanInvalid).because("leave it out to report nothing"));
+    }
+    Ok(notify)
+}
+
+/// bound × fraction, up to the next step of the grid: a total, which is on the grid, has reached the
+/// product exactly when it has reached this.
+fn share(bound: Exact, fraction: Exact) -> Option<Exact> {
+    // (B + b / G)(F + f / G) with B·f split by the grid, so that nothing but the last part is divided.
+    let grid = u128::from(GRID);
+    let times = u64::try_from(fraction.whole()).ok()?;
+    let (high, low) = (bound.whole() / grid, bound.whole() % grid);
+    let part = u128::from(fraction.fraction());
+    let (middle, lowest) =
+        (low.checked_mul(part)?, u128::from(bound.fraction()).checked_mul(part)?);
+    bound
+        .checked_mul(times)
+        .ok()?
+        .checked_add(Exact::from_amount(Amount::from_atomic(high.checked_mul(part)?)))
+        .ok()?
+        .checked_add(steps(middle)?)
+        .ok()?
+        .checked_add(steps(lowest.div_ceil(grid))?)
+        .ok()
+}
+
+/// So many steps of the grid.
+fn steps(count: u128) -> Option<Exact> {
+    let grid = u128::from(GRID);
+    Exact::new(count / grid, u64::try_from(count % grid).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use num_bigint::BigUint;
+    use proptest::prelude::*;
+
+    fn in_steps(e: Exact) -> BigUint {
+        BigUint::from(e.whole()) * GRID + e.fraction()
+    }
+
+    proptest! {
+        #[test]
+        fn a_share_is_the_product_rounded_up(
+            whole in prop_oneof![0..1000u128, any::<u64>().prop_map(u128::from), any::<u128>()],
+            part in prop_oneof![Just(0), 0..GRID, Just(GRID - 1)],
+            fraction in 1..=10 * u128::from(GRID),
+        ) {
+            let bound = Exact::new(whole, part).unwrap();
+            let fraction = steps(fraction).unwrap();
+            let product = in_steps(bound) * in_steps(fraction);
+            let up = (&product + (GRID - 1)) / GRID;
+            match share(bound, fraction) {
+                Some(share) => prop_assert_eq!(in_steps(share), up),
+                None => prop_assert!(up > in_steps(Exact::MAX)),
+            }
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod terms;
 pub(crate) use charge::check_name;
 pub use charge::{Charge, REQUESTS};
 pub use document::Plan;
-pub use limit::{Limit, LimitRule};
+pub(crate) use limit::whole;
+pub use limit::{Limit, LimitRule, Threshold};
 pub use quote::{Quote, QuoteLine};
 pub use terms::{Payee, Signing, Times};

@@ -126,7 +126,7 @@ impl Condition {
 }
 
 /// A set of texts: non-empty, sorted by bytes, without repetition.
-fn read_sorted(node: &Node<'_>) -> Result<Vec<String>> {
+pub(crate) fn read_sorted(node: &Node<'_>) -> Result<Vec<String>> {
     let mut values: Vec<String> = Vec::new();
     for item in node.items()? {
         let value = item.text()?;

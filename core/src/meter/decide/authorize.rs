@@ -3,17 +3,20 @@
 use alloc::sync::Arc;
 
 use crate::{
-    account::{Room, admit, aggregate, without_hold},
+    account::{Books, Room, admit, aggregate, without_hold},
     amount::Exact,
     codec::Writer,
     crypto::{Digest, sha256},
     entry::{Denial, Entry, HoldEntry, write_attributes},
     error::{Code, Error, Result},
     meter::{
-        Hold, HoldState, Outcome, Remembered, Replay, Request, State, Subscription,
+        Hold, Outcome, Remembered, Replay, Request, State, Subscription,
         decide::{
             Decision,
-            admit::{deny_before_money, deny_by_rate, limit_denial},
+            admit::{
+                deny_before_money, deny_by_concurrency, deny_by_money, deny_by_rate, deny_by_units,
+                deny_by_values,
+            },
         },
         draft::check_windows,
     },
@@ -46,11 +49,12 @@ impl State {
             authorized_at: now,
             deadline: now.checked_add(plan.times().hold)?,
             units: units.into(),
+            limited: plan.limited_units(request.most.attributes(), |m| request.most.get(m)).into(),
             attributes: request.most.shared_attributes(),
         };
         match self.admit_hold(&request.subscription, &entry)? {
             Ok(reserved) => {
-                let outcome = Outcome::Authorized { hold: hold_of(&entry), reserved };
+                let outcome = Outcome::Authorized { hold: Hold::of(&entry), reserved };
                 Ok((Some(Entry::Hold(entry)), outcome))
             }
             Err(denial) => Ok((None, Outcome::Denied(denial))),
@@ -65,28 +69,44 @@ impl State {
     ) -> Result<core::result::Result<Exact, Denial>> {
         let (subscription, lane) = self.current(id)?;
         let plan = Arc::clone(&subscription.plan);
-        let at = entry.authorized_at;
+        let (at, attributes) = (entry.authorized_at, &entry.attributes);
         check_windows(subscription, at, lane.issued_at)?;
-        if let Some(denial) = deny_before_money(&plan, subscription, &entry.attributes, at)? {
+        if let Some(denial) = deny_before_money(&plan, subscription, attributes, at)? {
+            return Ok(Err(denial));
+        }
+        if let Some(denial) = deny_by_values(&plan, &subscription.account, attributes, at) {
             return Ok(Err(denial));
         }
         let before = aggregate(&subscription.account)?;
         // The hold is tried on the account and taken out again: entries alone change the state.
         let subscription = self.subscription_mut(id)?;
         let opened = subscription.account.reserve(&plan, &entry.units, at)?;
-        let tried = try_hold(subscription, &plan, entry);
+        let hold = Hold::of(entry);
+        subscription.account.enter(&plan, &hold);
+        let known = subscription.holds.insert(hold.subject, hold.clone());
+        let tried = try_hold(subscription, &plan, &hold);
+        match known {
+            Some(known) => subscription.holds.insert(hold.subject, known),
+            None => subscription.holds.remove(&hold.subject),
+        };
+        subscription.account.leave(&plan, &hold);
         subscription.account.free(&plan, &entry.units, at)?;
         subscription.account.close(&opened);
         let (after, short) = tried?;
-        let reserved = after.minus_or_zero(before);
         if let Some(room) = short {
-            let holds = subscription.holds.values();
-            let (room, needed) = without_hold(&plan, &subscription.account, holds, &room)?;
-            return Ok(Err(limit_denial(&plan, &room, needed)?));
+            let (room, needed) = without_hold(books(subscription, &plan), &room)?;
+            return Ok(Err(deny_by_money(&plan, &room, needed)?));
         }
-        Ok(match deny_by_rate(&plan, &subscription.account.rates, at)? {
+        let account = &subscription.account;
+        if let Some(denial) = deny_by_units(&plan, account, attributes, &entry.limited, at)? {
+            return Ok(Err(denial));
+        }
+        if let Some(denial) = deny_by_concurrency(&plan, subscription, &hold) {
+            return Ok(Err(denial));
+        }
+        Ok(match deny_by_rate(&plan, account, attributes, at)? {
             Some(denial) => Err(denial),
-            None => Ok(reserved),
+            None => Ok(after.minus_or_zero(before)),
         })
     }
 }
@@ -94,13 +114,17 @@ impl State {
 fn try_hold(
     subscription: &Subscription,
     plan: &Plan,
-    entry: &HoldEntry,
+    hold: &Hold,
 ) -> Result<(Exact, Option<Room>)> {
     let after = aggregate(&subscription.account)?;
-    let candidate = hold_of(entry);
-    let holds = subscription.holds.values().chain(core::iter::once(&candidate));
-    let short = admit(plan, &subscription.account, holds, entry.authorized_at, Exact::ZERO)?;
+    let books = books(subscription, plan);
+    let short = admit(books, &hold.attributes, hold.authorized_at, Exact::ZERO)?;
     Ok((after, short))
+}
+
+fn books<'a>(subscription: &'a Subscription, plan: &'a Plan) -> Books<'a> {
+    let account = &subscription.account;
+    Books { plan, account, counters: account, holds: &subscription.holds, without: None }
 }
 
 pub(super) fn check_request_id(id: &str) -> Result<()> {
@@ -147,16 +171,4 @@ fn replay(
         None => Replay::Settled { receipt: known.receipt },
     };
     Ok((None, Outcome::Replayed(replay)))
-}
-
-fn hold_of(entry: &HoldEntry) -> Hold {
-    Hold {
-        subject: entry.subject,
-        lane: entry.lane,
-        authorized_at: entry.authorized_at,
-        deadline: entry.deadline,
-        units: Arc::clone(&entry.units),
-        attributes: Arc::clone(&entry.attributes),
-        state: HoldState::Open,
-    }
 }
