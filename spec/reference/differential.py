@@ -24,6 +24,7 @@ ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 PAYEES = ["0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
           "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC", "data", "model"]
 METERS = ["input_tokens", "output_tokens", "gpu_ms"]
+VALUES = {"purpose": ["inference", "training"], "region": ["asia", "eu"], "key": ["a", "b", "c"]}
 # Near the ends of an hour, a day, a month and a year.
 STARTS = [1_798_761_000_000, 1_772_321_400_000, 1_790_000_000_000]
 
@@ -66,17 +67,38 @@ def charge(r, number):
     return part
 
 
+def limit(r, number):
+    kind = r.choice(["spend", "spend", "spend", "units", "units", "concurrency", "rate"])
+    part = {"id": f"l{number}"}
+    if kind == "spend":
+        part["spend"] = str(r.randrange(1, 400))
+    elif kind == "units":
+        part.update(meter=r.choice(METERS + ["requests"]), most=r.choice([1, 3, 20, 60, 200]))
+    elif kind == "concurrency":
+        part["concurrency"] = r.randrange(1, 4)
+    else:
+        part["rate"] = {"calls": r.randrange(1, 8), "every": r.choice(["second", "minute", "hour"]),
+                        "burst": r.randrange(1, 6)}
+    if kind in ("spend", "units"):
+        if r.random() < 0.7:
+            part["window"] = r.choice(["hour", "day", "month"])
+        if r.random() < 0.4:
+            shares = ["0.05", "0.25", "0.333333333333333333", "0.5", "0.8", "1", "1.5"]
+            part["notify"] = sorted(r.sample(shares, r.randrange(1, 5)))
+            part["soft"] = r.random() < 0.4
+    if r.random() < 0.3:
+        name = r.choice(["purpose", "region"])
+        part["match"] = {name: sorted(r.sample(VALUES[name], r.randrange(1, 3)))}
+    if r.random() < 0.4:
+        part["per"] = r.choice(["key", "key", "region"])
+        if kind != "concurrency" and r.random() < 0.6:
+            part["values"] = r.randrange(1, 4)
+    return part
+
+
 def plan(r):
     charges = [charge(r, n) for n in range(r.randrange(1, 5))]
-    limits = []
-    for n in range(r.randrange(3)):
-        limit = {"id": f"l{n}", "spend": str(r.randrange(1, 400))}
-        if r.random() < 0.7:
-            limit["window"] = r.choice(["hour", "day", "month"])
-        limits.append(limit)
-    if r.random() < 0.3:
-        limits.append({"id": "rate", "rate": {"calls": r.randrange(1, 8), "every": r.choice(
-            ["second", "minute", "hour"]), "burst": r.randrange(1, 6)}})
+    limits = [limit(r, n) for n in range(r.choice([0, 1, 1, 2, 2, 3, 5]))]
     hold = r.choice([1_000, 60_000, 600_000])
     document = {
         "format": "counterfoil/plan/1", "name": "differential", "authority": ADDRESS,
@@ -118,9 +140,11 @@ def usage(r, priced, large=False):
         meters["requests"] = str(r.randrange(4))
     given = {"meters": meters}
     if r.random() < 0.7:
-        given["attributes"] = {"purpose": r.choice(["inference", "training"])}
+        given["attributes"] = {"purpose": r.choice(VALUES["purpose"])}
         if r.random() < 0.5:
-            given["attributes"]["region"] = r.choice(["eu", "asia"])
+            given["attributes"]["region"] = r.choice(VALUES["region"])
+        if r.random() < 0.6:
+            given["attributes"]["key"] = r.choice(VALUES["key"])
     return given
 
 
