@@ -6,11 +6,12 @@ use std::path::Path;
 use counterfoil::json::{Object, Value};
 use counterfoil::plan::{Charge, Limit, LimitRule};
 use counterfoil::rating::{Model, Tier};
-use counterfoil::time::Period;
+use counterfoil::time::{Anchor, Cycle, Zone};
 use counterfoil::{Plan, Result};
 
 use crate::args;
 use crate::io::{failed, say};
+use crate::resolve;
 use crate::words::{grouped, label, unit_price};
 
 /// Reads a plan file; errors carry the file and the JSON Pointer.
@@ -21,6 +22,9 @@ pub(crate) fn read(path: &Path) -> Result<Plan> {
 
 /// `counterfoil plan check`
 pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
+    if args.resolve {
+        resolve::resolve(&args.plan)?;
+    }
     let plan = read(&args.plan)?;
     if json {
         let mut value = Object::new();
@@ -43,6 +47,9 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
         format!("  currency   {} ({label}, {decimals} decimals)", plan.currency().id()),
         format!("  rounding   {}", plan.rounding().as_str()),
     ];
+    if let Some(zone) = plan.zone() {
+        lines.push(format!("  zone       {}", describe_zone(zone)));
+    }
     for charge in plan.charges() {
         lines.push(format!("  charge     {}", describe_charge(charge, decimals, &label)));
     }
@@ -67,6 +74,30 @@ fn percent(share: u64) -> String {
     String::from(text.trim_end_matches('0').trim_end_matches('.'))
 }
 
+fn describe_zone(zone: &Zone) -> String {
+    let known = match zone.transitions().len() {
+        0 => String::new(),
+        1 => String::from(", after 1 transition"),
+        count => format!(", after {count} transitions"),
+    };
+    format!("{}: {}{known}", zone.name(), zone.rule())
+}
+
+/// `per month`, `per 3 months from the subscription's start`
+fn describe_window(cycle: Option<Cycle>) -> String {
+    let Some(cycle) = cycle else { return String::from("over the whole term") };
+    let period = cycle.every().as_str();
+    let every = match cycle.count() {
+        1 => format!("per {period}"),
+        count => format!("per {count} {period}s"),
+    };
+    match cycle.anchor() {
+        Anchor::Calendar => every,
+        Anchor::Start => format!("{every} from the subscription's start"),
+        Anchor::At(instant) => format!("{every} from {instant}"),
+    }
+}
+
 fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
     let tiers = |tiers: &[Tier]| -> String {
         let told = tiers.iter().map(|tier| {
@@ -89,11 +120,7 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
             format!("{} {label} per package of {}", price.to_decimal(decimals), grouped(*size))
         }
     };
-    let window = charge.period.map_or("over the whole term", |period| period.as_str());
-    let window = match charge.period {
-        Some(_) => format!("per {window}"),
-        None => String::from(window),
-    };
+    let window = describe_window(charge.period);
     let free = match charge.tariff.free() {
         0 => String::new(),
         free => format!("; the first {} free", grouped(free)),
@@ -102,16 +129,12 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
 }
 
 fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
-    let over = |period: &Option<Period>| match period {
-        Some(period) => format!("per {}", period.as_str()),
-        None => String::from("over the whole term"),
-    };
     let mut text = match &limit.rule {
         LimitRule::Spend { most, period } => {
-            format!("at most {} {label} {}", most.to_decimal(decimals), over(period))
+            format!("at most {} {label} {}", most.to_decimal(decimals), describe_window(*period))
         }
         LimitRule::Units { meter, most, period } => {
-            format!("at most {} {meter} {}", grouped(*most), over(period))
+            format!("at most {} {meter} {}", grouped(*most), describe_window(*period))
         }
         LimitRule::Concurrency { most } => format!("at most {} calls at one time", grouped(*most)),
         LimitRule::Rate(rate) => {

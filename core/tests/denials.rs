@@ -196,5 +196,8 @@ fn the_page_shows_what_denials_say() {
         fs::write(PAGE, &page).unwrap();
     }
     let written = fs::read_to_string(PAGE).unwrap_or_default();
-    assert!(written == page, "docs/denials.md: run WRITE=1 cargo test -p counterfoil --test denials");
+    assert!(
+        written == page,
+        "docs/denials.md: run WRITE=1 cargo test -p counterfoil --test denials"
+    );
 }

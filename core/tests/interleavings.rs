@@ -32,11 +32,16 @@ const MODELS: [&str; 7] = [
     r#""model":"graduated","tiers":[{"up_to":5,"price":"0"},{"price":"1.7"}]"#,
     r#""model":"volume","tiers":[{"up_to":9,"price":"1"},{"price":"0.01"}]"#,
 ];
-const PERIODS: [&str; 3] = ["hour", "day", "month"];
+const PERIODS: [&str; 4] = [
+    r#""hour""#,
+    r#""day""#,
+    r#"{"every":"hour","count":5,"anchor":"start"}"#,
+    r#"{"every":"day","anchor":"start"}"#,
+];
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let charge = (0..MODELS.len(), 0..3_usize, 0..8_u64, any::<bool>());
-    let limit = (1..60_u64, 0..4_usize);
+    let charge = (0..MODELS.len(), 0..PERIODS.len(), 0..8_u64, any::<bool>());
+    let limit = (1..60_u64, 0..=PERIODS.len());
     (
         prop::collection::vec(charge, 2),
         prop::collection::vec(limit, 1..4),
@@ -55,7 +60,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                         false => format!(r#""meter":"{meter}","#),
                     };
                     let window = match windowed || model.contains("volume") {
-                        true => format!(r#","window":"{}""#, PERIODS[period]),
+                        true => format!(r#","window":{}"#, PERIODS[period]),
                         false => String::new(),
                     };
                     format!(r#"{{"id":"{meter}",{meter_field}{model},"free":{free}{window}}}"#)
@@ -68,7 +73,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                 .enumerate()
                 .map(|(n, (most, period))| {
                     let window = PERIODS.get(period);
-                    let window = window.map_or(String::new(), |w| format!(r#","window":"{w}""#));
+                    let window = window.map_or(String::new(), |w| format!(r#","window":{w}"#));
                     format!(r#"{{"id":"l{n}","spend":"{most}.5"{window}}}"#)
                 })
                 .collect();
@@ -193,7 +198,7 @@ fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window), Ex
         };
         for (index, limit) in plan.limits().iter().enumerate() {
             let LimitRule::Spend { period, .. } = limit.rule else { continue };
-            let window = period.map_or(Window::ALWAYS, |p| p.window(receipt.head.authorized_at));
+            let window = plan.window(period, at(0), receipt.head.authorized_at);
             let sum = sums.entry((index, window)).or_insert(Exact::ZERO);
             *sum = sum.checked_add(billed).unwrap();
         }

@@ -75,7 +75,7 @@ impl Account {
                 continue;
             }
             let Some((value, more)) = call.under(limit) else { continue };
-            let Some(window) = tally.window(limit, call.at) else { continue };
+            let Some(window) = self.limit_window(plan, limit, tally, call.at) else { continue };
             let before = tally.counted(window, value);
             let after = before.checked_add(more)?;
             let reached = |share: Exact| before < share && share <= after;

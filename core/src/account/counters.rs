@@ -7,9 +7,9 @@ use crate::{
     amount::Exact,
     error::{Code, Error, Result},
     meter::Hold,
-    plan::{Charge, Plan},
+    plan::{Charge, Limit, Plan},
     rating::Tariff,
-    time::{Timestamp, Window},
+    time::{Cycle, Timestamp, Window},
 };
 
 /// One charge's counter in one window.
@@ -41,6 +41,8 @@ pub(crate) struct Rated {
 /// Counters, spend and rates of one subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
+    /// When the subscription started: windows may be counted from there.
+    pub(crate) started_at: Timestamp,
     /// By charge of the plan.
     pub(crate) counters: Vec<Windows<Counter>>,
     /// By limit of the plan: what it has counted, and what reserves.
@@ -66,8 +68,9 @@ pub(crate) fn total(rated: &[Rated]) -> Result<Exact> {
 }
 
 impl Account {
-    pub(crate) fn new(plan: &Plan) -> Account {
+    pub(crate) fn new(plan: &Plan, started_at: Timestamp) -> Account {
         Account {
+            started_at,
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             tallies: plan.limits().iter().map(|_| Tally::default()).collect(),
             rates: plan.limits().iter().map(|_| Pace::default()).collect(),
@@ -75,12 +78,42 @@ impl Account {
         }
     }
 
+    /// The window that the instant lies in.
+    pub(crate) fn window(&self, plan: &Plan, period: Option<Cycle>, at: Timestamp) -> Window {
+        plan.window(period, self.started_at, at)
+    }
+
+    /// The charge's window that the instant lies in: one that is open already, or else a new one.
+    pub(crate) fn window_of(
+        &self,
+        plan: &Plan,
+        charge: &Charge,
+        windows: &Windows<Counter>,
+        at: Timestamp,
+    ) -> Window {
+        windows.containing(at).unwrap_or_else(|| self.window(plan, charge.period, at))
+    }
+
+    /// A limit's window that the instant lies in; a rate has none.
+    pub(crate) fn limit_window(
+        &self,
+        plan: &Plan,
+        limit: &Limit,
+        tally: &Tally,
+        at: Timestamp,
+    ) -> Option<Window> {
+        tally.window(plan, limit, self.started_at, at)
+    }
+
     /// Every window that a call at `at` counts in: of the charges, then of the limits that count.
     pub(crate) fn windows(&self, plan: &Plan, at: Timestamp) -> impl Iterator<Item = Window> {
         let charges = plan.charges().iter().zip(&self.counters);
         let limits = plan.limits().iter().zip(&self.tallies);
-        let limits = limits.filter_map(move |(limit, tally)| tally.window(limit, at));
-        charges.map(move |(charge, windows)| window_of(charge, windows, at)).chain(limits)
+        let limits =
+            limits.filter_map(move |(limit, tally)| self.limit_window(plan, limit, tally, at));
+        charges
+            .map(move |(charge, windows)| self.window_of(plan, charge, windows, at))
+            .chain(limits)
     }
 
     /// Prices the units of one call from the counters as they stand.
@@ -97,7 +130,7 @@ impl Account {
             else {
                 return Err(Error::new(Code::EntryMisplaced).because("no such charge"));
             };
-            let window = window_of(charge, windows, at);
+            let window = self.window_of(plan, charge, windows, at);
             let (before, billed) =
                 windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
             let after = before
@@ -134,14 +167,15 @@ impl Account {
     /// The counters alone, to see what a call would make of them.
     pub(crate) fn counters_only(&self) -> Account {
         let counters = self.counters.clone();
-        Account { counters, tallies: Vec::new(), rates: Vec::new(), holds: 0 }
+        let (tallies, rates) = (Vec::new(), Vec::new());
+        Account { started_at: self.started_at, counters, tallies, rates, holds: 0 }
     }
 
     /// Records what limits count of a settled or imported call.
     pub(crate) fn count(&mut self, plan: &Plan, call: &Counted<'_>) -> Result<()> {
         for (limit, tally) in plan.limits().iter().zip(self.tallies.iter_mut()) {
             if let Some((value, more)) = call.under(limit)
-                && let Some(window) = tally.window(limit, call.at)
+                && let Some(window) = tally.window(plan, limit, self.started_at, call.at)
             {
                 tally.count(window, value, more)?;
             }
@@ -153,7 +187,7 @@ impl Account {
     pub(crate) fn enter(&mut self, plan: &Plan, hold: &Hold) {
         self.holds = self.holds.saturating_add(1);
         for (index, (limit, tally)) in plan.limits().iter().zip(&mut self.tallies).enumerate() {
-            tally.enter(limit, hold, index);
+            tally.enter(plan, limit, self.started_at, hold, index);
         }
     }
 
@@ -161,7 +195,7 @@ impl Account {
     pub(crate) fn leave(&mut self, plan: &Plan, hold: &Hold) {
         self.holds = self.holds.saturating_sub(1);
         for (index, (limit, tally)) in plan.limits().iter().zip(&mut self.tallies).enumerate() {
-            tally.leave(limit, hold, index);
+            tally.leave(plan, limit, self.started_at, hold, index);
         }
     }
 
@@ -196,7 +230,7 @@ impl Account {
     ) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
         let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
-        let window = window_of(charge, windows, at);
+        let window = self.window_of(plan, charge, windows, at);
         let counter = self.counter(index, window, opened)?;
         let outstanding = counter
             .outstanding
@@ -226,8 +260,9 @@ impl Account {
     ) -> Result<()> {
         for &(index, quantity) in units {
             let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
+            let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
+            let window = self.window_of(plan, charge, windows, at);
             let windows = self.counters.get_mut(index).ok_or(Code::EntryMisplaced)?;
-            let window = window_of(charge, windows, at);
             let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
             counter.outstanding =
                 counter.outstanding.checked_sub(quantity).ok_or(Code::EntryMisplaced)?;
@@ -279,11 +314,6 @@ impl Account {
         }
         Ok(())
     }
-}
-
-/// The charge's window that the instant lies in: one that is open already, or else the calendar's.
-fn window_of(charge: &Charge, windows: &Windows<Counter>, at: Timestamp) -> Window {
-    windows.containing(at).unwrap_or_else(|| charge.window(at))
 }
 
 /// The most that outstanding units can still cost.

@@ -77,7 +77,7 @@ pub(crate) fn room(
         if let Some(most) = limit.most_spend()
             && let Some(value) = limit.value(attributes)
             && let Some(tally) = books.account.tallies.get(index)
-            && let Some(window) = tally.window(limit, at)
+            && let Some(window) = books.account.limit_window(books.plan, limit, tally, at)
         {
             let found = one_limit(books, Place { limit: index, tally, window, value, most }, more)?;
             if let Some(room) = found
@@ -107,7 +107,8 @@ pub(crate) fn admit(
         else {
             continue;
         };
-        let own = tally.window(limit, at).zip(limit.value(attributes));
+        let own =
+            books.account.limit_window(books.plan, limit, tally, at).zip(limit.value(attributes));
         for (window, value, _) in tally.busy() {
             if own == Some((window, value)) {
                 continue;
@@ -225,7 +226,7 @@ fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
         else {
             continue;
         };
-        let window = charge.window(hold.authorized_at);
+        let window = books.counters.window_of(books.plan, charge, windows, hold.authorized_at);
         let (counter, outstanding) =
             windows.get(window).map_or((0, 0), |c| (c.units, c.outstanding));
         let others = outstanding.saturating_sub(units);

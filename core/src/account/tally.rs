@@ -41,8 +41,14 @@ pub(crate) struct Held {
 
 impl Tally {
     /// The limit's window that the instant lies in: one that is open already, or else the calendar's.
-    pub(crate) fn window(&self, limit: &Limit, at: Timestamp) -> Option<Window> {
-        self.0.containing(at).or_else(|| limit.window(at))
+    pub(crate) fn window(
+        &self,
+        plan: &Plan,
+        limit: &Limit,
+        started_at: Timestamp,
+        at: Timestamp,
+    ) -> Option<Window> {
+        self.0.containing(at).or_else(|| limit.window(plan, started_at, at))
     }
 
     pub(crate) fn counted(&self, window: Window, value: &str) -> Exact {
@@ -85,9 +91,16 @@ impl Tally {
     }
 
     /// A hold reserves from now on.
-    pub(crate) fn enter(&mut self, limit: &Limit, hold: &Hold, index: usize) {
+    pub(crate) fn enter(
+        &mut self,
+        plan: &Plan,
+        limit: &Limit,
+        started_at: Timestamp,
+        hold: &Hold,
+        index: usize,
+    ) {
         let Some(value) = limit.value(&hold.attributes) else { return };
-        let Some(window) = self.window(limit, hold.authorized_at) else { return };
+        let Some(window) = self.window(plan, limit, started_at, hold.authorized_at) else { return };
         let (Some(values), _) = self.0.open(window) else { return };
         if !values.held.contains_key(value) {
             values.held.insert(String::from(value), Held::default());
@@ -102,9 +115,16 @@ impl Tally {
     }
 
     /// A hold no longer reserves.
-    pub(crate) fn leave(&mut self, limit: &Limit, hold: &Hold, index: usize) {
+    pub(crate) fn leave(
+        &mut self,
+        plan: &Plan,
+        limit: &Limit,
+        started_at: Timestamp,
+        hold: &Hold,
+        index: usize,
+    ) {
         let Some(value) = limit.value(&hold.attributes) else { return };
-        let Some(window) = self.window(limit, hold.authorized_at) else { return };
+        let Some(window) = self.window(plan, limit, started_at, hold.authorized_at) else { return };
         let Some(values) = self.0.get_mut(window) else { return };
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_sub(1);

@@ -23,7 +23,7 @@ use crate::{
     meter::{Hold, HoldState, Lane, Meter, Remembered, State, Subscription},
     plan::Plan,
     receipt::LaneOpen,
-    time::Window,
+    time::{Timestamp, Window},
 };
 
 const KIND: u8 = 20;
@@ -216,7 +216,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let started_at = read_time(r)?;
     let lane = Digest::new(r.array()?);
     let denied = r.u64()?;
-    let mut account = read_account(r, &plan)?;
+    let mut account = read_account(r, &plan, started_at)?;
     let mut holds = BTreeMap::new();
     for _ in 0..r.count(93)? {
         let subject = Digest::new(r.array()?);
@@ -295,8 +295,8 @@ fn write_account(w: &mut Writer, account: &Account) {
     }
 }
 
-fn read_account(r: &mut Reader<'_>, plan: &Plan) -> Result<Account> {
-    let mut account = Account::new(plan);
+fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result<Account> {
+    let mut account = Account::new(plan, started_at);
     for index in 0..plan.charges().len() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();
         for _ in 0..r.count(56)? {

@@ -6,8 +6,9 @@ use crate::{
     amount::{Exact, UnitPrice, parse_money},
     error::{Code, Error, Result},
     json::{Fields, Node},
+    plan::{Selector, window::read_window},
     rating::{Model, Tariff, Tier},
-    time::{Period, Timestamp, Window},
+    time::Cycle,
 };
 
 /// The meter that every call counts on its own: one per call.
@@ -23,17 +24,21 @@ pub struct Charge {
     pub id: String,
     /// The meter whose quantity it counts; `requests` for a flat charge.
     pub meter: String,
-    /// The calendar window over which it counts; `None` counts over the whole subscription.
-    pub period: Option<Period>,
+    /// Which calls it is for; `None` counts in every call, beside what is selected.
+    pub selector: Option<Selector>,
+    /// The windows over which it counts; `None` counts over the whole subscription.
+    pub period: Option<Cycle>,
     /// The price as a function of the counter, free units included.
     pub tariff: Tariff,
 }
 
 impl Charge {
-    /// The window that a call authorised at `at` counts in.
-    #[must_use]
-    pub fn window(&self, at: Timestamp) -> Window {
-        self.period.map_or(Window::ALWAYS, |period| period.window(at))
+    /// The price of every unit, where it does not depend on a counter.
+    pub(crate) fn unit_price(&self) -> Option<UnitPrice> {
+        match self.tariff.model() {
+            Model::PerUnit { price } if self.tariff.free() == 0 => Some(*price),
+            _ => None,
+        }
     }
 
     pub(super) fn read(node: &Node<'_>, decimals: u8) -> Result<Charge> {
@@ -44,6 +49,7 @@ impl Charge {
             "flat" => String::from(REQUESTS),
             _ => read_name(&fields.required("meter")?)?,
         };
+        let selector = Selector::read(&mut fields)?;
         let period = read_window(&mut fields)?;
         let free = match fields.optional("free") {
             Some(free) => free.integer()?,
@@ -76,7 +82,7 @@ impl Charge {
         }
         fields.finish()?;
         let tariff = Tariff::new(model, free).map_err(|e| e.within(node.pointer()))?;
-        Ok(Charge { id, meter, period, tariff })
+        Ok(Charge { id, meter, selector, period, tariff })
     }
 }
 
@@ -96,16 +102,6 @@ pub(crate) fn check_name(text: &str) -> Result<()> {
         Err(Error::new(Code::TextInvalid)
             .value(text)
             .because("a name is a to z, 0 to 9 and _, starts with a letter, at most 64"))
-    }
-}
-
-pub(super) fn read_window(fields: &mut Fields<'_>) -> Result<Option<Period>> {
-    let Some(node) = fields.optional("window") else { return Ok(None) };
-    match Period::parse(node.text()?) {
-        Some(period) => Ok(Some(period)),
-        None => Err(node
-            .error(Code::PlanInvalid)
-            .because("a window is an hour, day, week, month or year")),
     }
 }
 

@@ -12,11 +12,12 @@ use crate::{
     json::{Fields, Node},
     plan::{
         Plan, REQUESTS,
-        charge::{check_name, read_money, read_name, read_positive, read_window},
+        charge::{read_money, read_name, read_positive},
+        selector::{matches, read_match},
+        window::read_window,
     },
     rating::Rate,
-    rules::read_sorted,
-    time::{Period, Timestamp, Window},
+    time::{Cycle, Timestamp, Window},
 };
 
 /// How many values of `per` one limit keeps at once, if the plan does not say fewer.
@@ -54,7 +55,7 @@ pub enum LimitRule {
         /// The bound, exact.
         most: Exact,
         /// The window; `None` is the whole subscription.
-        period: Option<Period>,
+        period: Option<Cycle>,
     },
     /// Units of a meter per window, as usage reports them.
     Units {
@@ -63,7 +64,7 @@ pub enum LimitRule {
         /// The bound.
         most: u64,
         /// The window; `None` is the whole subscription.
-        period: Option<Period>,
+        period: Option<Cycle>,
     },
     /// Holds that reserve at one time.
     Concurrency {
@@ -85,10 +86,15 @@ pub struct Threshold {
 
 impl Limit {
     /// The window that a call authorised at `at` falls in; a rate has none.
-    pub(crate) fn window(&self, at: Timestamp) -> Option<Window> {
+    pub(crate) fn window(
+        &self,
+        plan: &Plan,
+        started_at: Timestamp,
+        at: Timestamp,
+    ) -> Option<Window> {
         match &self.rule {
             LimitRule::Spend { period, .. } | LimitRule::Units { period, .. } => {
-                Some(period.map_or(Window::ALWAYS, |period| period.window(at)))
+                Some(plan.window(*period, started_at, at))
             }
             LimitRule::Concurrency { .. } => Some(Window::ALWAYS),
             LimitRule::Rate(_) => None,
@@ -98,10 +104,7 @@ impl Limit {
     /// The value under which the limit counts a call: that of the attribute `per`, or "". `None` where
     /// the limit does not cover the call.
     pub(crate) fn value<'a>(&self, attributes: &'a BTreeMap<String, String>) -> Option<&'a str> {
-        let covered = self.matches.iter().all(|(name, values)| {
-            attributes.get(name).is_some_and(|value| values.binary_search(value).is_ok())
-        });
-        covered.then(|| {
+        matches(&self.matches, attributes).then(|| {
             let value = self.per.as_ref().and_then(|name| attributes.get(name));
             value.map_or("", String::as_str)
         })
@@ -139,7 +142,7 @@ impl Limit {
         let id = read_name(&fields.required("id")?)?;
         let rule = read_rule(&mut fields, node, decimals, meters)?;
         let matches = match fields.optional("match") {
-            Some(node) => read_matches(&node)?,
+            Some(node) => read_match(&node)?,
             None => BTreeMap::new(),
         };
         let per = fields.optional("per").map(|node| read_name(&node)).transpose()?;
@@ -244,19 +247,6 @@ fn read_rate(node: &Node<'_>) -> Result<Rate> {
     };
     fields.finish()?;
     Rate::new(limit, period_ms, burst).map_err(|e| e.within(node.pointer()))
-}
-
-/// Attributes and the values that match, none of them empty.
-fn read_matches(node: &Node<'_>) -> Result<BTreeMap<String, Vec<String>>> {
-    let mut matches = BTreeMap::new();
-    for (name, values) in node.fields()?.iter() {
-        check_name(name).map_err(|e| e.at(values.pointer()))?;
-        matches.insert(String::from(name), read_sorted(&values)?);
-    }
-    if matches.is_empty() {
-        return Err(node.error(Code::PlanInvalid).because("leave it out to match every call"));
-    }
-    Ok(matches)
 }
 
 fn read_values(fields: &mut Fields<'_>) -> Result<u64> {

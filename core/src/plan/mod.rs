@@ -5,10 +5,13 @@
 //! refused with the JSON Pointer of the offending field.
 
 mod charge;
+mod choice;
 mod document;
 mod limit;
 mod quote;
+mod selector;
 mod terms;
+mod window;
 
 pub(crate) use charge::check_name;
 pub use charge::{Charge, REQUESTS};
@@ -16,4 +19,6 @@ pub use document::Plan;
 pub(crate) use limit::whole;
 pub use limit::{Limit, LimitRule, Threshold};
 pub use quote::{Quote, QuoteLine};
+pub(crate) use selector::Call;
+pub use selector::{Context, Effective, Selector};
 pub use terms::{Payee, Signing, Times};

@@ -28,7 +28,8 @@ def closes_at(plan, w):
 class Account:
     """Counters of one subscription."""
 
-    def __init__(self, plan):
+    def __init__(self, plan, started):
+        self.started = started
         self.counters = [{} for _ in plan.charges]  # window → [units, billed, outstanding]
         self.counted = [{} for _ in plan.limits]    # (window, value) → money or units
         self.rates = [{} for _ in plan.limits]      # value → state of the rate
@@ -92,7 +93,7 @@ def rate(sub, units, at):
     lines = []
     for index, quantity in units:
         charge = sub["plan"].charges[index]
-        w = window(charge["period"], at)
+        w = window(charge["period"], at, sub["started_at"])
         before, billed, _ = sub["account"].counter(index, w)
         need(before + quantity < 2**64, "amount_overflow")
         price = max(0, charge["tariff"].total(before + quantity) - billed)
@@ -123,7 +124,8 @@ def worst_of(plan, account, hold):
     total = 0
     for index, quantity in hold["units"]:
         charge = plan.charges[index]
-        units, _, outstanding = account.counter(index, window(charge["period"], hold["at"]))
+        w = window(charge["period"], hold["at"], account.started)
+        units, _, outstanding = account.counter(index, w)
         others = max(0, outstanding - quantity)
         total += charge["tariff"].worst_increase(units, others, quantity)
     return exact(total)
@@ -140,16 +142,17 @@ def value_of(limit, attributes):
     return attributes.get(limit["per"], "") if limit["per"] else ""
 
 
-def place_of(limit, attributes, at):
+def place_of(account, limit, attributes, at):
     """(window, value) under which the limit counts a call, or None if it does not cover it."""
     if not covers(limit, attributes):
         return None
-    return window(limit.get("period"), at), value_of(limit, attributes)
+    w = window(limit.get("period"), at, account.started)
+    return w, value_of(limit, attributes)
 
 
-def holds_in(limit, holds, place):
+def holds_in(account, limit, holds, place):
     return [hold for hold in holds if reserved(hold)
-            and place_of(limit, hold["attributes"], hold["at"]) == place]
+            and place_of(account, limit, hold["attributes"], hold["at"]) == place]
 
 
 def quantity_of(limit, meters):
@@ -181,7 +184,7 @@ def one_limit(plan, account, holds, index, place, more):
     spent = account.counted[index].get(place, 0)
     if plan.rounding == "carry" and spent + aggregate(plan, account) + more <= limit["most"]:
         return None
-    held = limit_reserve(plan, account, holds, holds_in(limit, holds, place))
+    held = limit_reserve(plan, account, holds, holds_in(account, limit, holds, place))
     if exact(spent + held + more) <= limit["most"]:
         return None
     return {"limit": index, "place": place, "spent": spent, "committed": spent + held + more,
@@ -197,7 +200,7 @@ def room(plan, account, holds, attributes, at, more):
     """None where every spend limit of the call has room; otherwise the one that leaves least."""
     least = None
     for index, limit in hard_spends(plan):
-        place = place_of(limit, attributes, at)
+        place = place_of(account, limit, attributes, at)
         if place is not None:
             short = one_limit(plan, account, holds, index, place, more)
             if short and (least is None or short["available"] < least["available"]):
@@ -211,8 +214,8 @@ def admit(plan, account, holds, attributes, at, more):
     if own:
         return own
     for index, limit in hard_spends(plan):
-        places = {place_of(limit, hold["attributes"], hold["at"]) for hold in filter(reserved, holds)}
-        places -= {None, place_of(limit, attributes, at)}
+        places = {place_of(account, limit, hold["attributes"], hold["at"]) for hold in filter(reserved, holds)}
+        places -= {None, place_of(account, limit, attributes, at)}
         for place in sorted(places, key=lambda p: (p[0], p[1].encode())):
             short = one_limit(plan, account, holds, index, place, 0)
             if short:
@@ -220,9 +223,10 @@ def admit(plan, account, holds, attributes, at, more):
     return None
 
 
-def check_windows(plan, at, now):
+def check_windows(sub, at, now):
+    plan = sub["plan"]
     for part in plan.charges + [limit for limit in plan.limits if "period" in limit]:
-        closes = closes_at(plan, window(part["period"], at))
+        closes = closes_at(plan, window(part["period"], at, sub["started_at"]))
         need(closes is None or closes > now, "window_closed")
 
 
@@ -256,12 +260,12 @@ def deny_by_terms(sub, attributes, at):
 def deny_by_values(plan, account, holds, attributes, at):
     """A new value, where a limit has as many as it may."""
     for index, limit in enumerate(plan.limits):
-        place = place_of(limit, attributes, at)
+        place = place_of(account, limit, attributes, at)
         if limit["kind"] not in ("spend", "units") or not limit["per"] or place is None:
             continue
         known = {value for w, value in account.counted[index] if w == place[0]}
         for hold in filter(reserved, holds):
-            other = place_of(limit, hold["attributes"], hold["at"])
+            other = place_of(account, limit, hold["attributes"], hold["at"])
             if other is not None and other[0] == place[0]:
                 known.add(other[1])
         if place[1] not in known and len(known) >= limit["values"]:
@@ -282,11 +286,11 @@ def deny_by_money(plan, short, needed):
 def deny_by_units(plan, account, holds, units, attributes, at):
     for index, quantity in units:
         limit = plan.limits[index]
-        place = place_of(limit, attributes, at)
+        place = place_of(account, limit, attributes, at)
         if limit["soft"]:
             continue
         spent = account.counted[index].get(place, 0)
-        held = sum(dict(hold["limited"]).get(index, 0) for hold in holds_in(limit, holds, place))
+        held = sum(dict(hold["limited"]).get(index, 0) for hold in holds_in(account, limit, holds, place))
         if spent + held + quantity > limit["most"]:
             return deny_by(
                 "limit_reached", limit, place[1], window=place[0], meter=limit["meter"],
@@ -339,8 +343,8 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     """(entry, what the call needs, the limit that cuts it or None)."""
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
-    check_windows(plan, at, issued_at)
-    units = plan.charged_units(usage)
+    check_windows(sub, at, issued_at)
+    units = plan.charged_units(usage, attributes, at)
     lines = rate(sub, units, at)
     price = exact(sum(line["amount"] for line in lines))
     needed = compared(plan.rounding, price)
@@ -419,7 +423,7 @@ def next_head(sub, lane, body, kind, subject, at, issued_at, charge, cumulative,
 
 def change_outstanding(plan, account, hold, sign):
     for index, quantity in hold["units"]:
-        w = window(plan.charges[index]["period"], hold["at"])
+        w = window(plan.charges[index]["period"], hold["at"], account.started)
         counter = account.counters[index].setdefault(w, [0, 0, 0])
         need(counter[2] + quantity < 2**64, "amount_overflow")
         counter[2] += sign * quantity
@@ -433,7 +437,7 @@ def advance(plan, account, lines):
         counter[1] = exact(counter[1] + line["amount"])
 
 
-def counts(plan, e, attributes):
+def counts(plan, account, e, attributes):
     """What limits count of a call's receipt: [(index, place, money or units)]."""
     head, items = e["head"], e["body"]["items"]
     price = next(item["exact"] for item in items if item["item"] == "price")
@@ -441,7 +445,7 @@ def counts(plan, e, attributes):
     meters = {i["meter"]: i["quantity"] for i in items if i["item"] == "quantity"}
     found = []
     for index, limit in enumerate(plan.limits):
-        place = place_of(limit, attributes, head["authorized_at"])
+        place = place_of(account, limit, attributes, head["authorized_at"])
         if place is not None and limit["kind"] in ("spend", "units"):
             found.append((index, place,
                           money if limit["kind"] == "spend" else quantity_of(limit, meters)))
@@ -449,7 +453,7 @@ def counts(plan, e, attributes):
 
 
 def count(plan, account, e, attributes):
-    for index, place, more in counts(plan, e, attributes):
+    for index, place, more in counts(plan, account, e, attributes):
         sums = account.counted[index]
         sums[place] = exact(sums.get(place, 0) + more)
 
@@ -457,7 +461,7 @@ def count(plan, account, e, attributes):
 def crossings(plan, account, e, attributes):
     """The shares of limits that a call reaches."""
     crossed = []
-    for index, place, more in counts(plan, e, attributes):
+    for index, place, more in counts(plan, account, e, attributes):
         limit, before = plan.limits[index], account.counted[index].get(place, 0)
         for share in limit["notify"]:
             if before * GRID < share * limit["most"] <= (before + more) * GRID:
@@ -494,7 +498,7 @@ def forget_closed(plan, account, holds, now):
                       and not owes(plan, account, index, w)]:
                 del counters[w]
     for limit, sums in zip(plan.limits, account.counted):
-        places = [place_of(limit, hold["attributes"], hold["at"]) for hold in filter(reserved, holds)]
+        places = [place_of(account, limit, hold["attributes"], hold["at"]) for hold in filter(reserved, holds)]
         busy = {place[0] for place in places if place}
         for place in [p for p in sums if closed(p[0]) and p[0] not in busy]:
             del sums[place]
@@ -606,7 +610,7 @@ def authorize(state, id_, request, created_at, most, now):
         if known["receipt"] == RELEASED:
             return None, {"replayed": {"state": "released", "receipt": None}}
         return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
-    units = plan.charged_units(most)
+    units = plan.charged_units(most, most.attributes, now)
     hold = {"lane": sub["lane"], "subject": subject, "input": digest, "at": now,
             "deadline": later(now, plan.times["hold"]), "units": units,
             "limited": limited(plan, most.meters, most.attributes),
@@ -625,7 +629,7 @@ def admit_hold(state, id_, hold):
     """(how much the hold raises the reserve, None) or (None, denial)."""
     sub, lane = current(state, id_)
     plan = sub["plan"]
-    check_windows(plan, hold["at"], lane["issued_at"])
+    check_windows(sub, hold["at"], lane["issued_at"])
     denial = deny_by_terms(sub, hold["attributes"], hold["at"])
     if denial:
         return None, denial
@@ -642,7 +646,7 @@ def admit_hold(state, id_, hold):
         # What is left, and what is asked for, without this hold.
         limit = plan.limits[short["limit"]]
         before = short["spent"] + limit_reserve(
-            plan, sub["account"], holds, holds_in(limit, holds, short["place"]))
+            plan, sub["account"], holds, holds_in(sub["account"], limit, holds, short["place"]))
         needed = max(0, short["committed"] - before)
         left = dict(short, available=max(0, limit["most"] - before))
         return None, deny_by_money(plan, left, needed)
@@ -713,8 +717,8 @@ def import_(state, key, id_, at, usage, content, mark):
     plan = sub["plan"]
     subject = import_subject(mark)
     issued_at = max(at, lane["issued_at"])
-    check_windows(plan, at, issued_at)
-    plan.charged_units(usage)
+    check_windows(sub, at, issued_at)
+    plan.charged_units(usage, usage.attributes, at)
     holds = list(sub["holds"].values())
     denial = (deny_by_terms(sub, usage.attributes, at)
               or deny_by_values(plan, sub["account"], holds, usage.attributes, at))
@@ -829,7 +833,7 @@ def fold_open(state, e):
         plan = state.plans[lane["plan"]]
         state.subscriptions[lane["subscription"]] = {
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
-            "name": e["account"], "started_at": e["started_at"], "account": Account(plan),
+            "name": e["account"], "started_at": e["started_at"], "account": Account(plan, e["started_at"]),
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])

@@ -81,7 +81,7 @@ pub(super) fn deny_by_values(
             continue;
         }
         if let Some(value) = limit.value(attributes)
-            && let Some(window) = tally.window(limit, at)
+            && let Some(window) = account.limit_window(plan, limit, tally, at)
             && let Some(known) = tally.values_without(window, value)
             && known >= limit.values
         {
@@ -126,7 +126,9 @@ pub(super) fn deny_by_units(
             continue;
         };
         let LimitRule::Units { meter, most, .. } = &limit.rule else { continue };
-        let (Some(value), Some(window)) = (limit.value(attributes), tally.window(limit, at)) else {
+        let (Some(value), Some(window)) =
+            (limit.value(attributes), account.limit_window(plan, limit, tally, at))
+        else {
             continue;
         };
         if limit.soft {

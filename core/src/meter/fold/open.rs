@@ -24,7 +24,7 @@ impl State {
                 subscription.lane = id;
             }
             None => {
-                let account = Account::new(&plan);
+                let account = Account::new(&plan, e.started_at);
                 self.subscriptions.insert(
                     e.lane.subscription,
                     Subscription {
