@@ -1,11 +1,17 @@
 //! The page docs/denials.md: one denial of each kind, made here, so that it cannot rot.
 //!
 //! `WRITE=1 cargo test -p counterfoil --test denials` writes the page.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test that panics fails, as it should")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, as it should"
+)]
 
 mod common;
 
-use std::{env, fmt::Write, fs};
+use core::fmt::Write;
+use std::{env, fs};
 
 use common::{Host, Terms, at, usage};
 use counterfoil::{
