@@ -217,6 +217,18 @@ def _(s, meter, lane, amount, fee, reference, at):
     return {}
 
 
+@arm("meter.grant", "meter subscription terms now", "journal")
+def _(s, meter, subscription, terms, now):
+    s.meter(meter).grant(subscription, terms, now=instant(now))
+    return {}
+
+
+@arm("meter.void", "meter subscription grant now", "journal")
+def _(s, meter, subscription, grant, now):
+    s.meter(meter).void(subscription, grant, now=instant(now))
+    return {}
+
+
 @arm("meter.recover", "meter written")
 def _(s, meter, written):
     host = s.get(meter, Host)
@@ -265,7 +277,12 @@ def _(s, meter, subscription):
             "reserved": view.reserved,
             "counters": [{"charge": one.charge, "start": str(one.window.start),
                           "end": str(one.window.end), "units": str(one.units),
-                          "billed": one.billed} for one in view.counters]}
+                          "billed": one.billed} for one in view.counters],
+            "grants": [{"grant": one.grant, "kind": one.kind, "meter": one.meter,
+                        "givenAt": str(one.given_at),
+                        "expiresAt": None if one.expires_at is None else str(one.expires_at),
+                        "balance": one.balance, "reserved": str(one.reserved)}
+                       for one in view.grants]}
 
 
 def signed(s: Script, receipt: str, key: str | None) -> c.Receipt:

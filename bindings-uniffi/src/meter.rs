@@ -202,6 +202,26 @@ impl StepMachine {
         self.propose(&Command::Collect(Collected { lane, amount, fee, reference, at }), at)
     }
 
+    /// Gives a subscription a grant; the terms are a document, in JSON.
+    fn propose_grant(
+        &self,
+        subscription: Digest,
+        terms: String,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        self.propose(&Command::Grant { subscription, terms }, now)
+    }
+
+    /// Takes back what is left of a grant.
+    fn propose_void(
+        &self,
+        subscription: Digest,
+        grant: String,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        self.propose(&Command::Void { subscription, grant }, now)
+    }
+
     /// Says that the step's entry and all before it are durable, and reads what was decided.
     fn confirm(&self, step: &Step) -> Result<Outcome> {
         Ok(self.lock().confirm(step.ticket)?.into())

@@ -63,6 +63,10 @@ pub enum Item {
         uncollected: Exact,
         late: bool,
     },
+    /// What a grant in units pays.
+    DrawUnits { grant: String, given_at: Timestamp, meter: String, units: u64, balance: u64 },
+    /// What a grant in money pays of the price.
+    Draw { grant: String, given_at: Timestamp, amount: Exact, balance: Exact },
     /// An attribute of the call.
     Attribute { name: String, value: String },
     /// Where the quantities come from.

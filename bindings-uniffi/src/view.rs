@@ -5,6 +5,7 @@ use crate::values::{Amount, Digest, Exact, Timestamp, Window};
 pub(crate) type LaneTotals = counterfoil::meter::LaneTotals;
 pub(crate) type SubscriptionView = counterfoil::meter::SubscriptionView;
 type CounterView = counterfoil::meter::CounterView;
+type GrantView = counterfoil::meter::GrantView;
 
 /// Where a lane stands.
 #[uniffi::remote(Record)]
@@ -62,6 +63,27 @@ pub struct SubscriptionView {
     pub counters: Vec<CounterView>,
     /// What open holds may still cost together, exact.
     pub reserved: Exact,
+    /// The grants, in the order in which they are drawn.
+    pub grants: Vec<GrantView>,
+}
+
+/// A grant and what is left of it.
+#[uniffi::remote(Record)]
+pub struct GrantView {
+    /// Its id.
+    pub grant: String,
+    /// Why it was given: `promotional`, `trial` or `included`.
+    pub kind: String,
+    /// The meter whose units it pays; absent for money.
+    pub meter: Option<String>,
+    /// When it was given.
+    pub given_at: Timestamp,
+    /// The first instant whose calls cannot use it; absent if there is none.
+    pub expires_at: Option<Timestamp>,
+    /// What is left, exact, what holds reserve included; of units, their whole number.
+    pub balance: Exact,
+    /// Units that open holds reserve.
+    pub reserved: u64,
 }
 
 /// A counter in its newest window.

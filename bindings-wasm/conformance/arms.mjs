@@ -200,6 +200,20 @@ export const arms = {
     });
     return [{}];
   },
+  async "meter.grant"(given) {
+    await meter(given).grant({
+      subscription: given.text("subscription"), terms: given.text("terms"),
+      now: given.instant("now"),
+    });
+    return [{}];
+  },
+  async "meter.void"(given) {
+    await meter(given).void({
+      subscription: given.text("subscription"), grant: given.text("grant"),
+      now: given.instant("now"),
+    });
+    return [{}];
+  },
   "meter.recover"(given) {
     const host = given.handle("meter", Host);
     host.recover(given.flag("written"));
@@ -235,7 +249,10 @@ export const arms = {
   "meter.subscription"(given) {
     const found = given.handle("meter", Host).meter.subscription(given.text("subscription"));
     const { lane, denied, holds, reserved, counters } = found;
-    return [{ ...texts({ lane, denied, holds, reserved }), counters: counters.map(texts) }];
+    const grants = found.grants.map(({ meter: counted, expiresAt, ...rest }) => ({
+      ...texts(rest), meter: counted ?? null, expiresAt: orNull(expiresAt),
+    }));
+    return [{ ...texts({ lane, denied, holds, reserved }), counters: counters.map(texts), grants }];
   },
   "receipt.header"(given) {
     return [{ header: signed(given).toHeader() }];

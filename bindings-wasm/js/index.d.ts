@@ -1,7 +1,7 @@
 import type {
-  Authorize, Authorized, Begin, Checkpointed, Collect, Denied, Import,
+  Authorize, Authorized, Begin, Checkpointed, Collect, Denied, Grant, Import,
   LaneTotals, Nothing, Opened, Outcome, RawMeter, Released, Replayed, Settle, Settled, SignRequest,
-  Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage,
+  Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage, Void,
 } from "../pkg/counterfoil.js";
 
 export {
@@ -12,10 +12,10 @@ export {
 } from "../pkg/counterfoil.js";
 export type {
   Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,
-  Collect, ConsistencyProof, Counter, Counts, Crossed, Denied, Done, Exact, Extent, Hex, HoldFields, Import,
+  Collect, ConsistencyProof, Counter, Counts, Crossed, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
   ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
-  Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Voucher, VoucherCheck,
+  Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
 
 /** What Counterfoil refuses. */
@@ -90,6 +90,10 @@ export class Meter {
   due(options?: Now): Promise<Released | Settled | Checkpointed | Opened | Nothing>;
   checkpoint(options?: Now): Promise<Checkpointed | Nothing>;
   collect(collect: Omit<Collect, "at"> & { at?: Instant }): Promise<void>;
+  /** Gives a subscription a grant; the same terms again give nothing. */
+  grant(grant: Grant & Now): Promise<void>;
+  /** Takes back what is left of a grant and no hold reserves. */
+  void(grant: Void & Now): Promise<void>;
 
   /** Says that the fate of a write is unknown. Every waiting call is refused with `meter_stalled`. */
   stall(cause?: unknown): void;

@@ -83,6 +83,14 @@ export class Meter {
     await this.#run(Command.collect({ at, ...collect }), at);
   }
 
+  async grant({ now, ...grant }) {
+    await this.#run(Command.grant(grant), now);
+  }
+
+  async void({ now, ...grant }) {
+    await this.#run(Command.void(grant), now);
+  }
+
   /** Decides at once, and resolves when the journal has the entry. */
   #run(command, now = this.#clock()) {
     return new Promise((resolve, reject) => {

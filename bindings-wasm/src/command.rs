@@ -147,6 +147,33 @@ impl Command {
         members.finish()?;
         Ok(Command(command))
     }
+
+    /// Gives a subscription a grant.
+    pub fn grant(
+        #[wasm_bindgen(unchecked_param_type = "Grant")] grant: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&grant)?;
+        let command = meter::Command::Grant {
+            subscription: members.required("subscription", input::parsed)?,
+            terms: members.required("terms", input::text)?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Takes back what is left of a grant.
+    #[wasm_bindgen(js_name = void)]
+    pub fn void_grant(
+        #[wasm_bindgen(unchecked_param_type = "Void")] void: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&void)?;
+        let command = meter::Command::Void {
+            subscription: members.required("subscription", input::parsed)?,
+            grant: members.required("grant", input::text)?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
 }
 
 fn reason(value: &JsValue) -> Result<ReleaseReason, Thrown> {

@@ -246,6 +246,17 @@ fn subscription(view: SubscriptionView) -> JsValue {
             .text("billed", counter.billed)
             .into()
     };
+    let grant = |grant: meter::GrantView| {
+        Record::new()
+            .set("grant", grant.grant)
+            .set("kind", grant.kind)
+            .maybe("meter", grant.meter)
+            .instant("givenAt", grant.given_at)
+            .maybe("expiresAt", grant.expires_at.map(crate::output::instant))
+            .text("balance", grant.balance)
+            .set("reserved", grant.reserved)
+            .into()
+    };
     Record::new()
         .text("id", view.id)
         .text("plan", view.plan)
@@ -257,5 +268,6 @@ fn subscription(view: SubscriptionView) -> JsValue {
         .set("holds", view.holds)
         .text("reserved", view.reserved)
         .set("counters", list(view.counters, counter))
+        .set("grants", list(view.grants, grant))
         .into()
 }

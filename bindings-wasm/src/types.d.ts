@@ -70,6 +70,13 @@ export interface Collect {
   at: Instant;
 }
 
+export interface Grant {
+  subscription: Hex;
+  /** JSON in the form of a plan's `grants`, with the instant `expires_at`. */
+  terms: string;
+}
+export interface Void { subscription: Hex; grant: string }
+
 export interface Done { kind: "done" }
 export interface Nothing { kind: "nothing" }
 export interface Opened { kind: "opened"; subscription: Hex; lane: Hex; sign?: SignRequest }
@@ -125,10 +132,22 @@ export interface LaneTotals {
 }
 export interface Subscription {
   id: Hex; plan: Hex; payer: Hex; account?: string; startedAt: Instant; lane: Hex; denied: bigint;
-  holds: bigint; reserved: Exact; counters: Counter[];
+  holds: bigint; reserved: Exact; counters: Counter[]; grants: GrantState[];
 }
 export interface Counter {
   charge: string; start: Instant; end: Instant; units: bigint; billed: Exact;
+}
+
+/** A grant and what is left of it. */
+export interface GrantState {
+  grant: string; kind: "promotional" | "trial" | "included";
+  /** The meter whose units it pays; absent for money. */
+  meter?: string;
+  givenAt: Instant; expiresAt?: Instant;
+  /** What holds reserve included; of units, their whole number. */
+  balance: Exact;
+  /** Units that open holds reserve. */
+  reserved: bigint;
 }
 
 export interface CheckpointFields {

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use counterfoil::json::{Object, Value};
-use counterfoil::plan::{Charge, Limit, LimitRule};
-use counterfoil::rating::{Model, Tier};
+use counterfoil::plan::{Charge, Credit, Grant, Limit, LimitRule, Term};
+use counterfoil::rating::{Model, Plus, Tier};
 use counterfoil::time::{Anchor, Cycle, Zone};
-use counterfoil::{Plan, Result};
+use counterfoil::{Exact, Plan, Result};
 
 use crate::args;
 use crate::io::{failed, say};
@@ -56,6 +56,9 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
     for limit in plan.limits() {
         lines.push(format!("  limit      {}", describe_limit(limit, decimals, &label)));
     }
+    for grant in plan.grants() {
+        lines.push(format!("  grant      {}", describe_grant(grant, decimals, &label)));
+    }
     for (payee, (_, share)) in plan.payees().iter().zip(plan.shares().iter()) {
         lines.push(format!("  payee      {payee}: {} %", percent(share)));
     }
@@ -99,12 +102,17 @@ fn describe_window(cycle: Option<Cycle>) -> String {
 }
 
 fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
+    let money = |amount: Exact| format!("{} {label}", amount.to_decimal(decimals));
+    let flat = |tier: &Tier| match tier.flat.is_zero() {
+        true => String::new(),
+        false => format!(" and {} once", money(tier.flat)),
+    };
     let tiers = |tiers: &[Tier]| -> String {
         let told = tiers.iter().map(|tier| {
             let price = unit_price(tier.price.exact(), decimals, label);
             match tier.up_to {
-                Some(up_to) => format!("{price} up to {}", grouped(up_to)),
-                None => format!("{price} beyond"),
+                Some(up_to) => format!("{price} up to {}", grouped(up_to)) + &flat(tier),
+                None => format!("{price} beyond") + &flat(tier),
             }
         });
         told.collect::<Vec<_>>().join(", ")
@@ -119,13 +127,51 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         Model::Package { size, price } => {
             format!("{} {label} per package of {}", price.to_decimal(decimals), grouped(*size))
         }
+        Model::Percentage(p) => {
+            let worth = unit_price(p.worth.exact(), decimals, label);
+            let mut told = format!("{} of a worth of {worth}, each call", p.rate);
+            if !p.fixed.is_zero() {
+                told += &format!(", plus {}", money(p.fixed));
+            }
+            if !p.min.is_zero() {
+                told += &format!(", at least {}", money(p.min));
+            }
+            told + &p.max.map_or_else(String::new, |max| format!(", at most {}", money(max)))
+        }
+        Model::CostPlus(c) => {
+            let (word, part) = match c.plus {
+                Plus::Markup(part) => ("markup", part),
+                Plus::Margin(part) => ("margin", part),
+            };
+            format!(
+                "cost of {} with a {word} of {part}",
+                unit_price(c.cost.exact(), decimals, label)
+            )
+        }
+        Model::Dynamic(d) => {
+            format!("given with the call, {} to {}", money(d.min), money(d.max))
+        }
     };
+    let terms = charge.tariff.terms();
+    let mut around = String::new();
+    if terms.zero {
+        around += "; due without any use, too";
+    }
+    if !terms.off.is_zero() {
+        around += &format!("; {} off", money(terms.off));
+    }
+    if let Some(cap) = terms.cap {
+        around += &format!("; at most {}", money(cap));
+    }
+    if !terms.minimum.is_zero() {
+        around += &format!("; at least {}", money(terms.minimum));
+    }
     let window = describe_window(charge.period);
     let free = match charge.tariff.free() {
         0 => String::new(),
         free => format!("; the first {} free", grouped(free)),
     };
-    format!("{}: {} {window}, {model}{free}", charge.id, charge.meter)
+    format!("{}: {} {window}, {model}{free}{around}", charge.id, charge.meter)
 }
 
 fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
@@ -135,6 +181,9 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
         }
         LimitRule::Units { meter, most, period } => {
             format!("at most {} {meter} {}", grouped(*most), describe_window(*period))
+        }
+        LimitRule::Credit { most } => {
+            format!("at most {} {label} owed beyond what grants pay", most.to_decimal(decimals))
         }
         LimitRule::Concurrency { most } => format!("at most {} calls at one time", grouped(*most)),
         LimitRule::Rate(rate) => {
@@ -155,4 +204,16 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
         text.push_str(&format!(", reported at {}", shares.join(", ")));
     }
     format!("{}: {text}", limit.id)
+}
+
+fn describe_grant(grant: &Grant, decimals: u8, label: &str) -> String {
+    let what = match &grant.credit {
+        Credit::Money(money) => format!("{} {label}", money.to_decimal(decimals)),
+        Credit::Units { meter, units } => format!("{} {meter}", grouped(*units)),
+    };
+    let when = match grant.term {
+        Term::Recurring { period, .. } => describe_window(Some(period)),
+        _ => String::from("once"),
+    };
+    format!("{}: {what} {when}, {}", grant.id, grant.kind.as_str())
 }

@@ -234,6 +234,8 @@ codes! {
     UsageQuantity = "usage_quantity", "quantity is not an exact non-negative integer below 2^63";
     /// The call used a meter that the plan does not have, or one without any price.
     UsageUnpriced = "usage_unpriced", "the plan has no price for this meter";
+    /// A price that came with the call lies outside the plan's bounds for it.
+    PriceOutOfBounds = "price_out_of_bounds", "price outside the plan's bounds";
 
     /// Bytes that end too early, too late, or are not of this kind and version.
     BytesInvalid = "bytes_invalid", "malformed bytes";
@@ -253,6 +255,10 @@ codes! {
     SubscriptionUnknown = "subscription_unknown", "unknown subscription";
     /// The subscription exists already with other terms.
     SubscriptionConflict = "subscription_conflict", "subscription exists with other terms";
+    /// The subscription has no grant of this id.
+    GrantUnknown = "grant_unknown", "unknown grant";
+    /// The subscription has a grant of this id, with other terms.
+    GrantConflict = "grant_conflict", "grant id in use with other terms";
     /// The plan is not known to this meter.
     PlanUnknown = "plan_unknown", "unknown plan";
     /// No hold of this id: never made, released, or ended and forgotten, which happens no earlier than

@@ -23,7 +23,7 @@ use counterfoil::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const MODELS: [&str; 7] = [
+const MODELS: [&str; 13] = [
     r#""model":"per_unit","price":"0.3""#,
     r#""model":"flat","price":"2.5""#,
     r#""model":"package","size":7,"price":"1.1""#,
@@ -31,6 +31,19 @@ const MODELS: [&str; 7] = [
     r#""model":"volume","tiers":[{"up_to":15,"price":"0.5"},{"up_to":40,"price":"0.2"},{"price":"0.7"}]"#,
     r#""model":"graduated","tiers":[{"up_to":5,"price":"0"},{"price":"1.7"}]"#,
     r#""model":"volume","tiers":[{"up_to":9,"price":"1"},{"price":"0.01"}]"#,
+    r#""model":"per_unit","price":"1","discount":"0.3","off":"4","cap":"9""#,
+    r#""model":"volume","cap":"12","tiers":[{"up_to":9,"price":"1","flat":"3"},{"price":"0.1","flat":"1"}]"#,
+    r#""model":"graduated","zero":true,"off":"1","tiers":[{"up_to":9,"price":"0.1","flat":"3"},{"price":"0.5","flat":"2"}]"#,
+    r#""model":"percentage","price":"1","rate":"0.029","fixed":"0.3","min":"0.5","max":"2""#,
+    r#""model":"cost_plus","price":"1","margin":"0.7""#,
+    r#""model":"dynamic","price":"0.1","max":"9999""#,
+];
+const GRANTS: [&str; 5] = [
+    r#"{"id":"g0","kind":"trial","money":"30.5"}"#,
+    r#"{"id":"g1","kind":"included","meter":"a","units":20,"window":"hour","rollover":{"min":2,"max":60}}"#,
+    r#"{"id":"g2","kind":"included","meter":"b","units":25,"expires":5000000}"#,
+    r#"{"id":"g3","kind":"promotional","money":"12","charges":["a","rest_a"],"priority":1}"#,
+    r#"{"id":"g4","kind":"promotional","money":"8","window":"day","expires":4000000}"#,
 ];
 /// Which calls a limit is for.
 const WHO: [&str; 4] = ["", "", r#","match":{"key":["k0","k2"]}"#, r#","per":"key""#];
@@ -50,14 +63,16 @@ fn plan() -> impl Strategy<Value = Plan> {
         0..4_usize,
         any::<bool>(),
         0..3_u64,
+        prop::sample::subsequence(GRANTS.to_vec(), 0..=5),
+        0..3_u64,
     )
-        .prop_map(|(charges, limits, rounding, rate, each)| {
+        .prop_map(|(charges, limits, rounding, rate, each, grants, credit)| {
             let charges: Vec<_> = charges
                 .into_iter()
                 .zip(["a", "b"])
                 .map(|((model, period, free, windowed), meter)| {
                     let model = MODELS[model];
-                    let meter_field = match model.contains("flat") {
+                    let meter_field = match model.starts_with(r#""model":"flat""#) {
                         true => String::new(),
                         false => format!(r#""meter":"{meter}","#),
                     };
@@ -65,7 +80,12 @@ fn plan() -> impl Strategy<Value = Plan> {
                         true => format!(r#","window":{}"#, PERIODS[period]),
                         false => String::new(),
                     };
-                    format!(r#"{{"id":"{meter}",{meter_field}{model},"free":{free}{window}}}"#)
+                    let free =
+                        match ["percentage", "cost_plus", "dynamic"].map(|m| model.contains(m)) {
+                            [false, false, false] => format!(r#","free":{free}"#),
+                            _ => String::new(),
+                        };
+                    format!(r#"{{"id":"{meter}",{meter_field}{model}{free}{window}}}"#)
                 })
                 .chain([r#"{"id":"rest_a","meter":"a","model":"per_unit","price":"0"}"#.into()])
                 .chain([r#"{"id":"rest_b","meter":"b","model":"per_unit","price":"0"}"#.into()])
@@ -92,8 +112,13 @@ fn plan() -> impl Strategy<Value = Plan> {
                 limits
                     .push(r#"{"id":"pace","rate":{"calls":7,"every":"minute","burst":5}}"#.into());
             }
+            if credit > 0 {
+                let credit = (credit - 1) * 7;
+                limits.push(format!(r#"{{"id":"owed","credit":"{credit}"}}"#));
+            }
             let terms = Terms::new()
                 .token(0)
+                .with("grants", format!("[{}]", grants.join(",")))
                 .with("charges", format!("[{}]", charges.join(",")))
                 .with("limits", format!("[{}]", limits.join(",")))
                 .with("rounding", format!(r#""{}""#, Rounding::ALL[rounding].as_str()))
@@ -111,6 +136,8 @@ enum Act {
     Release(usize),
     Doubt(usize),
     Import(u64, u64),
+    Grant(u64, bool),
+    Void(usize),
     Due,
     Checkpoint,
 }
@@ -123,6 +150,8 @@ fn acts(most_percent: u64) -> impl Strategy<Value = Vec<(Act, u64)>> {
         1 => (0..9_usize).prop_map(Act::Release),
         1 => (0..9_usize).prop_map(Act::Doubt),
         2 => (0..25_u64, 0..25_u64).prop_map(|(a, b)| Act::Import(a, b)),
+        1 => (1..40_u64, any::<bool>()).prop_map(|(amount, units)| Act::Grant(amount, units)),
+        u32::from(most_percent > 100) => (0..9_usize).prop_map(Act::Void),
         2 => Just(Act::Due),
         1 => Just(Act::Checkpoint),
     ];
@@ -191,6 +220,28 @@ impl Story {
             Act::Import(a, b) => {
                 drop(host.import(self.sub, keyed(*a, *b, *a), now).unwrap());
             }
+            Act::Grant(amount, units) => {
+                self.calls += 1;
+                let what = match units {
+                    true => format!(r#""meter":"a","units":{amount}"#),
+                    false => format!(r#""money":"{amount}""#),
+                };
+                let end = now.millis() + amount * 200_000;
+                let terms = format!(
+                    r#"{{"id":"x{}","kind":"promotional",{what},"expires_at":{end}}}"#,
+                    self.calls
+                );
+                let grant = Command::Grant { subscription: self.sub, terms };
+                assert_eq!(host.run(&grant, now).unwrap(), Outcome::Done);
+            }
+            Act::Void(n) => {
+                let view = host.meter.subscription(&self.sub).unwrap();
+                if let Some(found) = view.grants.get(*n) {
+                    let grant = found.grant.clone();
+                    let void = Command::Void { subscription: self.sub, grant };
+                    assert_eq!(host.run(&void, now).unwrap(), Outcome::Done);
+                }
+            }
             Act::Due => drop(host.due(now)),
             Act::Checkpoint => drop(host.run(&Command::Checkpoint, now).unwrap()),
             _ => {}
@@ -225,9 +276,11 @@ fn value(limit: &Limit, receipt: &ReceiptEntry) -> Option<String> {
 fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window, String), Exact> {
     let mut sums = BTreeMap::new();
     for receipt in receipts.iter().filter(|receipt| receipt.head.kind == Kind::Call) {
+        // Before grants pay: limits count first.
+        let exact = price(receipt).unwrap().0;
         let billed = match plan.rounding() {
-            Rounding::Carry => price(receipt).unwrap().0,
-            _ => Exact::from_amount(receipt.head.charge),
+            Rounding::Carry => exact,
+            rounding => Exact::from_amount(rounding.bill(exact, 0).unwrap().amount),
         };
         for (index, limit) in plan.limits().iter().enumerate() {
             let LimitRule::Spend { period, .. } = limit.rule else { continue };
@@ -274,8 +327,16 @@ fn drain(
     sub: Digest,
     open: &[(String, u64, u64)],
     now: Timestamp,
-) -> Vec<ReceiptEntry> {
+) -> (Vec<ReceiptEntry>, Exact) {
     let mut meter = Meter::from_snapshot(&meter.snapshot(), SALT).unwrap();
+    // A hold past its deadline may outlive a grant: with grants, what is due comes first.
+    let due = meter.plans().any(|plan| plan.grants().next().is_some());
+    while due {
+        let step = meter.propose(&Command::Due, now).unwrap();
+        if meter.confirm(step.ticket).unwrap() == Outcome::Nothing {
+            break;
+        }
+    }
     let mut receipts = Vec::new();
     for (id, a, b) in open {
         let settle = Settle {
@@ -287,7 +348,55 @@ fn drain(
         let Ok(step) = meter.propose(&Command::Settle(settle), now) else { continue };
         receipts.push(common::receipt(meter.confirm(step.ticket).unwrap()));
     }
-    receipts
+    let lane = meter.lane(&meter.subscription(&sub).unwrap().lane).unwrap();
+    let credited = lane.credited.min(lane.cumulative);
+    (receipts, lane.cumulative.checked_sub(credited).unwrap())
+}
+
+/// The credit limit, if the plan has one.
+fn credit(plan: &Plan) -> Exact {
+    let credit = plan.limits().iter().find_map(|limit| match limit.rule {
+        LimitRule::Credit { most } => Some(most),
+        _ => None,
+    });
+    credit.unwrap_or(Exact::MAX)
+}
+
+/// What was given is what calls drew and what is left; nobody draws more.
+fn assert_conserved(host: &Host, sub: Digest) {
+    let mut drawn: BTreeMap<(String, Timestamp), Exact> = BTreeMap::new();
+    for receipt in host.recorded() {
+        for item in receipt.body.items {
+            let (key, amount, balance) = match item {
+                Item::Draw { grant, given_at, amount, balance } => {
+                    ((grant, given_at), amount, balance)
+                }
+                Item::DrawUnits { grant, given_at, units, balance, .. } => {
+                    ((grant, given_at), whole(units), whole(balance))
+                }
+                _ => continue,
+            };
+            assert!(!amount.is_zero() && balance.checked_add(amount).is_ok());
+            let sum = drawn.entry(key).or_insert(Exact::ZERO);
+            *sum = sum.checked_add(amount).unwrap();
+        }
+    }
+    for grant in host.meter.subscription(&sub).unwrap().grants {
+        assert!(whole(grant.reserved) <= grant.balance);
+        let given = match grant.grant.as_str() {
+            "g0" => Exact::new(30, 500_000_000_000_000_000).unwrap(),
+            "g2" => whole(25),
+            "g3" => whole(12),
+            "g4" => whole(8),
+            _ => continue,
+        };
+        let sum = drawn.remove(&(grant.grant, grant.given_at)).unwrap_or(Exact::ZERO);
+        assert_eq!(sum.checked_add(grant.balance).unwrap(), given);
+    }
+}
+
+fn whole(units: u64) -> Exact {
+    Exact::new(u128::from(units), 0).unwrap()
 }
 
 proptest! {
@@ -302,12 +411,13 @@ proptest! {
             // However the open holds end, every unit of them has room.
             let mut open = story.open.clone();
             for _ in 0..2 {
-                let drained = drain(&story.host.meter, story.sub, &open, at(story.now));
+                let (drained, owed) = drain(&story.host.meter, story.sub, &open, at(story.now));
                 let all = [charged.clone(), drained].concat();
                 assert_within(&plan, &all);
                 if all.iter().filter_map(price).all(|(_, _, late)| !late) {
                     assert_units(&plan, &all);
                 }
+                prop_assert!(owed <= credit(&plan), "{owed} owed");
                 // A late call reserves nothing, and still moves the counters under the others.
                 let prices: Vec<_> = all.iter().filter_map(price).collect();
                 if prices.iter().all(|(_, _, late)| !late) {
@@ -334,6 +444,7 @@ proptest! {
                 }
             }
         }
+        assert_conserved(&story.host, story.sub);
         story.host.audit().unwrap();
     }
 
@@ -344,7 +455,7 @@ proptest! {
             story.step(act, *wait);
             let mut open = story.open.clone();
             for _ in 0..2 {
-                let drained = drain(&story.host.meter, story.sub, &open, at(story.now));
+                let (drained, _) = drain(&story.host.meter, story.sub, &open, at(story.now));
                 assert_within(&plan, &[story.host.recorded(), drained].concat());
                 open.reverse();
             }

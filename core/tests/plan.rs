@@ -67,11 +67,11 @@ fn charges_with_a_flaw() {
     let twice = charge(r#""model":"per_unit","price":"1","price":"1""#);
     // Found before there is a tree to point into: the place is a byte.
     assert_refused(twice, "json_duplicate_key", "byte 122");
-    assert_refused(tiers(""), "plan_tiers", "/charges/0");
-    assert_refused(tiers(r#"{"up_to":5,"price":"1"}"#), "plan_tiers", "/charges/0");
+    assert_refused(tiers(""), "plan_tiers", "/charges/0/tiers");
+    assert_refused(tiers(r#"{"up_to":5,"price":"1"}"#), "plan_tiers", "/charges/0/tiers");
     let falling = r#"{"up_to":5,"price":"1"},{"up_to":5,"price":"2"},{"price":"1"}"#;
-    assert_refused(tiers(falling), "plan_tiers", "/charges/0");
-    assert_refused(tiers(r#"{"price":"1"},{"price":"2"}"#), "plan_tiers", "/charges/0");
+    assert_refused(tiers(falling), "plan_tiers", "/charges/0/tiers");
+    assert_refused(tiers(r#"{"price":"1"},{"price":"2"}"#), "plan_tiers", "/charges/0/tiers");
     assert_refused(
         tiers(r#"{"up_to":0,"price":"1"},{"price":"2"}"#),
         "plan_invalid",
@@ -83,7 +83,7 @@ fn charges_with_a_flaw() {
     let package = |size: &str| charge(&format!(r#""model":"package","price":"1","size":{size}"#));
     assert_refused(package("0"), "plan_invalid", "/charges/0/size");
     let unwindowed = charge(r#""model":"volume","tiers":[{"price":"1"}]"#);
-    assert_refused(unwindowed, "plan_invalid", "/charges/0");
+    assert_refused(unwindowed, "json_missing_field", "/charges/0/window");
     let window = charge(r#""model":"per_unit","price":"1","window":"fortnight""#);
     assert_refused(window, "plan_invalid", "/charges/0/window");
     assert_refused(with("charges", "[]"), "plan_invalid", "/charges");

@@ -47,7 +47,15 @@ def price(r):
 
 def tiers(r):
     bounds = sorted({r.randrange(1, 40) for _ in range(r.randrange(4))})
-    return [{"up_to": b, "price": price(r)} for b in bounds] + [{"price": price(r)}]
+    found = [{"up_to": b, "price": price(r)} for b in bounds] + [{"price": price(r)}]
+    for tier in found:
+        if r.random() < 0.2:
+            tier["flat"] = price(r)
+    return found
+
+
+MODELS = ["flat", "per_unit", "graduated", "volume", "package"]
+PER_CALL = ["percentage", "cost_plus", "dynamic"]
 
 
 # Two pairs of hemispheres, half an hour, half a day; a rule that takes years to itself.
@@ -89,22 +97,81 @@ def window(r):
 
 
 def charge(r, number):
-    model = r.choice(["flat", "per_unit", "graduated", "volume", "package"])
+    model = r.choice(MODELS + MODELS + PER_CALL)
     part = {"id": f"c{number}", "model": model}
     if model != "flat":
         part["meter"] = r.choice(METERS)
-    if model in ("flat", "package"):
+    if model not in ("graduated", "volume"):
         part["price"] = price(r)
     if model == "package":
         part["size"] = r.randrange(1, 12)
-    if model == "per_unit":
-        part["price"] = price(r)
     if model in ("graduated", "volume"):
         part["tiers"] = tiers(r)
-    if r.random() < 0.4:
-        part["free"] = r.randrange(0, 25)
     if model == "volume" or r.random() < 0.6:
         part["window"] = window(r)
+    if model in PER_CALL:
+        per_call(r, part)
+        return part
+    if r.random() < 0.4:
+        part["free"] = r.randrange(0, 25)
+    if r.random() < 0.2:
+        part["discount"] = r.choice(["0", "0.15", "0.5", "0.999"])
+    if r.random() < 0.2:
+        part["off"] = price(r)
+    if r.random() < 0.2:
+        part["cap"] = str(r.randrange(1, 60))
+    flat = part.get("price", part.get("tiers", [{}])[0].get("flat", "0"))
+    if model in ("flat", "graduated", "volume") and flat != "0" and r.random() < 0.4:
+        part["zero"] = True
+    return part
+
+
+def per_call(r, part):
+    if part["model"] == "percentage":
+        part["rate"] = r.choice(["0", "0.029", "0.5", "1"])
+        for name in ("fixed", "min"):
+            if r.random() < 0.4:
+                part[name] = price(r)
+        if r.random() < 0.4:
+            part["max"] = str(r.randrange(3, 60))
+    elif part["model"] == "cost_plus":
+        name, values = r.choice([("markup", ["0", "0.25", "9"]), ("margin", ["0", "0.2", "0.7"])])
+        part[name] = r.choice(values)
+    else:
+        part["max"] = str(r.randrange(10, 400))
+        if r.random() < 0.3:
+            part["min"] = price(r)
+
+
+def grant(r, number, charges, given=False):
+    """A grant of a plan, or, with the instant at which a command gives it, the command's terms."""
+    part = {"id": f"g{number}", "kind": r.choice(["promotional", "trial", "included"])}
+    meters = [c.get("meter", "requests") for c in charges]
+    amount = r.randrange(1, 60)
+    if r.random() < 0.5:
+        part["meter"], part["units"] = r.choice(meters), amount
+    else:
+        part["money"] = str(amount) if r.random() < 0.7 else f"{amount}.5"
+        if r.random() < 0.4:
+            ids = [c["id"] for c in charges]
+            part["charges"] = sorted(r.sample(ids, r.randrange(1, len(ids) + 1)))
+    if r.random() < 0.2:
+        part["match"] = {"purpose": ["inference"]}
+    if r.random() < 0.4:
+        part["priority"] = r.choice([0, 99, 100, 1000])
+    if given is not False:
+        if r.random() < 0.5:
+            part["expires_at"] = given + r.choice([0, 1, 5_000, 900_000, 7_200_000])
+        return part
+    if r.random() < 0.5:
+        part["window"] = window(r)
+    if r.random() < 0.3:
+        part["expires"] = r.choice([1, 900, 60_000, 7_200_000])
+    elif "window" in part and r.random() < 0.7:
+        low, high = sorted(r.randrange(80) for _ in range(2))
+        rollover = {"min": low, "max": high}
+        part["rollover"] = ({k: str(v) for k, v in rollover.items()} if "money" in part
+                            else rollover)
     return part
 
 
@@ -221,10 +288,14 @@ def plan(r, start):
         "times": {"hold": hold, "grace": hold * r.randrange(1, 4), "replay": r.choice(
             [hold, 3_600_000])},
     }
+    if r.random() < 0.3:
+        limits.append({"id": "owed", "credit": str(r.choice([0, 0, 5, 30]))})
     if not limits:
         del document["limits"]
     if r.random() < 0.4:
         document["zone"] = zone(r)
+    if r.random() < 0.6:
+        document["grants"] = [grant(r, n, charges) for n in range(r.randrange(1, 4))]
     if r.random() < 0.3:
         document["condition"] = {"any": [{"attribute": "purpose", "in": ["inference"]}, {
             "not": {"attribute": "region", "in": ["eu", "us"]}}]}
@@ -302,6 +373,7 @@ class Case:
 
     def begin(self):
         document = plan(self.r, self.now)
+        self.parts = document["charges"]
         self.priced = sorted({c["meter"] for c in document["charges"] if "meter" in c})
         self.charges = [c["id"] for c in document["charges"]]
         loaded = self.add("plan.load", "p", text=json.dumps(document))
@@ -319,8 +391,8 @@ class Case:
         r, now = self.r, str(self.now)
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
-             "quote", "replay", "again", "window"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 1, 1, 2, 2])[0]
+             "quote", "replay", "again", "window", "grant", "void"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 1, 1, 2, 2, 2, 0.5])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.requests)}"
@@ -360,6 +432,11 @@ class Case:
             self.add("meter.collect", meter=self.meter, lane=lane, amount=str(amount),
                      fee=str(r.randrange(amount + 1) // 4), reference="t", at=now,
                      **self.journal())
+        elif kind == "grant":
+            terms = grant(r, r.randrange(6), self.parts, self.now)
+            self.add("meter.grant", terms=json.dumps(terms), now=now, **on, **self.journal())
+        elif kind == "void":
+            self.add("meter.void", grant=f"g{r.randrange(6)}", now=now, **on, **self.journal())
         elif kind == "look":
             self.add("meter.subscription", **on)
             self.add("meter.lane", meter=self.meter, lane=lane)

@@ -71,6 +71,9 @@ def places(errors):
         elif error.validator == "required":
             missing = re.match(r"'(.*)' is a required property", error.message).group(1)
             yield pointer([*here, missing])
+        elif error.validator == "dependentRequired":
+            missing = re.match(r"'(.*)' is a dependency", error.message).group(1)
+            yield pointer([*here, missing])
         elif error.validator == "additionalProperties":
             for name in error.instance:
                 if name not in error.schema.get("properties", {}):

@@ -8,8 +8,8 @@ from ._errors import Error, InDoubt
 from ._meter import Clock, Hold, Journal, Meter, MemoryJournal
 from ._native import (
     Auditor, Authorized, Batch, Billed, Channel, Checkpoint, Checkpointed, ClaimRow,
-    CounterView, Counts, Crossed, Currency, Denial, Expected, Extent, Head, Issued, Item, LaneTotals,
-    LocalKey, Mark, Opened, PayeeLine, PayerCheck, Payout, Plan, Quote, QuoteLine, QuoteStep,
+    CounterView, Counts, Crossed, Currency, Denial, Expected, Extent, GrantView, Head, Issued, Item,
+    LaneTotals, LocalKey, Mark, Opened, PayeeLine, PayerCheck, Payout, Plan, Quote, QuoteLine, QuoteStep,
     Receipt, Released, Replay, ReplayState, Rounding, Settlement, SignRequest, SubscriptionView,
     Totals, Usage, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher, Voucher, VoucherCheck,
     Window, bill, channel_id, checkpoint_digest, claim_calldata, claim_digest, http_status,
@@ -20,7 +20,7 @@ from ._native import (
 __all__ = [
     "Auditor", "Authorized", "Batch", "Billed", "Channel", "Checkpoint", "Checkpointed",
     "ClaimRow", "Clock", "CounterView", "Counts", "Crossed", "Currency", "Denial", "Error", "Expected",
-    "Extent", "Head", "Hold", "InDoubt", "Issued", "Item", "Journal", "LaneTotals", "LocalKey",
+    "Extent", "GrantView", "Head", "Hold", "InDoubt", "Issued", "Item", "Journal", "LaneTotals", "LocalKey",
     "Mark", "MemoryJournal", "Meter", "Opened", "PayeeLine", "PayerCheck", "Payout", "Plan",
     "Quote", "QuoteLine", "QuoteStep", "Receipt", "Released", "Replay", "ReplayState",
     "Rounding", "Settlement", "SignRequest", "SubscriptionView", "Totals", "Usage",

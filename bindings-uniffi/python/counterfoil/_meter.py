@@ -189,6 +189,17 @@ class Meter:
             lambda: self._native.propose_collect(lane, amount, fee, reference, instant)
         )
 
+    def grant(self, subscription: str, terms: str, *, now: Optional[int] = None) -> None:
+        """Gives a subscription a grant. ``terms`` is JSON, in the form of a plan's ``grants``, with
+        the instant ``expires_at``; the same terms again give nothing."""
+        at = self._at(now)
+        self._submit(lambda: self._native.propose_grant(subscription, terms, at))
+
+    def void(self, subscription: str, grant: str, *, now: Optional[int] = None) -> None:
+        """Takes back what is left of a grant and no hold reserves."""
+        at = self._at(now)
+        self._submit(lambda: self._native.propose_void(subscription, grant, at))
+
     def recover(self, durable: int) -> list[Any]:
         """Ends the doubt: ``durable`` is how many entries the journal really holds. Returns what was
         decided by the steps in doubt that turn out to be durable."""
@@ -229,7 +240,7 @@ class Meter:
         return self._native.subscriptions()
 
     def subscription(self, id: str) -> Optional[native.SubscriptionView]:
-        """One subscription's counters in their newest windows, and what is reserved."""
+        """One subscription's counters in their newest windows, its grants, and what is reserved."""
         return self._native.subscription(id)
 
     def snapshot(self) -> bytes:

@@ -119,6 +119,18 @@ pub(super) fn collect(input: &mut Input, objects: &mut Objects) -> Done {
     propose_at(input, objects, &command, at)
 }
 
+pub(super) fn grant(input: &mut Input, objects: &mut Objects) -> Done {
+    let command =
+        Command::Grant { subscription: input.parsed("subscription")?, terms: input.text("terms")? };
+    propose(input, objects, &command, "now")
+}
+
+pub(super) fn void(input: &mut Input, objects: &mut Objects) -> Done {
+    let command =
+        Command::Void { subscription: input.parsed("subscription")?, grant: input.text("grant")? };
+    propose(input, objects, &command, "now")
+}
+
 fn propose(input: &mut Input, objects: &mut Objects, command: &Command, now: &str) -> Done {
     let now = input.instant(now)?;
     propose_at(input, objects, command, now)
@@ -252,11 +264,23 @@ pub(super) fn subscription(input: &mut Input, objects: &Objects) -> Outcome {
             "billed": text(counter.billed),
         })
     });
+    let grants = found.grants.iter().map(|grant| {
+        json!({
+            "grant": grant.grant,
+            "kind": grant.kind,
+            "meter": grant.meter,
+            "givenAt": instant(grant.given_at),
+            "expiresAt": output::option(grant.expires_at.map(Timestamp::millis)),
+            "balance": text(grant.balance),
+            "reserved": text(grant.reserved),
+        })
+    });
     Ok(json!({
         "lane": text(found.lane),
         "denied": text(found.denied),
         "holds": text(found.holds),
         "reserved": text(found.reserved),
         "counters": counters.collect::<Vec<Value>>(),
+        "grants": grants.collect::<Vec<Value>>(),
     }))
 }

@@ -63,6 +63,8 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.due" => meter::due(input, objects),
         "meter.checkpoint" => meter::checkpoint(input, objects),
         "meter.collect" => meter::collect(input, objects),
+        "meter.grant" => meter::grant(input, objects),
+        "meter.void" => meter::void(input, objects),
         "meter.recover" => plain(meter::recover(input, objects)),
         "meter.entries" => plain(meter::entries(input, objects)),
         "meter.replay" => meter::replay(input, objects),

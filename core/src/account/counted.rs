@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     account::Account,
-    amount::{Exact, Rounding},
+    amount::Exact,
     entry::ReceiptEntry,
     error::Result,
     meter::Crossed,
@@ -16,7 +16,7 @@ use crate::{
 /// A call as limits count it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted<'a> {
-    /// What it was charged, as limits compare it.
+    /// What it costs, as limits compare it.
     money: Exact,
     items: &'a [Item],
     /// The attributes that it was authorised with.
@@ -32,17 +32,15 @@ impl<'a> Counted<'a> {
         plan: &Plan,
         receipt: &'a ReceiptEntry,
         attributes: &'a BTreeMap<String, String>,
-    ) -> Counted<'a> {
+    ) -> Result<Counted<'a>> {
         let items = receipt.body.items.as_slice();
         let price = items.iter().find_map(|item| match item {
             Item::Price { exact, .. } => Some(*exact),
             _ => None,
         });
-        let money = match plan.rounding() {
-            Rounding::Carry => price.unwrap_or(Exact::ZERO),
-            _ => Exact::from_amount(receipt.head.charge),
-        };
-        Counted { money, items, attributes, at: receipt.head.authorized_at }
+        // What the call costs before grants pay.
+        let money = plan.rounding().compared(price.unwrap_or(Exact::ZERO))?;
+        Ok(Counted { money, items, attributes, at: receipt.head.authorized_at })
     }
 
     /// The value under which a limit counts the call, and how much; `None` where it counts nothing.
@@ -50,7 +48,9 @@ impl<'a> Counted<'a> {
         let more = match limit.rule {
             LimitRule::Spend { .. } => self.money,
             LimitRule::Units { .. } => whole(limit.units(|meter| self.quantity(meter))?),
-            LimitRule::Concurrency { .. } | LimitRule::Rate(_) => return None,
+            LimitRule::Credit { .. } | LimitRule::Concurrency { .. } | LimitRule::Rate(_) => {
+                return None;
+            }
         };
         Some((limit.value(self.attributes)?, more))
     }

@@ -1,9 +1,9 @@
 //! Counters and the rating of one call against them.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use crate::{
-    account::{Counted, Pace, Tally, Windows},
+    account::{Counted, Grants, Pace, Tally, Windows},
     amount::Exact,
     error::{Code, Error, Result},
     meter::Hold,
@@ -19,11 +19,15 @@ pub(crate) struct Counter {
     pub(crate) units: u64,
     /// What the window was billed: the second counter B.
     pub(crate) billed: Exact,
+    /// What grants in money paid of it.
+    pub(crate) granted: Exact,
     /// Units that open holds may still use.
     pub(crate) outstanding: u64,
-    /// The most that the outstanding units may still cost; follows from the three above.
+    /// Under a per-call model: the prices of what open holds may still use.
+    pub(crate) held: Exact,
+    /// The most that the outstanding units may still cost; follows from the four above.
     pub(crate) reserve: Exact,
-    /// Whether more was billed than F says: the window's close owes a true-up.
+    /// Whether more was billed than the window costs: the window's close owes a true-up.
     pub(crate) owes: bool,
 }
 
@@ -51,6 +55,8 @@ pub(crate) struct Account {
     pub(crate) rates: Vec<Pace>,
     /// How many holds reserve. It follows from the holds.
     pub(crate) holds: u64,
+    /// What calls draw on before they cost.
+    pub(crate) grants: Grants,
 }
 
 /// When a window is closed for good: its end and the plan's settle grace. A window without end never
@@ -75,6 +81,7 @@ impl Account {
             tallies: plan.limits().iter().map(|_| Tally::default()).collect(),
             rates: plan.limits().iter().map(|_| Pace::default()).collect(),
             holds: 0,
+            grants: Grants::new(plan, started_at),
         }
     }
 
@@ -133,10 +140,7 @@ impl Account {
             let window = self.window_of(plan, charge, windows, at);
             let (before, billed) =
                 windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
-            let after = before
-                .checked_add(quantity)
-                .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
-            let amount = charge.tariff.total(after)?.minus_or_zero(billed);
+            let amount = charge.tariff.pays(before, billed, quantity)?;
             lines.push(Rated {
                 charge: index,
                 window,
@@ -168,7 +172,8 @@ impl Account {
     pub(crate) fn counters_only(&self) -> Account {
         let counters = self.counters.clone();
         let (tallies, rates) = (Vec::new(), Vec::new());
-        Account { started_at: self.started_at, counters, tallies, rates, holds: 0 }
+        let grants = Grants::restore(self.started_at, Vec::new(), BTreeSet::new());
+        Account { started_at: self.started_at, counters, tallies, rates, holds: 0, grants }
     }
 
     /// Records what limits count of a settled or imported call.
@@ -197,6 +202,21 @@ impl Account {
         for (index, (limit, tally)) in plan.limits().iter().zip(&mut self.tallies).enumerate() {
             tally.leave(plan, limit, self.started_at, hold, index);
         }
+    }
+
+    /// Records what grants paid of a call's lines.
+    pub(crate) fn note_granted(
+        &mut self,
+        rated: &[Rated],
+        unpaid: &[(usize, Exact)],
+    ) -> Result<()> {
+        for (line, (_, left)) in rated.iter().zip(unpaid) {
+            let windows = self.counters.get_mut(line.charge);
+            if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
+                counter.granted = counter.granted.checked_add(line.amount.checked_sub(*left)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds a hold's units to what is outstanding. Returns the windows that are new, by charge.
@@ -236,9 +256,12 @@ impl Account {
             .outstanding
             .checked_add(quantity)
             .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
-        let reserve = reserved(&charge.tariff, counter, outstanding)?;
-        counter.outstanding = outstanding;
-        counter.reserve = reserve;
+        let mut after = Counter { outstanding, ..counter.clone() };
+        if charge.tariff.is_per_call() {
+            after.held = after.held.checked_add(charge.tariff.total(quantity)?)?;
+        }
+        after.reserve = reserved(&charge.tariff, &after)?;
+        *counter = after;
         Ok(())
     }
 
@@ -266,6 +289,9 @@ impl Account {
             let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
             counter.outstanding =
                 counter.outstanding.checked_sub(quantity).ok_or(Code::EntryMisplaced)?;
+            if charge.tariff.is_per_call() {
+                counter.held = counter.held.checked_sub(charge.tariff.total(quantity)?)?;
+            }
             self.refresh(plan, index, window)?;
         }
         Ok(())
@@ -273,6 +299,7 @@ impl Account {
 
     /// Forgets windows that are closed at `now`. A window that owes a true-up stays until it is made.
     pub(crate) fn forget_closed(&mut self, plan: &Plan, now: Timestamp) {
+        self.grants.forget_closed(plan, now);
         for windows in &mut self.counters {
             if windows.len() > 1 {
                 windows.drop_where(|window, counter| {
@@ -301,25 +328,28 @@ impl Account {
         counter.ok_or_else(|| Error::new(Code::EntryMisplaced))
     }
 
-    /// Recomputes a counter's reserve: the highest F that outstanding units can reach, less what is
-    /// billed.
+    /// Recomputes a counter's reserve, and whether its window owes a true-up.
     pub(crate) fn refresh(&mut self, plan: &Plan, index: usize, window: Window) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
         if let Some(counter) =
             self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
         {
-            counter.owes =
-                charge.tariff.can_fall() && counter.billed > charge.tariff.total(counter.units)?;
-            counter.reserve = reserved(&charge.tariff, counter, counter.outstanding)?;
+            counter.owes = charge.tariff.can_fall()
+                && counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
+            counter.reserve = reserved(&charge.tariff, counter)?;
         }
         Ok(())
     }
 }
 
-/// The most that outstanding units can still cost.
-fn reserved(tariff: &Tariff, counter: &Counter, outstanding: u64) -> Result<Exact> {
-    if outstanding == 0 {
+/// The most that outstanding units can still cost: the highest F that they can reach, less what is
+/// billed; under a per-call model the sum of the holds' own prices.
+fn reserved(tariff: &Tariff, counter: &Counter) -> Result<Exact> {
+    if counter.outstanding == 0 {
         return Ok(Exact::ZERO);
     }
-    Ok(tariff.highest(counter.units, outstanding)?.minus_or_zero(counter.billed))
+    if tariff.is_per_call() {
+        return Ok(counter.held);
+    }
+    Ok(tariff.highest(counter.units, counter.outstanding)?.minus_or_zero(counter.billed))
 }

@@ -6,6 +6,8 @@
 
 mod counted;
 mod counters;
+mod credit;
+mod grants;
 mod pace;
 mod reserve;
 mod tally;
@@ -13,7 +15,11 @@ mod windows;
 
 pub(crate) use counted::Counted;
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
+pub(crate) use credit::{backing, credit_room, tighter};
+pub(crate) use grants::{Given, Grants, draw_money, draw_units, pay_lines, payable};
 pub(crate) use pace::{Pace, Refusal};
-pub(crate) use reserve::{Books, Room, admit, aggregate, room, without_hold};
+pub(crate) use reserve::{
+    Books, Room, admit, aggregate, aggregate_of, left_by, room, without_hold,
+};
 pub(crate) use tally::{Held, Tally};
 pub(crate) use windows::Windows;

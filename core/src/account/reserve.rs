@@ -129,6 +129,11 @@ pub(crate) fn without_hold(books: Books<'_>, short: &Room) -> Result<(Room, Exac
         Some(tally) => reserve(books, tally.held(short.window, &short.value), short.window)?,
         None => Exact::ZERO,
     };
+    left_by(reserved, short)
+}
+
+/// What a limit leaves beside this reserve, and what was asked for beyond it.
+pub(crate) fn left_by(reserved: Exact, short: &Room) -> Result<(Room, Exact)> {
     let before = short.spent.checked_add(reserved)?;
     let available = short.most.minus_or_zero(before);
     let needed = short.committed.minus_or_zero(before);
@@ -183,6 +188,14 @@ fn reserve(books: Books<'_>, held: Option<&Held>, window: Window) -> Result<Exac
         return Ok(all);
     }
     Ok(all.min(singly(books, held, window)?))
+}
+
+/// What all holds may still cost together, as a limit compares it.
+pub(crate) fn aggregate_of(books: Books<'_>) -> Result<Exact> {
+    if books.plan.rounding() == Rounding::Carry {
+        return aggregate(books.counters);
+    }
+    singly(books, &Held::default(), Window::ALWAYS)
 }
 
 /// R: the sum of all counters' reserves.

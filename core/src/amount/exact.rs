@@ -165,6 +165,12 @@ impl Exact {
     /// The quotient, if it lies on the grid; `None` otherwise, and for a divisor of zero.
     #[must_use]
     pub fn div_exact(self, divisor: u64) -> Option<Exact> {
+        self.div_rem(divisor).filter(|(_, rest)| *rest == 0).map(|(quotient, _)| quotient)
+    }
+
+    /// The quotient on the grid, and what is left of it in steps of the grid; `None` for a divisor of
+    /// zero.
+    pub(super) fn div_rem(self, divisor: u64) -> Option<(Exact, u64)> {
         let wide = u128::from(divisor);
         let whole = self.whole().checked_div(wide)?;
         // Below divisor × 10^18, so it fits, and its quotient is below 10^18.
@@ -173,10 +179,14 @@ impl Exact {
             .checked_rem(wide)?
             .checked_mul(WIDE_GRID)?
             .checked_add(u128::from(self.fraction()))?;
-        if rest.checked_rem(wide)? != 0 {
-            return None;
-        }
-        Exact::pair(whole, u64::try_from(rest.checked_div(wide)?).ok()?)
+        let fraction = u64::try_from(rest.checked_div(wide)?).ok()?;
+        Some((Exact::pair(whole, fraction)?, u64::try_from(rest.checked_rem(wide)?).ok()?))
+    }
+
+    /// So many steps of the grid.
+    pub(super) fn from_steps(steps: u128) -> Exact {
+        let fraction = u64::try_from(steps % WIDE_GRID).unwrap_or(0);
+        Exact::pair(steps / WIDE_GRID, fraction).unwrap_or(Exact::ZERO)
     }
 
     /// The whole atomic units, without the fraction.

@@ -13,18 +13,22 @@ mod amount;
 mod currency;
 mod decimal;
 mod exact;
+mod fraction;
 mod price;
 mod rounding;
 mod shares;
+mod total;
 
 pub use accumulator::{Accumulator, distribute_residue};
 pub use amount::Amount;
 pub use currency::Currency;
 pub use decimal::{parse_decimal, parse_money};
 pub use exact::{Exact, GRID};
+pub use fraction::Fraction;
 pub use price::UnitPrice;
 pub use rounding::{Billed, Rounding};
 pub use shares::Shares;
+pub(crate) use total::Total;
 
 use crate::error::{Code, Error};
 

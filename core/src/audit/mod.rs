@@ -132,7 +132,11 @@ impl Auditor {
         if let Entry::Instance(_) = entry {
             self.left_unproven = self.unproven();
         }
-        self.state.apply(&entry).map_err(|e| e.at(place()))?;
+        self.state.apply(&entry).map_err(|e| match entry {
+            // Its terms are a document with places of their own.
+            Entry::Granted(_) => e.within(place()),
+            _ => e.at(place()),
+        })?;
         self.count(&entry);
         Ok((entry, expected))
     }

@@ -7,11 +7,12 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest},
     entry::{
-        Collected, Denial, DenialCode, Denied, Entry, HoldEntry, ImportMark, Instance, Opening,
-        ReceiptEntry, Release, ReleaseReason,
+        Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark, Instance,
+        Opening, ReceiptEntry, Release, ReleaseReason, Voided,
     },
     error::{Code, Error, Result},
     log::Checkpoint,
+    meter::ReservedUnits,
     receipt::{Body, Head, LaneOpen},
     time::{Timestamp, Window},
 };
@@ -30,6 +31,8 @@ impl Entry {
             Entry::Release(_) => 7,
             Entry::Checkpoint(_) => 8,
             Entry::Collected(_) => 9,
+            Entry::Granted(_) => 10,
+            Entry::Voided(_) => 11,
         }
     }
 
@@ -46,6 +49,8 @@ impl Entry {
             Entry::Release(_) => "release",
             Entry::Checkpoint(_) => "checkpoint",
             Entry::Collected(_) => "collected",
+            Entry::Granted(_) => "granted",
+            Entry::Voided(_) => "voided",
         }
     }
 
@@ -82,6 +87,7 @@ impl Entry {
                 write_units(&mut w, &e.units);
                 write_units(&mut w, &e.limited);
                 write_attributes(&mut w, &e.attributes);
+                write_reserved(&mut w, &e.reserved);
             }
             Entry::Denied(e) => {
                 w.raw(e.lane.bytes()).raw(e.subject.bytes()).u64(e.at.millis());
@@ -109,6 +115,12 @@ impl Entry {
                     .u128(e.fee.atomic())
                     .text(&e.reference)
                     .u64(e.at.millis());
+            }
+            Entry::Granted(e) => {
+                w.raw(e.subscription.bytes()).bytes(&e.terms).u64(e.at.millis());
+            }
+            Entry::Voided(e) => {
+                w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
             }
         }
         w.0
@@ -146,6 +158,7 @@ impl Entry {
                 units: read_units(r)?.into(),
                 limited: read_units(r)?.into(),
                 attributes: Arc::new(read_attributes(r)?),
+                reserved: read_reserved(r)?.into(),
             }),
             5 => Entry::Denied(Denied {
                 lane: Digest::new(r.array()?),
@@ -178,6 +191,16 @@ impl Entry {
                 amount: Amount::from_atomic(r.u128()?),
                 fee: Amount::from_atomic(r.u128()?),
                 reference: r.text()?,
+                at: read_time(r)?,
+            }),
+            10 => Entry::Granted(Granted {
+                subscription: Digest::new(r.array()?),
+                terms: r.bytes()?.to_vec(),
+                at: read_time(r)?,
+            }),
+            11 => Entry::Voided(Voided {
+                subscription: Digest::new(r.array()?),
+                grant: r.text()?,
                 at: read_time(r)?,
             }),
             _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),
@@ -229,6 +252,23 @@ pub(crate) fn read_units(r: &mut Reader<'_>) -> Result<Vec<(usize, u64)>> {
         units.push((charge, r.u64()?));
     }
     Ok(units)
+}
+
+pub(crate) fn write_reserved(w: &mut Writer, reserved: &[ReservedUnits]) {
+    w.count(reserved.len());
+    for part in reserved {
+        w.text(&part.grant).u64(part.given_at.millis()).u64(part.units);
+    }
+}
+
+pub(crate) fn read_reserved(r: &mut Reader<'_>) -> Result<Vec<ReservedUnits>> {
+    let count = r.count(20)?;
+    let mut reserved = Vec::with_capacity(count);
+    for _ in 0..count {
+        let grant = r.text()?;
+        reserved.push(ReservedUnits { grant, given_at: read_time(r)?, units: r.u64()? });
+    }
+    Ok(reserved)
 }
 
 pub(crate) fn write_attributes(w: &mut Writer, attributes: &BTreeMap<String, String>) {

@@ -7,6 +7,7 @@ use crate::{
     crypto::{Address, Digest},
     entry::Denial,
     log::Checkpoint,
+    meter::ReservedUnits,
     receipt::{Body, Head, LaneOpen},
     time::Timestamp,
 };
@@ -32,6 +33,10 @@ pub enum Entry {
     Checkpoint(Checkpoint),
     /// Money has arrived for a lane.
     Collected(Collected),
+    /// A grant is given.
+    Granted(Granted),
+    /// A grant is taken back.
+    Voided(Voided),
 }
 
 /// Who meters, and into which log.
@@ -84,12 +89,14 @@ pub struct HoldEntry {
     pub authorized_at: Timestamp,
     /// The instant at which the hold expires.
     pub deadline: Timestamp,
-    /// The most units that the call may use: (index of the charge, units).
+    /// The most units that the call may use and no grant pays: (index of the charge, units).
     pub units: Arc<[(usize, u64)]>,
     /// The most units that limits count of the call: (index of the limit, units).
     pub limited: Arc<[(usize, u64)]>,
     /// The call's attributes.
     pub attributes: Arc<BTreeMap<String, String>>,
+    /// Units that grants pay, in the order in which they are drawn.
+    pub reserved: Arc<[ReservedUnits]>,
 }
 
 /// A refused record of an imported log.
@@ -155,6 +162,28 @@ pub struct Collected {
     pub fee: Amount,
     /// The payment's reference: a transaction hash, an invoice number.
     pub reference: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A grant that a seller gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The terms: a document in its RFC 8785 form.
+    pub terms: Vec<u8>,
+    /// When it is given.
+    pub at: Timestamp,
+}
+
+/// A grant that a seller takes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voided {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The grant's id.
+    pub grant: String,
     /// When.
     pub at: Timestamp,
 }

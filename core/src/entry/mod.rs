@@ -11,11 +11,11 @@ mod kinds;
 
 pub use denial::{Denial, DenialCode};
 pub use kinds::{
-    Collected, Denied, Entry, HoldEntry, ImportMark, Instance, Opening, ReceiptEntry, Release,
-    ReleaseReason,
+    Collected, Denied, Entry, Granted, HoldEntry, ImportMark, Instance, Opening, ReceiptEntry,
+    Release, ReleaseReason, Voided,
 };
 
 pub(crate) use codec::{
-    read_attributes, read_mark, read_option, read_time, read_units, write_attributes, write_mark,
-    write_option, write_units,
+    read_attributes, read_mark, read_option, read_reserved, read_time, read_units,
+    write_attributes, write_mark, write_option, write_reserved, write_units,
 };

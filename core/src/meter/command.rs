@@ -46,6 +46,20 @@ pub enum Command {
     Checkpoint,
     /// Records money that arrived for a lane.
     Collect(Collected),
+    /// Gives a subscription a grant.
+    Grant {
+        /// The subscription.
+        subscription: Digest,
+        /// The terms, a JSON document: [`crate::plan::Grant::from_json`].
+        terms: String,
+    },
+    /// Takes back what is left of a grant and no hold reserves.
+    Void {
+        /// The subscription.
+        subscription: Digest,
+        /// The grant's id.
+        grant: String,
+    },
 }
 
 /// Who subscribes to what.

@@ -6,7 +6,10 @@
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
-    account::{Books, Rated, Room, admit, closes_at, room, total},
+    account::{
+        Books, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money, draw_units,
+        room, tighter, total,
+    },
     amount::{Amount, Exact, Rounding},
     crypto::Digest,
     entry::{ImportMark, ReceiptEntry},
@@ -70,12 +73,17 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     let (subscription, lane) = state.current(&facts.subscription)?;
     let plan = &*subscription.plan;
     check_windows(subscription, facts.authorized_at, facts.issued_at)?;
-    let units = plan.charged_units(&facts.call())?;
+    let hold = subscription.holds.get(&facts.subject);
+    let mut units = plan.charged_units(&facts.call())?;
+    let (at, issued_at) = (facts.authorized_at, facts.issued_at);
+    let usable = subscription.account.grants.usable(plan, facts.attributes, at, issued_at)?;
+    let own = hold.filter(|hold| hold.is_reserved()).map_or(&[][..], |hold| &*hold.reserved);
+    let granted = draw_units(plan, &usable, own, &mut units)?;
     let rated = subscription.account.rate(plan, &units, facts.authorized_at)?;
     let price = total(&rated)?;
     let needed = plan.rounding().compared(price)?;
-    let hold = subscription.holds.get(&facts.subject);
-    let short = room_for(subscription, facts, &units, &rated, needed)?;
+    let owed = state.owed(subscription)?;
+    let short = room_for(subscription, facts, &units, &rated, needed, owed, &usable)?;
     let exact = match &short {
         None => price,
         Some(room) => match plan.rounding() {
@@ -84,12 +92,23 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
         },
     };
     let uncollected = price.checked_sub(exact)?;
-    let billed = plan.rounding().bill(exact, lane.cumulative_remainder)?;
+    let compared = plan.rounding().compared(exact)?;
+    let (draws, net) = draw_money(plan.rounding(), &usable, &rated, compared)?;
+    let billed = plan.rounding().bill(net, lane.cumulative_remainder)?;
 
     let mut items =
         Vec::with_capacity(rated.len().saturating_add(facts.attributes.len()).saturating_add(8));
     for (meter, quantity) in facts.usage.iter() {
         items.push(Item::Quantity { meter: String::from(meter), quantity });
+    }
+    for drawn in granted {
+        items.push(Item::DrawUnits {
+            grant: drawn.grant,
+            given_at: drawn.given_at,
+            meter: drawn.meter,
+            units: drawn.units,
+            balance: drawn.balance,
+        });
     }
     for line in rated {
         let charge = plan.charges().get(line.charge).ok_or(Code::EntryMisplaced)?;
@@ -109,6 +128,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
         uncollected,
         late: hold.is_some_and(|hold| !hold.is_reserved()),
     });
+    items.extend(draws);
     for (name, value) in facts.attributes {
         items.push(Item::Attribute { name: name.clone(), value: value.clone() });
     }
@@ -136,7 +156,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     Ok(CallDraft { draft, needed, short })
 }
 
-/// Drafts the true-up of a window that was billed more than F says.
+/// Drafts the true-up of a window that was billed more than it costs.
 pub(crate) fn draft_true_up(
     state: &State,
     subscription_id: &Digest,
@@ -157,14 +177,16 @@ pub(crate) fn draft_true_up(
     if closes_at(window, plan).is_none_or(|closes| closes > issued_at) {
         return Err(misplaced("the window is still open"));
     }
-    let due = charge.tariff.total(counter.units)?;
-    // Never more is given back than was charged: uncollected parts were billed to the counter only.
+    let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
+    // Never more is given back than was charged: uncollected parts were billed to the counter only,
+    // and what grants paid was given.
     let charged = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
     let returned = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
     // As a limit compares it: rounded where receipts are, so that shares reverse what is credited.
     let exact = plan
         .rounding()
         .compared(counter.billed.minus_or_zero(due))?
+        .min(plan.rounding().compared(counter.billed.minus_or_zero(counter.granted))?)
         .min(charged.minus_or_zero(returned));
     let billed = plan.rounding().bill(exact, lane.credited_remainder)?;
     let item = Item::Correction {
@@ -267,22 +289,30 @@ fn room_for(
     units: &[(usize, u64)],
     rated: &[Rated],
     needed: Exact,
+    owed: Exact,
+    usable: &[Given],
 ) -> Result<Option<Room>> {
     let (plan, at) = (&*subscription.plan, facts.authorized_at);
     let (account, holds) = (&subscription.account, &subscription.holds);
+    let charges = || rated.iter().map(|line| line.charge);
     let hold = holds.get(&facts.subject);
     let attributes = hold.map_or(facts.attributes, |hold| &hold.attributes);
     let books = Books { plan, account, counters: account, holds, without: None };
     if account.holds == 0 {
-        return room(books, attributes, at, needed);
+        let spend = room(books, attributes, at, needed)?;
+        let backing = backing(plan, usable, charges(), core::iter::empty())?;
+        return Ok(tighter(spend, credit_room(books, (owed, backing), needed)?));
     }
     let reserved = hold.filter(|hold| hold.is_reserved());
     // A call within its hold has room if all holds together have. They may not: a call that used more
     // than it held moves the counters under the others.
-    if reserved.is_some_and(|hold| covers(hold, units))
-        && room(books, attributes, at, Exact::ZERO)?.is_none()
-    {
-        return Ok(None);
+    if reserved.is_some_and(|hold| covers(hold, units)) {
+        let backing = backing(plan, usable, charges(), holds.values())?;
+        if room(books, attributes, at, Exact::ZERO)?.is_none()
+            && credit_room(books, (owed, backing), Exact::ZERO)?.is_none()
+        {
+            return Ok(None);
+        }
     }
     let mut counters = account.counters_only();
     if let Some(hold) = reserved {
@@ -290,8 +320,12 @@ fn room_for(
     }
     counters.advance(plan, rated)?;
     let books = Books { counters: &counters, without: reserved, ..books };
-    if facts.import.is_some() {
-        return admit(books, attributes, at, needed);
-    }
-    room(books, attributes, at, needed)
+    let others = holds.values().filter(|other| other.subject != facts.subject);
+    let backing = backing(plan, usable, charges(), others)?;
+    let credit = credit_room(books, (owed, backing), needed)?;
+    let spend = match facts.import {
+        Some(_) => admit(books, attributes, at, needed)?,
+        None => room(books, attributes, at, needed)?,
+    };
+    Ok(tighter(spend, credit))
 }

@@ -19,10 +19,23 @@ pub struct Hold {
     pub units: Arc<[(usize, u64)]>,
     /// The most units that limits count of the call: (index of the limit in the plan, units).
     pub limited: Arc<[(usize, u64)]>,
+    /// Units beside those that grants pay.
+    pub reserved: Arc<[ReservedUnits]>,
     /// The call's attributes.
     pub attributes: Arc<BTreeMap<String, String>>,
     /// Whether it is open, in doubt or expired.
     pub state: HoldState,
+}
+
+/// Units of a grant that a hold reserves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReservedUnits {
+    /// The grant's id.
+    pub grant: String,
+    /// When it was given: tells the windows of a recurring grant apart.
+    pub given_at: Timestamp,
+    /// How many.
+    pub units: u64,
 }
 
 /// Where a hold stands.
@@ -46,6 +59,7 @@ impl Hold {
             deadline: entry.deadline,
             units: Arc::clone(&entry.units),
             limited: Arc::clone(&entry.limited),
+            reserved: Arc::clone(&entry.reserved),
             attributes: Arc::clone(&entry.attributes),
             state: HoldState::Open,
         }

@@ -18,10 +18,10 @@ mod state;
 mod view;
 
 pub use command::{Command, Import, Request, Settle, Subscribe};
-pub use hold::{Hold, HoldState};
+pub use hold::{Hold, HoldState, ReservedUnits};
 pub use machine::{Meter, Step, Ticket};
 pub use outcome::{Crossed, Outcome, Replay, SignRequest, Signed};
-pub use view::{CounterView, LaneTotals, OwedTrueUp, SubscriptionView};
+pub use view::{CounterView, GrantView, LaneTotals, OwedTrueUp, SubscriptionView};
 
 pub(crate) use decide::subscription_id;
 pub(crate) use draft::{Draft, Facts, draft_call, draft_true_up, joined};

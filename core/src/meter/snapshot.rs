@@ -10,18 +10,18 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, closes_at},
+    account::{Account, Counter, Given, Grants, closes_at},
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
     entry::{
-        Instance, read_attributes, read_mark, read_option, read_time, read_units, write_attributes,
-        write_mark, write_option, write_units,
+        Instance, read_attributes, read_mark, read_option, read_reserved, read_time, read_units,
+        write_attributes, write_mark, write_option, write_reserved, write_units,
     },
     error::{Code, Error, Result},
     log::Frontier,
     meter::{Hold, HoldState, Lane, Meter, Remembered, State, Subscription},
-    plan::Plan,
+    plan::{Grant, Plan},
     receipt::LaneOpen,
     time::{Timestamp, Window},
 };
@@ -193,6 +193,7 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
             });
         write_units(w, &hold.units);
         write_units(w, &hold.limited);
+        write_reserved(w, &hold.reserved);
         write_attributes(w, &hold.attributes);
     }
     w.count(s.remembered.len());
@@ -233,6 +234,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
             },
             units: read_units(r)?.into(),
             limited: read_units(r)?.into(),
+            reserved: read_reserved(r)?.into(),
             attributes: Arc::new(read_attributes(r)?),
         };
         if hold.is_reserved() {
@@ -274,7 +276,11 @@ fn write_account(w: &mut Writer, account: &Account) {
         w.count(windows.len());
         for (window, counter) in windows.iter() {
             window.write(w);
-            w.u64(counter.units).raw(&counter.billed.to_bytes()).u64(counter.outstanding);
+            w.u64(counter.units)
+                .raw(&counter.billed.to_bytes())
+                .raw(&counter.granted.to_bytes())
+                .u64(counter.outstanding)
+                .raw(&counter.held.to_bytes());
         }
     }
     for tally in &account.tallies {
@@ -293,18 +299,72 @@ fn write_account(w: &mut Writer, account: &Account) {
             w.text(value).u128(state);
         }
     }
+    write_grants(w, &account.grants);
+}
+
+/// A grant of the plan is named, one that a command gave has its terms.
+fn write_grants(w: &mut Writer, grants: &Grants) {
+    w.count(grants.iter().count());
+    for given in grants.iter() {
+        write_option(w, given.document.as_ref(), |w, document| {
+            w.bytes(document);
+        });
+        w.text(&given.terms.id).u64(given.given_at.millis());
+        write_option(w, given.expires_at.as_ref(), |w, at| {
+            w.u64(at.millis());
+        });
+        w.raw(&given.balance.to_bytes()).u64(given.reserved).flag(given.voided).flag(given.rolled);
+    }
+    w.count(grants.stopped().len());
+    for id in grants.stopped() {
+        w.text(id);
+    }
+}
+
+fn read_grants(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result<Grants> {
+    let mut given = Vec::new();
+    for _ in 0..r.count(48)? {
+        let document: Option<Arc<[u8]>> = read_option(r, |r| Ok(r.bytes()?.into()))?;
+        let id = r.text()?;
+        let terms = match &document {
+            Some(document) => Arc::new(Grant::from_json(document, plan)?),
+            None => plan
+                .shared_grants()
+                .iter()
+                .find(|terms| terms.id == id)
+                .cloned()
+                .ok_or_else(|| r.malformed("no grant of this id in the plan"))?,
+        };
+        given.push(Given {
+            terms,
+            document,
+            given_at: read_time(r)?,
+            expires_at: read_option(r, read_time)?,
+            balance: Exact::from_bytes(&r.array()?)?,
+            reserved: r.u64()?,
+            voided: r.flag()?,
+            rolled: r.flag()?,
+        });
+    }
+    let mut stopped = BTreeSet::new();
+    for _ in 0..r.count(4)? {
+        stopped.insert(r.text()?);
+    }
+    Ok(Grants::restore(started_at, given, stopped))
 }
 
 fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result<Account> {
     let mut account = Account::new(plan, started_at);
     for index in 0..plan.charges().len() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();
-        for _ in 0..r.count(56)? {
+        for _ in 0..r.count(80)? {
             let window = Window::read(r)?;
             let counter = Counter {
                 units: r.u64()?,
                 billed: Exact::from_bytes(&r.array()?)?,
+                granted: Exact::from_bytes(&r.array()?)?,
                 outstanding: r.u64()?,
+                held: Exact::from_bytes(&r.array()?)?,
                 ..Counter::default()
             };
             if !opened.insert(window) {
@@ -331,5 +391,6 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
             pace.restore(r.text()?, r.u128()?);
         }
     }
+    account.grants = read_grants(r, plan, started_at)?;
     Ok(account)
 }

@@ -172,6 +172,21 @@ impl State {
         Ok((found, lane))
     }
 
+    /// What a subscription was billed and was not credited, and what of it was not collected, ever.
+    pub(crate) fn owed(&self, subscription: &Subscription) -> Result<Exact> {
+        let mut lane = self.lane(&subscription.lane)?;
+        let billed = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
+        let credited = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
+        let mut owed = billed.minus_or_zero(credited);
+        loop {
+            owed = owed.minus_or_zero(Exact::from_amount(lane.collected));
+            if lane.open.parent.is_zero() {
+                return Ok(owed);
+            }
+            lane = self.lane(&lane.open.parent)?;
+        }
+    }
+
     /// The signature slot of the next log position.
     pub(crate) fn next_slot(&self) -> u64 {
         self.base.saturating_add(self.log.size())

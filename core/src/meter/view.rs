@@ -3,6 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
+    account::Given,
     amount::{Amount, Exact},
     crypto::{Address, Digest},
     entry::ImportMark,
@@ -67,6 +68,28 @@ pub struct SubscriptionView {
     pub counters: Vec<CounterView>,
     /// What open holds may still cost together, exact.
     pub reserved: Exact,
+    /// The grants, in the order in which they are drawn; a recurring one from its first use in a window
+    /// on.
+    pub grants: Vec<GrantView>,
+}
+
+/// A grant and what is left of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantView {
+    /// Its id.
+    pub grant: String,
+    /// Why it was given: `promotional`, `trial` or `included`.
+    pub kind: String,
+    /// The meter whose units it pays; `None` for money.
+    pub meter: Option<String>,
+    /// When it was given.
+    pub given_at: Timestamp,
+    /// The first instant whose calls cannot use it; `None` is never.
+    pub expires_at: Option<Timestamp>,
+    /// What is left, exact, what holds reserve included; of units, their whole number.
+    pub balance: Exact,
+    /// Units that open holds reserve.
+    pub reserved: u64,
 }
 
 /// A counter in its newest window.
@@ -178,7 +201,9 @@ impl Meter {
                 charge: charge.id.clone(),
                 window: *window,
                 closes_at: *closes_at,
-                owed: counter.billed.minus_or_zero(charge.tariff.total(counter.units).ok()?),
+                owed: counter
+                    .billed
+                    .minus_or_zero(charge.tariff.due_at_close(counter.units, counter.billed).ok()?),
             })
         })
     }
@@ -249,5 +274,18 @@ fn view(state: &State, id: &Digest) -> Option<SubscriptionView> {
             .unwrap_or(u64::MAX),
         counters,
         reserved: crate::account::aggregate(&found.account).ok()?,
+        grants: found.account.grants.iter().map(grant).collect(),
     })
+}
+
+fn grant(given: &Given) -> GrantView {
+    GrantView {
+        grant: given.terms.id.clone(),
+        kind: String::from(given.terms.kind.as_str()),
+        meter: given.terms.credit.meter().map(String::from),
+        given_at: given.given_at,
+        expires_at: given.expires_at,
+        balance: given.balance,
+        reserved: given.reserved,
+    }
 }

@@ -1,21 +1,22 @@
 //! One charge of a plan: a meter, a model, a window and free units.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
 use crate::{
     amount::{Exact, UnitPrice, parse_money},
     error::{Code, Error, Result},
-    json::{Fields, Node},
-    plan::{Selector, window::read_window},
-    rating::{Model, Tariff, Tier},
+    json::Node,
+    plan::{
+        Selector,
+        tariff::read_tariff,
+        window::{need_window, read_window},
+    },
+    rating::{Model, Tariff},
     time::Cycle,
 };
 
 /// The meter that every call counts on its own: one per call.
 pub const REQUESTS: &str = "requests";
-
-/// The most tiers that one charge may have.
-const MAX_TIERS: usize = 64;
 
 /// What one meter costs: F(counter) over a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Charge {
     /// The price of every unit, where it does not depend on a counter.
     pub(crate) fn unit_price(&self) -> Option<UnitPrice> {
         match self.tariff.model() {
-            Model::PerUnit { price } if self.tariff.free() == 0 => Some(*price),
+            Model::PerUnit { price } if self.tariff.is_plain() => Some(*price),
             _ => None,
         }
     }
@@ -50,38 +51,13 @@ impl Charge {
             _ => read_name(&fields.required("meter")?)?,
         };
         let selector = Selector::read(&mut fields)?;
-        let period = read_window(&mut fields)?;
-        let free = match fields.optional("free") {
-            Some(free) => free.integer()?,
-            None => 0,
+        let period = match kind.text()? {
+            // At the close of its window a volume charge is trued up.
+            "volume" => need_window(&mut fields).map(Some)?,
+            _ => read_window(&mut fields)?,
         };
-        let model = match kind.text()? {
-            "flat" => Model::Flat { amount: read_price(&mut fields, decimals)? },
-            "per_unit" => Model::PerUnit {
-                price: {
-                    let per = read_per(&mut fields)?;
-                    read_unit_price(&fields.required("price")?, decimals, per)?
-                },
-            },
-            "graduated" => Model::Graduated { tiers: read_tiers(&mut fields, decimals)? },
-            "volume" => Model::Volume { tiers: read_tiers(&mut fields, decimals)? },
-            "package" => Model::Package {
-                size: read_positive(&fields.required("size")?)?,
-                price: read_price(&mut fields, decimals)?,
-            },
-            _ => {
-                return Err(kind
-                    .error(Code::PlanInvalid)
-                    .because("a model is flat, per_unit, graduated, volume or package"));
-            }
-        };
-        if matches!(model, Model::Volume { .. }) && period.is_none() {
-            return Err(node
-                .error(Code::PlanInvalid)
-                .because("a volume charge has a window, at whose close it is trued up"));
-        }
+        let tariff = read_tariff(node, &mut fields, decimals)?;
         fields.finish()?;
-        let tariff = Tariff::new(model, free).map_err(|e| e.within(node.pointer()))?;
         Ok(Charge { id, meter, selector, period, tariff })
     }
 }
@@ -114,39 +90,4 @@ pub(super) fn read_positive(node: &Node<'_>) -> Result<u64> {
 
 pub(super) fn read_money(node: &Node<'_>, decimals: u8) -> Result<Exact> {
     parse_money(node.text()?, decimals).map_err(|e| e.at(node.pointer()))
-}
-
-fn read_price(fields: &mut Fields<'_>, decimals: u8) -> Result<Exact> {
-    read_money(&fields.required("price")?, decimals)
-}
-
-fn read_per(fields: &mut Fields<'_>) -> Result<u64> {
-    match fields.optional("per") {
-        Some(per) => read_positive(&per),
-        None => Ok(1),
-    }
-}
-
-fn read_unit_price(node: &Node<'_>, decimals: u8, per: u64) -> Result<UnitPrice> {
-    UnitPrice::parse(node.text()?, decimals, per).map_err(|e| e.at(node.pointer()))
-}
-
-fn read_tiers(fields: &mut Fields<'_>, decimals: u8) -> Result<Vec<Tier>> {
-    let per = read_per(fields)?;
-    let list = fields.required("tiers")?;
-    let mut tiers = Vec::new();
-    for item in list.items()? {
-        if tiers.len() >= MAX_TIERS {
-            return Err(list.error(Code::PlanTiers).because("more than 64 tiers"));
-        }
-        let mut fields = item.fields()?;
-        let up_to = match fields.optional("up_to") {
-            Some(bound) => Some(read_positive(&bound)?),
-            None => None,
-        };
-        let price = read_unit_price(&fields.required("price")?, decimals, per)?;
-        fields.finish()?;
-        tiers.push(Tier { up_to, price });
-    }
-    Ok(tiers)
 }

@@ -1,6 +1,6 @@
 //! The plan document: reading, validation and identity.
 
-use alloc::{collections::BTreeMap, collections::BTreeSet, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, collections::BTreeSet, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     amount::{Currency, Rounding, Shares},
@@ -8,9 +8,10 @@ use crate::{
     error::{Code, Error, Result},
     json::{self, Limits, Node, Value},
     plan::{
-        Charge, Limit, Payee, REQUESTS, Signing, Times,
+        Charge, Grant, Limit, Payee, REQUESTS, Signing, Times,
         charge::{check_name, read_positive},
         choice::{Choice, check_choice},
+        grant::read_grants,
         terms::read_payees,
         window::read_zone,
     },
@@ -60,6 +61,7 @@ pub struct Plan {
     charges: Vec<Charge>,
     choice: Choice,
     limits: Vec<Limit>,
+    grants: Vec<Arc<Grant>>,
     condition: Option<Condition>,
     payees: Vec<Payee>,
     shares: Shares,
@@ -101,6 +103,10 @@ impl Plan {
             Some(node) => read_limits(&node, decimals, &meters)?,
             None => Vec::new(),
         };
+        let grants = match fields.optional("grants") {
+            Some(node) => read_grants(&node, decimals, &charges, MAX_PARTS)?,
+            None => Vec::new(),
+        };
         let condition = match fields.optional("condition") {
             Some(node) => Some(Condition::read(&node)?),
             None => None,
@@ -131,6 +137,7 @@ impl Plan {
             choice: Choice::new(&charges),
             charges,
             limits,
+            grants,
             condition,
             payees,
             shares,
@@ -200,6 +207,15 @@ impl Plan {
     #[must_use]
     pub fn limits(&self) -> &[Limit] {
         &self.limits
+    }
+
+    /// What every subscription is given, in the order of the document.
+    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
+        self.grants.iter().map(|grant| &**grant)
+    }
+
+    pub(crate) fn shared_grants(&self) -> &[Arc<Grant>] {
+        &self.grants
     }
 
     /// The condition that a call must meet, if any.

@@ -3,12 +3,13 @@
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
-    amount::{Amount, Exact},
+    amount::Exact,
     error::{Code, Result},
     json::{Fields, Node},
     plan::{
         Plan, REQUESTS, Threshold,
         charge::{read_money, read_name, read_positive},
+        grant::whole,
         notify::read_notify,
         selector::{matches, read_match},
         window::read_window,
@@ -64,6 +65,12 @@ pub enum LimitRule {
         /// The bound, at least 1.
         most: u64,
     },
+    /// Money that may be owed beyond what grants will pay: 0 is prepaid. What is owed is what was
+    /// billed and not credited or collected, ever.
+    Credit {
+        /// The bound, exact.
+        most: Exact,
+    },
     /// Calls per time, by GCRA.
     Rate(Rate),
 }
@@ -81,7 +88,7 @@ impl Limit {
                 Some(plan.window(*period, started_at, at))
             }
             LimitRule::Concurrency { .. } => Some(Window::ALWAYS),
-            LimitRule::Rate(_) => None,
+            LimitRule::Credit { .. } | LimitRule::Rate(_) => None,
         }
     }
 
@@ -125,6 +132,11 @@ impl Limit {
         let mut fields = node.fields()?;
         let id = read_name(&fields.required("id")?)?;
         let rule = read_rule(&mut fields, node, decimals, meters)?;
+        if let LimitRule::Credit { .. } = rule {
+            fields.finish()?;
+            let (matches, per, notify) = (BTreeMap::new(), None, Vec::new());
+            return Ok(Limit { id, rule, matches, per, values: MOST_VALUES, soft: false, notify });
+        }
         let matches = match fields.optional("match") {
             Some(node) => read_match(&node)?,
             None => BTreeMap::new(),
@@ -137,7 +149,7 @@ impl Limit {
         let bound = match rule {
             LimitRule::Spend { most, .. } => Some(most),
             LimitRule::Units { most, .. } => Some(whole(most)),
-            LimitRule::Concurrency { .. } | LimitRule::Rate(_) => None,
+            _ => None,
         };
         let (mut soft, mut notify) = (false, Vec::new());
         if let Some(bound) = bound {
@@ -176,11 +188,6 @@ impl Plan {
     }
 }
 
-/// Units as what limits count in.
-pub(crate) fn whole(units: u64) -> Exact {
-    Exact::from_amount(Amount::from_atomic(u128::from(units)))
-}
-
 fn read_rule(
     fields: &mut Fields<'_>,
     node: &Node<'_>,
@@ -199,6 +206,9 @@ fn read_rule(
         let most = fields.required("most")?.integer()?;
         return Ok(LimitRule::Units { meter, most, period: read_window(fields)? });
     }
+    if let Some(most) = fields.optional("credit") {
+        return Ok(LimitRule::Credit { most: read_money(&most, decimals)? });
+    }
     if let Some(most) = fields.optional("concurrency") {
         return Ok(LimitRule::Concurrency { most: read_positive(&most)? });
     }
@@ -207,7 +217,7 @@ fn read_rule(
     }
     Err(node
         .error(Code::PlanInvalid)
-        .because("a limit has `spend`, `meter`, `concurrency` or `rate`"))
+        .because("a limit has `spend`, `meter`, `credit`, `concurrency` or `rate`"))
 }
 
 fn read_rate(node: &Node<'_>) -> Result<Rate> {

@@ -7,17 +7,20 @@
 mod charge;
 mod choice;
 mod document;
+mod grant;
 mod limit;
 mod notify;
 mod quote;
 mod selector;
+mod tariff;
 mod terms;
 mod window;
 
 pub(crate) use charge::check_name;
 pub use charge::{Charge, REQUESTS};
 pub use document::Plan;
-pub(crate) use limit::whole;
+pub(crate) use grant::whole;
+pub use grant::{Credit, Grant, GrantKind, Rollover, Term};
 pub use limit::{Limit, LimitRule};
 pub use notify::Threshold;
 pub use quote::{Quote, QuoteLine};

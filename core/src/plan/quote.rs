@@ -42,13 +42,13 @@ impl Plan {
     ///
     /// # Errors
     /// `usage_unpriced` when the usage has a meter for which the plan has no price in this call,
-    /// `usage_contradiction` when a part exceeds its whole, `amount_overflow`.
+    /// `usage_contradiction` when a part exceeds its whole, `price_out_of_bounds`, `amount_overflow`.
     pub fn quote(&self, usage: &Usage, at: Timestamp) -> Result<Quote> {
         let mut quote = Quote { first: Exact::ZERO, ceiling: Exact::ZERO, lines: Vec::new() };
         let call = Call { usage, attributes: usage.attributes(), at };
         for (index, units) in self.charged_units(&call)? {
             let Some(charge) = self.charges().get(index) else { continue };
-            let amount = charge.tariff.total(units)?;
+            let amount = charge.tariff.pays(0, Exact::ZERO, units)?;
             quote.first = quote.first.checked_add(amount)?;
             quote.ceiling = quote.ceiling.checked_add(charge.tariff.worst_single(units)?)?;
             quote.lines.push(QuoteLine {

@@ -10,9 +10,17 @@ use crate::{
 /// The member `window`: a period of the calendar by its name, or an object with an anchor. `None` is
 /// the whole subscription.
 pub(super) fn read_window(fields: &mut Fields<'_>) -> Result<Option<Cycle>> {
-    let Some(node) = fields.optional("window") else { return Ok(None) };
+    fields.optional("window").map(read_cycle).transpose()
+}
+
+/// As [`read_window`], where there must be one.
+pub(super) fn need_window(fields: &mut Fields<'_>) -> Result<Cycle> {
+    read_cycle(fields.required("window")?)
+}
+
+fn read_cycle(node: Node<'_>) -> Result<Cycle> {
     if node.fields().is_err() {
-        return Ok(Some(Cycle::calendar(read_period(&node)?)));
+        return Ok(Cycle::calendar(read_period(&node)?));
     }
     let mut fields = node.fields()?;
     let every = read_period(&fields.required("every")?)?;
@@ -21,8 +29,7 @@ pub(super) fn read_window(fields: &mut Fields<'_>) -> Result<Option<Cycle>> {
     let anchor = read_anchor(&fields.required("anchor")?)?;
     fields.finish()?;
     let place = count.unwrap_or(node);
-    let cycle = Cycle::anchored(every, periods, anchor).map_err(|e| e.at(place.pointer()))?;
-    Ok(Some(cycle))
+    Cycle::anchored(every, periods, anchor).map_err(|e| e.at(place.pointer()))
 }
 
 fn read_period(node: &Node<'_>) -> Result<Period> {

@@ -14,19 +14,15 @@ pub(super) fn worst(amount: Exact, low: u64, quantity: u64) -> Exact {
     if low == 0 { total(amount, quantity) } else { Exact::ZERO }
 }
 
-pub(super) fn lines(amount: Exact, before: u64, after: u64) -> Vec<Step> {
+/// The step from `before` to `after`. `first` says that the amount falls due.
+pub(super) fn lines(amount: Exact, before: u64, after: u64, first: bool) -> Vec<Step> {
+    if first {
+        let what = alloc::format!("flat amount of {amount}");
+        return vec![Step { units: 1, price: amount, amount, what }];
+    }
     if before == after {
         return Vec::new();
     }
-    let step = if before == 0 {
-        Step { units: 1, price: amount, amount, what: alloc::format!("flat amount of {amount}") }
-    } else {
-        Step {
-            units: 0,
-            price: amount,
-            amount: Exact::ZERO,
-            what: String::from("flat amount charged already"),
-        }
-    };
-    vec![step]
+    let what = String::from("flat amount charged already");
+    vec![Step { units: 0, price: amount, amount: Exact::ZERO, what }]
 }

@@ -1,10 +1,11 @@
-//! Each unit at the price of the tier that it falls into.
+//! Each unit at the price of the tier that it falls into, and each tier's flat amount once it is
+//! entered.
 
 use alloc::{format, vec::Vec};
 
 use super::{
     step::{Step, counted},
-    tariff::{Tier, tier_name, uppers},
+    tiers::{Tier, flat_steps, starts, tier_name, with_lowers},
 };
 use crate::{
     amount::{Exact, overflow},
@@ -17,14 +18,15 @@ pub(super) fn total(tiers: &[Tier], units: u64) -> Result<Exact> {
 
 /// What the units above `before`, up to and including `after`, cost.
 fn between(tiers: &[Tier], before: u64, after: u64) -> Result<Exact> {
-    parts(tiers, before, after)
-        .try_fold(Exact::ZERO, |sum, (_, tier, units)| sum.checked_add(tier.price.times(units)?))
+    parts(tiers, before, after).try_fold(Exact::ZERO, |sum, (lower, tier, units)| {
+        let flat = if lower >= before { tier.flat } else { Exact::ZERO };
+        sum.checked_add(tier.price.times(units)?)?.checked_add(flat)
+    })
 }
 
 /// The tiers that units above `before` up to `after` fall into: lower bound, tier, number of units.
 fn parts(tiers: &[Tier], before: u64, after: u64) -> impl Iterator<Item = (u64, &Tier, u64)> {
-    let lowers = core::iter::once(0).chain(uppers(tiers));
-    tiers.iter().zip(lowers).filter_map(move |(tier, lower)| {
+    with_lowers(tiers).filter_map(move |(lower, tier)| {
         let from = lower.max(before);
         let to = tier.up_to.unwrap_or(u64::MAX).min(after);
         to.checked_sub(from).filter(|units| *units != 0).map(|units| (lower, tier, units))
@@ -33,13 +35,12 @@ fn parts(tiers: &[Tier], before: u64, after: u64) -> impl Iterator<Item = (u64, 
 
 /// The most that `quantity` units add to a counter which stands between `low` and `high`.
 ///
-/// The increase from `a` to `a + quantity` is linear in `a` while neither end meets a bound, so it is
-/// largest where one of them does, or at an end of the range.
+/// The increase from `a` to `a + quantity` is linear in `a` while neither end passes a bound, and a
+/// flat amount is due one above a bound. So it is largest where one of the ends stands on a bound or
+/// one above, or at an end of the range.
 pub(super) fn worst(tiers: &[Tier], low: u64, high: u64, quantity: u64) -> Result<Exact> {
     let mut worst = Exact::ZERO;
-    let bounds =
-        uppers(tiers).flat_map(|upper| [Some(upper), upper.checked_sub(quantity)]).flatten();
-    for from in bounds.chain([low, high]).filter(|from| (low..=high).contains(from)) {
+    for from in starts(tiers, low, high, quantity) {
         let to = from.checked_add(quantity).ok_or_else(overflow)?;
         worst = worst.max(between(tiers, from, to)?);
         if low == high {
@@ -49,16 +50,18 @@ pub(super) fn worst(tiers: &[Tier], low: u64, high: u64, quantity: u64) -> Resul
     Ok(worst)
 }
 
-pub(super) fn lines(tiers: &[Tier], before: u64, after: u64) -> Result<Vec<Step>> {
-    parts(tiers, before, after)
-        .map(|(lower, tier, units)| {
-            let what = format!(
-                "{} at {} ({})",
-                counted(units, "unit"),
-                tier.price,
-                tier_name(lower, tier)
-            );
-            Ok(Step { units, price: tier.price.exact(), amount: tier.price.times(units)?, what })
-        })
-        .collect()
+/// The steps from `before` to `after`. `first` says that the first tier's flat amount falls due.
+pub(super) fn lines(tiers: &[Tier], before: u64, after: u64, first: bool) -> Result<Vec<Step>> {
+    let entered = with_lowers(tiers).filter(|(lower, _)| match *lower {
+        0 => first,
+        lower => before <= lower && lower < after,
+    });
+    let mut steps = flat_steps(entered);
+    for (lower, tier, units) in parts(tiers, before, after) {
+        let what =
+            format!("{} at {} ({})", counted(units, "unit"), tier.price, tier_name(lower, tier));
+        let amount = tier.price.times(units)?;
+        steps.push(Step { units, price: tier.price.exact(), amount, what });
+    }
+    Ok(steps)
 }

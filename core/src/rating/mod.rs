@@ -9,11 +9,17 @@ mod flat;
 mod gcra;
 mod graduated;
 mod package;
+mod per_call;
 mod per_unit;
 mod step;
 mod tariff;
+mod terms;
+mod tiers;
 mod volume;
 
 pub use gcra::Rate;
+pub use per_call::{CostPlus, Dynamic, Percentage, Plus};
 pub use step::Step;
-pub use tariff::{MOST_TIERS, Model, Tariff, Tier};
+pub use tariff::{Model, Tariff};
+pub use terms::Terms;
+pub use tiers::{MOST_TIERS, Tier};

@@ -1,21 +1,26 @@
-//! All units at the price of the tier that their number falls into.
+//! All units at the price of the tier that their number falls into, and that tier's flat amount.
 //!
 //! The total may fall where a tier with a lower price begins. It is linear inside a tier, so it is
 //! largest at a tier's upper bound and smallest one above it.
 
-use alloc::{format, string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use super::{
     step::{Step, counted, grouped},
-    tariff::{Tier, tier_name, uppers},
+    tiers::{Tier, flat_steps, starts, tier_name, uppers, with_lowers},
 };
 use crate::{
-    amount::{Exact, UnitPrice, overflow},
+    amount::{Exact, Total, UnitPrice, overflow},
     error::Result,
 };
 
+/// Without any unit nothing is due.
 pub(super) fn total(tiers: &[Tier], units: u64) -> Result<Exact> {
-    price(tiers, units).times(units)
+    if units == 0 {
+        return Ok(Exact::ZERO);
+    }
+    let (price, flat) = terms(tiers, units);
+    price.times(units)?.checked_add(flat)
 }
 
 /// The position of the tier that a number of units falls into: above its lower bound, up to and
@@ -24,9 +29,16 @@ fn position(tiers: &[Tier], units: u64) -> usize {
     tiers.partition_point(|tier| tier.up_to.is_some_and(|upper| upper < units))
 }
 
-/// The price at a number of units. A tariff's last tier is open, so there always is one.
-fn price(tiers: &[Tier], units: u64) -> UnitPrice {
-    tiers.get(position(tiers, units)).map_or(UnitPrice::ZERO, |tier| tier.price)
+/// Price and flat amount at a number of units. A tariff's last tier is open, so there always is one.
+fn terms(tiers: &[Tier], units: u64) -> (UnitPrice, Exact) {
+    let tier = tiers.get(position(tiers, units));
+    tier.map_or((UnitPrice::ZERO, Exact::ZERO), |tier| (tier.price, tier.flat))
+}
+
+/// The total as it is before anybody asks whether it is an amount.
+fn wide(tiers: &[Tier], units: u64) -> Total {
+    let (price, flat) = terms(tiers, units);
+    Total::new(if units == 0 { Exact::ZERO } else { flat }, price, units)
 }
 
 /// The highest total at a number of units from `low` to `high`.
@@ -45,16 +57,12 @@ pub(super) fn highest(tiers: &[Tier], low: u64, high: u64) -> Result<Exact> {
 /// above a bound at one of the two ends.
 pub(super) fn worst(tiers: &[Tier], low: u64, high: u64, quantity: u64) -> Result<Exact> {
     let mut worst = Exact::ZERO;
-    let bounds = uppers(tiers)
-        .flat_map(|upper| [Some(upper), upper.checked_add(1)])
-        .flatten()
-        .flat_map(|edge| [Some(edge), edge.checked_sub(quantity)])
-        .flatten();
-    for from in bounds.chain([low, high]).filter(|from| (low..=high).contains(from)) {
+    for from in starts(tiers, low, high, quantity) {
         let farthest = from.checked_add(quantity).ok_or_else(overflow)?;
+        let below = wide(tiers, from);
         let ends = uppers(tiers).filter(|upper| (from..farthest).contains(upper)).chain([farthest]);
         for to in ends {
-            worst = worst.max(rise(tiers, from, to)?);
+            worst = worst.max(wide(tiers, to).above(below)?);
         }
         if low == high {
             break;
@@ -63,47 +71,45 @@ pub(super) fn worst(tiers: &[Tier], low: u64, high: u64, quantity: u64) -> Resul
     Ok(worst)
 }
 
-/// What the total rises by from one number of units to a later one; zero where it falls.
-fn rise(tiers: &[Tier], from: u64, to: u64) -> Result<Exact> {
-    if position(tiers, from) == position(tiers, to) {
-        // Without the totals, which may not fit although their difference does.
-        return price(tiers, to).times(to.saturating_sub(from));
-    }
-    Ok(total(tiers, to)?.minus_or_zero(total(tiers, from)?))
-}
-
 /// Whether the total falls anywhere: then it does so from a bound to one above it.
 pub(super) fn can_fall(tiers: &[Tier]) -> bool {
-    uppers(tiers).zip(tiers.iter().zip(tiers.iter().skip(1))).any(|(upper, (this, next))| {
-        // price × upper > next price × (upper + 1), so arranged that a product too large decides it.
-        let drop = this.price.exact().minus_or_zero(next.price.exact());
-        drop.checked_mul(upper).map_or(true, |saved| saved > next.price.exact())
-    })
+    uppers(tiers).any(|upper| wide(tiers, upper) > wide(tiers, upper.saturating_add(1)))
 }
 
-pub(super) fn lines(tiers: &[Tier], before: u64, after: u64) -> Result<Vec<Step>> {
+/// The steps from `before` to `after`. `first` says that this is where a flat amount
+/// falls due for the first time.
+pub(super) fn lines(tiers: &[Tier], before: u64, after: u64, first: bool) -> Result<Vec<Step>> {
     let index = position(tiers, after);
-    let lower = index
-        .checked_sub(1)
-        .and_then(|below| tiers.get(below))
-        .and_then(|tier| tier.up_to)
-        .unwrap_or(0);
-    let name = tiers.get(index).map_or_else(String::new, |tier| tier_name(lower, tier));
-    let price = price(tiers, after);
+    let Some((lower, tier)) = with_lowers(tiers).nth(index) else { return Ok(Vec::new()) };
     let units = after.saturating_sub(before);
-    let step = if units == 0 {
-        return Ok(Vec::new());
-    } else if before == 0 || index == position(tiers, before) {
-        let what = format!("{} at {price} ({name})", counted(units, "unit"));
-        Step { units, price: price.exact(), amount: price.times(units)?, what }
-    } else {
-        let what = format!(
-            "all {} at {price} ({name}), less {} at {}",
-            counted(after, "unit"),
-            grouped(before),
-            self::price(tiers, before)
-        );
-        Step { units: after, price: price.exact(), amount: rise(tiers, before, after)?, what }
-    };
-    Ok(vec![step])
+    if first || index == position(tiers, before) {
+        let mut steps = flat_steps(core::iter::once((lower, tier)).filter(|_| first));
+        if units != 0 {
+            let what = format!(
+                "{} at {} ({})",
+                counted(units, "unit"),
+                tier.price,
+                tier_name(lower, tier)
+            );
+            let amount = tier.price.times(units)?;
+            steps.push(Step { units, price: tier.price.exact(), amount, what });
+        }
+        return Ok(steps);
+    }
+    let (price, flat) = terms(tiers, before);
+    let what = format!(
+        "all {} at {}{} ({}), less {} at {price}{}",
+        counted(after, "unit"),
+        tier.price,
+        plus(tier.flat),
+        tier_name(lower, tier),
+        grouped(before),
+        plus(flat)
+    );
+    let amount = wide(tiers, after).above(Total::new(flat, price, before))?;
+    Ok(alloc::vec![Step { units: after, price: tier.price.exact(), amount, what }])
+}
+
+fn plus(flat: Exact) -> String {
+    if flat.is_zero() { String::new() } else { format!(" plus {flat}") }
 }

@@ -46,9 +46,9 @@ pub enum Item {
         /// The price of this call: F(after) − billed, at least 0.
         amount: Exact,
     },
-    /// The price as a whole and what rounding did to it.
+    /// The price as a whole, and what rounding did to the part that no grant pays.
     Price {
-        /// What is charged, exact.
+        /// What the call costs, exact; grants pay a part of it.
         exact: Exact,
         /// The lane's remainder before, in 10^-18 atomic unit.
         remainder_before: u64,
@@ -58,6 +58,30 @@ pub enum Item {
         uncollected: Exact,
         /// Whether the hold had expired when the call was settled.
         late: bool,
+    },
+    /// What a grant in units pays: its units are in no line.
+    DrawUnits {
+        /// The grant's id.
+        grant: String,
+        /// When it was given.
+        given_at: Timestamp,
+        /// The meter.
+        meter: String,
+        /// The units that it pays.
+        units: u64,
+        /// The units that it has left, reserved ones included.
+        balance: u64,
+    },
+    /// What a grant in money pays of the price.
+    Draw {
+        /// The grant's id.
+        grant: String,
+        /// When it was given.
+        given_at: Timestamp,
+        /// What it pays, exact.
+        amount: Exact,
+        /// What it has left, exact.
+        balance: Exact,
     },
     /// An attribute of the call: model, region, purpose …
     Attribute {
@@ -88,7 +112,7 @@ pub enum Item {
         /// What F says that it owes.
         due: Exact,
         /// What is credited: billed − due, rounded as the plan rounds calls, and never more than the
-        /// lane was charged.
+        /// lane, or the window beside what grants paid, was charged.
         exact: Exact,
         /// The lane's credit remainder before, in 10^-18 atomic unit.
         remainder_before: u64,
@@ -124,6 +148,16 @@ impl Item {
             }
             Item::Source { surface, basis, content } => {
                 w.u8(5).text(surface.as_str()).u8(basis.number()).raw(content.bytes());
+            }
+            Item::DrawUnits { grant, given_at, meter, units, balance } => {
+                w.u8(7).text(grant).u64(given_at.millis()).text(meter).u64(*units).u64(*balance);
+            }
+            Item::Draw { grant, given_at, amount, balance } => {
+                w.u8(8)
+                    .text(grant)
+                    .u64(given_at.millis())
+                    .raw(&amount.to_bytes())
+                    .raw(&balance.to_bytes());
             }
             Item::Correction {
                 charge,
@@ -181,6 +215,19 @@ impl Item {
                 remainder_before: r.u64()?,
                 remainder_after: r.u64()?,
             },
+            7 => Item::DrawUnits {
+                grant: r.text()?,
+                given_at: Timestamp::from_millis(r.u64()?)?,
+                meter: r.text()?,
+                units: r.u64()?,
+                balance: r.u64()?,
+            },
+            8 => Item::Draw {
+                grant: r.text()?,
+                given_at: Timestamp::from_millis(r.u64()?)?,
+                amount: Exact::from_bytes(&r.array()?)?,
+                balance: Exact::from_bytes(&r.array()?)?,
+            },
             _ => return Err(r.malformed("no item of this kind")),
         })
     }
@@ -195,6 +242,9 @@ impl Item {
             Item::Attribute { name, .. } => alloc::format!("attribute {name}"),
             Item::Source { .. } => String::from("source"),
             Item::Correction { charge, .. } => alloc::format!("correction {charge}"),
+            Item::DrawUnits { grant, .. } | Item::Draw { grant, .. } => {
+                alloc::format!("draw {grant}")
+            }
         }
     }
 }

@@ -145,6 +145,21 @@ impl Item {
                 ("basis", Value::from(basis.as_str())),
                 ("content", Value::from(content.to_string())),
             ]),
+            Item::DrawUnits { grant, given_at, meter, units, balance } => Value::object([
+                ("item", Value::from("draw_units")),
+                ("grant", text(grant)),
+                ("givenAt", number(given_at.millis())),
+                ("meter", text(meter)),
+                ("units", number(*units)),
+                ("balance", number(*balance)),
+            ]),
+            Item::Draw { grant, given_at, amount, balance } => Value::object([
+                ("item", Value::from("draw")),
+                ("grant", text(grant)),
+                ("givenAt", number(given_at.millis())),
+                ("amount", exact(amount)),
+                ("balance", exact(balance)),
+            ]),
             Item::Correction {
                 charge,
                 window,
@@ -284,6 +299,19 @@ fn read_item(node: &Node<'_>) -> Result<Item> {
             exact: read(&f.required("exact")?)?,
             remainder_before: read_u64(&f.required("remainderBefore")?)?,
             remainder_after: read_u64(&f.required("remainderAfter")?)?,
+        },
+        "draw_units" => Item::DrawUnits {
+            grant: owned(f.required("grant")?)?,
+            given_at: read_time(&f.required("givenAt")?)?,
+            meter: owned(f.required("meter")?)?,
+            units: read_u64(&f.required("units")?)?,
+            balance: read_u64(&f.required("balance")?)?,
+        },
+        "draw" => Item::Draw {
+            grant: owned(f.required("grant")?)?,
+            given_at: read_time(&f.required("givenAt")?)?,
+            amount: read(&f.required("amount")?)?,
+            balance: read(&f.required("balance")?)?,
         },
         _ => return Err(kind.error(Code::JsonUnknownField).because("no item of this kind")),
     };

@@ -48,6 +48,25 @@ def unit_price(text, decimals, per, place=None):
     return value // per
 
 
+def fraction(text, place=None):
+    """A fraction from 0 to 10 in steps of 10^-18."""
+    value = decimal(text, 18, place)
+    need(value <= 10 * GRID, "amount_overflow", place)
+    return value
+
+
+def part(value, share, place=None):
+    """So many steps of 10^-18 of a value, which must lie on the grid."""
+    need(value * share % GRID == 0, "decimal_too_fine", place)
+    return value * share // GRID
+
+
+def quotient(value, share):
+    """A value over a fraction, to the nearest step of the grid, ties to the even one."""
+    whole, rest = divmod(value * GRID, share)
+    return whole + (2 * rest > share or (2 * rest == share and whole % 2 == 1))
+
+
 def text_of(value):
     """An exact amount as a decimal string of atomic units."""
     whole, fraction = divmod(value, GRID)

@@ -3,7 +3,7 @@
 from .receipts import blob, body_bytes, exact, head_bytes, lane_bytes, text, u
 
 KINDS = {"instance": 1, "plan": 2, "open": 3, "hold": 4, "denied": 5, "receipt": 6, "release": 7,
-         "checkpoint": 8, "collected": 9}
+         "checkpoint": 8, "collected": 9, "granted": 10, "voided": 11}
 DENIALS = {"limit_reached": 1, "condition_failed": 2, "rate_exceeded": 3, "term_ended": 4,
            "concurrency_reached": 5, "values_reached": 6}
 REASONS = {"released": 1, "expired": 2, "unknown": 3}
@@ -45,7 +45,8 @@ def encode(kind, e):
     if kind == "hold":
         return (head + e["lane"] + e["subject"] + e["input"] + u(e["authorized_at"], 8)
                 + u(e["deadline"], 8) + pairs(e["units"]) + pairs(e["limited"])
-                + attributes(e["attributes"]))
+                + attributes(e["attributes"]) + u(len(e["reserved"]), 4) + b"".join(
+                    text(grant) + u(at, 8) + u(n, 8) for grant, at, n in e["reserved"]))
     if kind == "denied":
         return (head + e["lane"] + e["subject"] + u(e["at"], 8) + denial(e["denial"])
                 + mark(e["import"]))
@@ -56,5 +57,9 @@ def encode(kind, e):
     if kind == "checkpoint":
         return (head + text(e["origin"]) + u(e["size"], 8) + e["root"] + e["lanes"]
                 + u(e["time"], 8))
+    if kind == "granted":
+        return head + e["subscription"] + blob(e["terms"]) + u(e["at"], 8)
+    if kind == "voided":
+        return head + e["subscription"] + text(e["grant"]) + u(e["at"], 8)
     return (head + e["lane"] + u(e["amount"], 16) + u(e["fee"], 16) + text(e["reference"])
             + u(e["at"], 8))

@@ -88,6 +88,8 @@ def read_hold(r):
         need(last is None or last < name, "bytes_invalid")
         last = name
         r.text()
+    for _ in range(r.count(20)):
+        r.text(), r.time(), r.u(8)
 
 
 def read_denied(r):
@@ -112,9 +114,18 @@ def read_collected(r):
     r.raw(64), r.text(), r.time()
 
 
+def read_granted(r):
+    r.raw(32), r.raw(r.count(1)), r.time()
+
+
+def read_voided(r):
+    r.raw(32), r.text(), r.time()
+
+
 READERS = {1: ("instance", read_instance), 2: ("plan", read_plan), 4: ("hold", read_hold),
            5: ("denied", read_denied), 7: ("release", read_release),
-           8: ("checkpoint", read_checkpoint), 9: ("collected", read_collected)}
+           8: ("checkpoint", read_checkpoint), 9: ("collected", read_collected), 10: ("granted", read_granted),
+           11: ("voided", read_voided)}
 
 
 # Frames: length u32 ‖ index u64 ‖ CRC-32 u32 ‖ payload.

@@ -3,7 +3,7 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import logs, receipts
+from . import grants, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
 from .conditions import evaluate
 from .document import is_control
@@ -13,7 +13,7 @@ from .plans import REQUESTS, read
 from .receipts import CALL, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
-from .windows import LAST, contains, later, window
+from .windows import ALWAYS, LAST, contains, later, window
 
 ZERO = bytes(32)
 RELEASED = b"\xff" * 32
@@ -30,12 +30,14 @@ class Account:
 
     def __init__(self, plan, started):
         self.started = started
-        self.counters = [{} for _ in plan.charges]  # window → [units, billed, outstanding]
         self.counted = [{} for _ in plan.limits]    # (window, value) → money or units
         self.rates = [{} for _ in plan.limits]      # value → state of the rate
+        self.grants = grants.Grants(plan, started)
+        self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
+        self.granted = [{} for _ in plan.charges]   # window → what grants paid
 
     def counter(self, index, w):
-        return self.counters[index].get(w, [0, 0, 0])
+        return self.counters[index].get(w, [0, 0, []])
 
 
 class State:
@@ -89,14 +91,13 @@ def slot(state):
 
 
 def rate(sub, units, at):
-    """The lines of a call: each charge pays max(0, F(after) − B)."""
+    """The lines of a call: each charge pays max(0, F(after) − B), or its G(units)."""
     lines = []
     for index, quantity in units:
         charge = sub["plan"].charges[index]
         w = window(charge["period"], at, sub["started_at"])
         before, billed, _ = sub["account"].counter(index, w)
-        need(before + quantity < 2**64, "amount_overflow")
-        price = max(0, charge["tariff"].total(before + quantity) - billed)
+        price = charge["tariff"].pays(before, billed, quantity)
         lines.append({"item": "line", "charge": charge["id"], "window": w, "units_before": before,
                       "units": quantity, "billed_before": billed, "amount": price})
     return lines
@@ -108,10 +109,11 @@ def index_of(plan, charge):
 
 def reserve_of(plan, account, index, w):
     """The most that a counter's outstanding units can still cost."""
-    units, billed, outstanding = account.counter(index, w)
-    if outstanding == 0:
-        return 0
-    return max(0, plan.charges[index]["tariff"].highest(units, outstanding) - billed)
+    units, billed, held = account.counter(index, w)
+    tariff = plan.charges[index]["tariff"]
+    if tariff.per_call:
+        return exact(sum(tariff.call(quantity) for quantity in held))
+    return max(0, tariff.highest(units, sum(held)) - billed) if held else 0
 
 
 def aggregate(plan, account):
@@ -125,8 +127,8 @@ def worst_of(plan, account, hold):
     for index, quantity in hold["units"]:
         charge = plan.charges[index]
         w = window(charge["period"], hold["at"], account.started)
-        units, _, outstanding = account.counter(index, w)
-        others = max(0, outstanding - quantity)
+        units, _, held = account.counter(index, w)
+        others = max(0, sum(held) - quantity)
         total += charge["tariff"].worst_increase(units, others, quantity)
     return exact(total)
 
@@ -187,7 +189,7 @@ def one_limit(plan, account, holds, index, place, more):
     held = limit_reserve(plan, account, holds, holds_in(account, limit, holds, place))
     if exact(spent + held + more) <= limit["most"]:
         return None
-    return {"limit": index, "place": place, "spent": spent, "committed": spent + held + more,
+    return {"limit": index, "place": place, "spent": spent, "most": limit["most"], "committed": spent + held + more,
             "available": max(0, max(0, limit["most"] - spent) - held)}
 
 
@@ -278,7 +280,7 @@ def deny_by_values(plan, account, holds, attributes, at):
 def deny_by_money(plan, short, needed):
     limit = plan.limits[short["limit"]]
     w, value = short["place"]
-    return deny_by("limit_reached", limit, value, window=w, most=limit["most"],
+    return deny_by("limit_reached", limit, value, window=w, most=short["most"],
                    spent=short["spent"], needed=needed, available=short["available"],
                    retry_at=ends(plan, w))
 
@@ -345,24 +347,33 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     plan, account = sub["plan"], sub["account"]
     check_windows(sub, at, issued_at)
     units = plan.charged_units(usage, attributes, at)
+    hold = sub["holds"].get(subject)
+    usable = account.grants.usable(attributes, at, issued_at)
+    own = hold["reserved"] if hold and reserved(hold) else []
+    granted, units = grants.draw_units(plan, account.grants, usable, own, units, issued_at)
     lines = rate(sub, units, at)
     price = exact(sum(line["amount"] for line in lines))
     needed = compared(plan.rounding, price)
-    hold = sub["holds"].get(subject)
-    own = hold["attributes"] if hold else attributes
-    short = room_for(sub, hold, own, units, lines, at, needed, mark is not None)
+    authorized = hold["attributes"] if hold else attributes
+    short = room_for(state, sub, hold, authorized, units, lines, at, needed, mark is not None, usable,
+                     issued_at)
     charged = price
     if short:
         available = short["available"]
         if plan.rounding != "carry":
             available = available // GRID * GRID
         charged = min(price, available)
-    atomic, remainder = bill(plan.rounding, charged, lane["cumulative_remainder"])
+    draws, net = grants.draw_money(
+        plan, account.grants, usable, [(index_of(plan, line["charge"]), line["amount"])
+                                       for line in lines],
+        compared(plan.rounding, charged), issued_at)
+    atomic, remainder = bill(plan.rounding, net, lane["cumulative_remainder"])
     items = [{"item": "quantity", "meter": m, "quantity": q} for m, q in usage.items()]
-    items += lines
+    items += granted + lines
     items.append({"item": "price", "exact": charged,
                   "remainder_before": lane["cumulative_remainder"], "remainder_after": remainder,
                   "uncollected": price - charged, "late": bool(hold) and not reserved(hold)})
+    items += draws
     items += [{"item": "attribute", "name": n, "value": v} for n, v in sorted(
         attributes.items(), key=lambda pair: pair[0].encode())]
     items.append({"item": "source", "surface": usage.surface, "basis": usage.basis,
@@ -373,22 +384,57 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     return {"head": head, "body": body, "import": mark}, needed, short
 
 
-def room_for(sub, hold, attributes, units, lines, at, needed, imported):
+def credit_room(state, sub, account, holds, usable, charges, more, issued_at):
+    """R-GRANT-032: the credit limit that leaves the least, where one has no room."""
+    plan = sub["plan"]
+    holds = [hold for hold in holds if reserved(hold)]
+    least = None
+    for index, limit in enumerate(plan.limits):
+        if "credit" not in limit:
+            continue
+        most = limit["credit"] + grants.backing(plan, account.grants, usable, charges, holds,
+                                                issued_at)
+        owed = grants.owed(state, sub)
+        held = limit_reserve(plan, account, holds, holds)
+        if exact(owed + held + more) > most:
+            short = {"limit": index, "place": (ALWAYS, ""), "spent": owed,
+                     "committed": owed + held + more,
+                     "available": max(0, max(0, most - owed) - held), "most": most}
+            if least is None or short["available"] < least["available"]:
+                least = short
+    return least
+
+
+def tighter(a, b):
+    """Of two limits that are short the one that leaves less, of equals the first in the plan."""
+    found = [short for short in (a, b) if short]
+    return min(found, key=lambda short: (short["available"], short["limit"]), default=None)
+
+
+def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, usable, issued_at):
     """Whether the limits have room for a call beside every other hold."""
     plan, account = sub["plan"], sub["account"]
     holds = list(sub["holds"].values())
+    charges = [index for index, _ in units]
+
+    def credit(account, holds, more):
+        return credit_room(state, sub, account, holds, usable, charges, more, issued_at)
+
     if not any(map(reserved, holds)):
-        return room(plan, account, [], attributes, at, needed)
+        return tighter(room(plan, account, [], attributes, at, needed),
+                       credit(account, [], needed))
     most = dict(hold["units"]) if hold and reserved(hold) else {}
     if hold and reserved(hold) and all(used <= most.get(i, -1) for i, used in units):
-        if room(plan, account, holds, attributes, at, 0) is None:
+        if (room(plan, account, holds, attributes, at, 0) is None
+                and credit(account, holds, 0) is None):
             return None
     account = deepcopy(account)
     if hold and reserved(hold):
         change_outstanding(plan, account, hold, -1)
     advance(plan, account, lines)
     others = [other for other in holds if other is not hold]
-    return (admit if imported else room)(plan, account, others, attributes, at, needed)
+    spend = (admit if imported else room)(plan, account, others, attributes, at, needed)
+    return tighter(spend, credit(account, others, needed))
 
 
 def draft_true_up(state, id_, index, w, issued_at, salt):
@@ -396,10 +442,12 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     plan = sub["plan"]
     charge = plan.charges[index]
     units, billed, _ = sub["account"].counter(index, w)
-    due = charge["tariff"].total(units)
+    due = charge["tariff"].due_at_close(units, billed)
     charged = lane["cumulative"] * GRID + lane["cumulative_remainder"]
     returned = lane["credited"] * GRID + lane["credited_remainder"]
-    back = min(compared(plan.rounding, max(0, billed - due)), max(0, charged - returned))
+    own = billed - sub["account"].granted[index].get(w, 0)
+    back = min(compared(plan.rounding, max(0, billed - due)),
+               compared(plan.rounding, max(0, own)), max(0, charged - returned))
     atomic, remainder = bill(plan.rounding, back, lane["credited_remainder"])
     body = {"salt": salt, "items": [{
         "item": "correction", "charge": charge["id"], "window": w, "units": units,
@@ -424,15 +472,19 @@ def next_head(sub, lane, body, kind, subject, at, issued_at, charge, cumulative,
 def change_outstanding(plan, account, hold, sign):
     for index, quantity in hold["units"]:
         w = window(plan.charges[index]["period"], hold["at"], account.started)
-        counter = account.counters[index].setdefault(w, [0, 0, 0])
-        need(counter[2] + quantity < 2**64, "amount_overflow")
-        counter[2] += sign * quantity
+        counter = account.counters[index].setdefault(w, [0, 0, []])
+        if sign < 0:
+            counter[2].remove(quantity)
+            continue
+        need(sum(counter[2]) + quantity < 2**64, "amount_overflow")
+        counter[2].append(quantity)
+        reserve_of(plan, account, index, w)  # what cannot be reserved is refused
 
 
 def advance(plan, account, lines):
     for line in lines:
         index = index_of(plan, line["charge"])
-        counter = account.counters[index].setdefault(line["window"], [0, 0, 0])
+        counter = account.counters[index].setdefault(line["window"], [0, 0, []])
         counter[0] += line["units"]
         counter[1] = exact(counter[1] + line["amount"])
 
@@ -441,7 +493,7 @@ def counts(plan, account, e, attributes):
     """What limits count of a call's receipt: [(index, place, money or units)]."""
     head, items = e["head"], e["body"]["items"]
     price = next(item["exact"] for item in items if item["item"] == "price")
-    money = price if plan.rounding == "carry" else head["charge"] * GRID
+    money = compared(plan.rounding, price)  # before grants pay
     meters = {i["meter"]: i["quantity"] for i in items if i["item"] == "quantity"}
     found = []
     for index, limit in enumerate(plan.limits):
@@ -483,18 +535,19 @@ def advance_rates(plan, account, attributes, at):
 def owes(plan, account, index, w):
     units, billed, _ = account.counter(index, w)
     tariff = plan.charges[index]["tariff"]
-    return tariff.can_fall() and billed > tariff.total(units)
+    return tariff.can_fall() and billed > tariff.due_at_close(units, billed)
 
 
 def forget_closed(plan, account, holds, now):
     """Drops closed windows: of a charge never the only one, and none that owes a true-up; of a limit
     none in which something reserves."""
+    account.grants.forget(now)
     def closed(w):
         closes = closes_at(plan, w)
         return closes is not None and closes <= now
     for index, counters in enumerate(account.counters):
         if len(counters) > 1:
-            for w in [w for w in counters if closed(w) and counters[w][2] == 0
+            for w in [w for w in counters if closed(w) and not counters[w][2]
                       and not owes(plan, account, index, w)]:
                 del counters[w]
     for limit, sums in zip(plan.limits, account.counted):
@@ -611,16 +664,20 @@ def authorize(state, id_, request, created_at, most, now):
             return None, {"replayed": {"state": "released", "receipt": None}}
         return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
     units = plan.charged_units(most, most.attributes, now)
+    usable = sub["account"].grants.usable(most.attributes, now, lane["issued_at"])
+    granted, units = grants.draw_units(plan, sub["account"].grants, usable, [], units,
+                                       lane["issued_at"])
+    held = [(draw["grant"], draw["given_at"], draw["units"]) for draw in granted]
     hold = {"lane": sub["lane"], "subject": subject, "input": digest, "at": now,
             "deadline": later(now, plan.times["hold"]), "units": units,
-            "limited": limited(plan, most.meters, most.attributes),
+            "limited": limited(plan, most.meters, most.attributes), "reserved": held,
             "attributes": dict(most.attributes), "state": "open"}
     raised, denial = admit_hold(state, id_, hold)
     if denial:
         return None, {"denied": denial}
     entry = {"lane": sub["lane"], "subject": subject, "input": digest, "authorized_at": now,
              "deadline": hold["deadline"], "units": units, "limited": hold["limited"],
-             "attributes": hold["attributes"]}
+             "reserved": held, "attributes": hold["attributes"]}
     return ("hold", entry), {"authorized": {
         "subject": subject, "lane": sub["lane"], "deadline": hold["deadline"], "reserved": raised}}
 
@@ -641,14 +698,20 @@ def admit_hold(state, id_, hold):
     before = aggregate(plan, account)
     change_outstanding(plan, account, hold, 1)
     raised = max(0, aggregate(plan, account) - before)
-    short = admit(plan, account, holds + [hold], attributes, at, 0)
+    usable = account.grants.usable(attributes, at, lane["issued_at"])
+    short = tighter(
+        admit(plan, account, holds + [hold], attributes, at, 0),
+        credit_room(state, sub, account, holds + [hold], usable,
+                    [index for index, _ in hold["units"]], 0, lane["issued_at"]))
     if short:
         # What is left, and what is asked for, without this hold.
         limit = plan.limits[short["limit"]]
-        before = short["spent"] + limit_reserve(
-            plan, sub["account"], holds, holds_in(sub["account"], limit, holds, short["place"]))
+        inside = list(filter(reserved, holds))
+        if limit["kind"] == "spend":
+            inside = holds_in(sub["account"], limit, holds, short["place"])
+        before = short["spent"] + limit_reserve(plan, sub["account"], holds, inside)
         needed = max(0, short["committed"] - before)
-        left = dict(short, available=max(0, limit["most"] - before))
+        left = dict(short, available=max(0, short["most"] - before))
         return None, deny_by_money(plan, left, needed)
     denial = (deny_by_units(plan, account, holds, hold["limited"], attributes, at)
               or deny_by_concurrency(plan, holds, attributes)
@@ -833,7 +896,8 @@ def fold_open(state, e):
         plan = state.plans[lane["plan"]]
         state.subscriptions[lane["subscription"]] = {
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
-            "name": e["account"], "started_at": e["started_at"], "account": Account(plan, e["started_at"]),
+            "name": e["account"], "started_at": e["started_at"],
+            "account": Account(plan, e["started_at"]),
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])
@@ -856,8 +920,11 @@ def fold_hold(state, e):
     at = e["authorized_at"]
     hold = {"lane": e["lane"], "subject": e["subject"], "input": e["input"], "at": at,
             "deadline": e["deadline"], "units": e["units"], "limited": e["limited"],
-            "attributes": e["attributes"], "state": "open"}
+            "reserved": e["reserved"], "attributes": e["attributes"], "state": "open"}
     change_outstanding(plan, sub["account"], hold, 1)
+    for name, given_at, units in e["reserved"]:
+        issued_at = state.lanes[e["lane"]]["issued_at"]
+        sub["account"].grants.use(name, given_at, at, issued_at).reserved += units
     advance_rates(plan, sub["account"], e["attributes"], at)
     for until, subject in sorted(sub["forgetting"]):
         if until <= at:
@@ -867,7 +934,8 @@ def fold_hold(state, e):
                 sub["holds"].pop(subject, None)
     sub["forgetting"].add((forgotten_at(plan, at), e["subject"]))
     sub["remembered"][e["subject"]] = {"input": e["input"], "receipt": ZERO, "used": ZERO}
-    sub["holds"][e["subject"]] = hold
+    # Ascending by subject: the order in which limits are asked.
+    sub["holds"] = dict(sorted({**sub["holds"], e["subject"]: hold}.items()))
 
 
 def forget_ended(sub, subject, at):
@@ -901,6 +969,7 @@ def fold_release(state, e):
         return
     if reserved(hold):
         change_outstanding(sub["plan"], sub["account"], hold, -1)
+        give_back(sub["account"], hold)
     if e["reason"] == "expired":
         hold["state"] = "expired"
     else:
@@ -908,6 +977,11 @@ def fold_release(state, e):
         if e["subject"] in sub["remembered"]:
             sub["remembered"][e["subject"]]["receipt"] = RELEASED
     forget_ended(sub, e["subject"], hold["at"])
+
+
+def give_back(account, hold):
+    for name, given_at, units in hold["reserved"]:
+        account.grants.find(name, given_at).reserved -= units
 
 
 def fold_receipt(state, e):
@@ -955,15 +1029,29 @@ def fold_receipt(state, e):
 def fold_call(state, sub, e, digest):
     head, plan, account = e["head"], sub["plan"], sub["account"]
     subject, items = head["subject"], e["body"]["items"]
+    lines = [item for item in items if item["item"] == "line"]
+    unpaid = [[index_of(plan, line["charge"]), line["amount"]] for line in lines]
+    for item in items:
+        if item["item"] in ("draw", "draw_units"):
+            given = account.grants.use(item["grant"], item["given_at"], head["authorized_at"],
+                                       head["issued_at"])
+            if item["item"] == "draw":
+                given.drawn += item["amount"]
+                grants.pay_lines(given.terms, unpaid, item["amount"])
+            else:
+                given.drawn += item["units"] * GRID
+    for line, (index, left) in zip(lines, unpaid):
+        paid = account.granted[index]
+        paid[line["window"]] = paid.get(line["window"], 0) + line["amount"] - left
     hold = sub["holds"].pop(subject, None)
     need((hold is None) == (e["import"] is not None), "entry_misplaced")
     if hold:
         if reserved(hold):
             change_outstanding(plan, account, hold, -1)
+            give_back(account, hold)
         if subject in sub["remembered"]:
             sub["remembered"][subject].update(receipt=digest, used=used_of(items))
         forget_ended(sub, subject, hold["at"])
-    lines = [item for item in items if item["item"] == "line"]
     attributes = hold["attributes"] if hold else {
         i["name"]: i["value"] for i in items if i["item"] == "attribute"}
     advance(plan, account, lines)
@@ -981,6 +1069,14 @@ def used_of(items):
                     if i["item"] == "quantity"))
 
 
+def fold_granted(state, e):
+    grants.fold_granted(the_subscription(state, e["subscription"]), e)
+
+
+def fold_voided(state, e):
+    grants.fold_voided(the_subscription(state, e["subscription"]), e)
+
+
 def fold_checkpoint(state, e):
     state.checkpoints += 1
     state.checkpointed = e["size"]
@@ -994,7 +1090,8 @@ def fold_collected(state, e):
 
 FOLDS = {"instance": fold_instance, "plan": fold_plan, "open": fold_open, "hold": fold_hold,
          "denied": fold_denied, "receipt": fold_receipt, "release": fold_release,
-         "checkpoint": fold_checkpoint, "collected": fold_collected}
+         "checkpoint": fold_checkpoint, "collected": fold_collected, "granted": fold_granted,
+         "voided": fold_voided}
 
 
 def audit(journal, signer, signed):

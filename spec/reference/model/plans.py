@@ -4,9 +4,9 @@ import hashlib
 from functools import lru_cache
 
 from . import conditions, currencies, selectors
-from .amounts import GRID, money, shares, unit_price
+from .amounts import GRID, fraction, money, part, shares, unit_price
 from .document import Node, Number, canonical, is_control, is_name, parse
-from .rating import Rate, Tariff
+from .rating import PerCall, Rate, Tariff
 from .refused import Refused, need
 from .signing import checked_address
 from .windows import LAST, PERIODS, Cycle, later
@@ -42,6 +42,8 @@ class Plan:
         selectors.check(self.charges)
         limits = fields.get("limits")
         self.limits = self.read_parts(limits, self.read_limit) if limits else []
+        grants = fields.get("grants")
+        self.grants = self.read_parts(grants, self.read_grant) if grants else []
         condition = fields.get("condition")
         self.condition = conditions.read(condition) if condition else None
         self.payees, self.shares = read_payees(fields.must("payees"))
@@ -72,38 +74,104 @@ class Plan:
 
     def read_charge(self, node):
         fields = node.fields()
-        part = name_of(fields.must("id"))
-        kind = fields.must("model")
-        model = kind.text()
+        id_ = name_of(fields.must("id"))
+        model = fields.must("model").text()
         meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
         selector = selectors.read(fields)
+        if model == "volume":
+            fields.must("window")
         period = read_window(fields, self.zone)
-        free = fields.get("free")
-        free = free.integer() if free else 0
-        if model == "flat":
-            tariff = Tariff(model, free, price=price_of(fields, self.decimals))
-        elif model == "per_unit":
-            per = read_per(fields)
-            price = fields.must("price")
-            tariff = Tariff(model, free, unit_price(price.text(), self.decimals, per, price.pointer))
-        elif model in ("graduated", "volume"):
-            tariff = Tariff(model, free, tiers=self.read_tiers(fields))
-        elif model == "package":
-            size = positive(fields.must("size"))
-            tariff = Tariff(model, free, price=price_of(fields, self.decimals), size=size)
+        if model in ("percentage", "cost_plus", "dynamic"):
+            tariff = self.read_per_call(node, fields, model)
         else:
-            raise kind.refused("plan_invalid")
-        need(model != "volume" or period is not None, "plan_invalid", node.pointer)
+            tariff = self.read_tariff(node, fields, model)
         fields.finish()
-        tariff.check(node.pointer)
         need(meter == REQUESTS or meter in self.meters, "plan_reference", node.pointer + "/meter")
         if selector and "context" in selector:
             context = selector["context"][0]
             need(context in self.meters, "plan_reference", node.pointer + "/context/meter")
-        return {"id": part, "meter": meter, "selector": selector, "period": period,
+        return {"id": id_, "meter": meter, "selector": selector, "period": period,
                 "tariff": tariff}
 
-    def read_tiers(self, fields):
+    def read_tariff(self, node, fields, model):
+        """A function of the counter: R-PLAN-007, -035 to -037."""
+        free = fields.get("free")
+        free = free.integer() if free else 0
+        zero = fields.get("zero") if model in ("flat", "graduated", "volume") else None
+        due = zero.boolean() if zero else False
+        discount = fields.get("discount")
+        kept = GRID
+        if discount:
+            kept -= fraction(discount.text(), discount.pointer)
+            need(kept > 0, "plan_invalid", discount.pointer)
+        if model == "flat":
+            tariff = Tariff(model, free, self.read_money(fields.must("price"), kept))
+        elif model == "per_unit":
+            per = read_per(fields)
+            tariff = Tariff(model, free, self.read_price(fields.must("price"), per, kept))
+        elif model in ("graduated", "volume"):
+            tariff = Tariff(model, free, tiers=self.read_tiers(fields, kept))
+        elif model == "package":
+            size = positive(fields.must("size"))
+            tariff = Tariff(model, free, self.read_money(fields.must("price"), kept), size)
+        else:
+            raise fields.must("model").refused("plan_invalid")
+        tariff.check(node.pointer + "/tiers")
+        if due:
+            need(tariff.first() > 0, "plan_invalid", zero.pointer)
+            tariff.zero = True
+        tariff.off = self.maybe_money(fields, "off", 0)
+        tariff.cap = self.maybe_money(fields, "cap", None)
+        tariff.minimum = self.maybe_money(fields, "minimum", 0)
+        if fields.get("minimum"):
+            fields.must("window")
+        good = tariff.cap is None or tariff.minimum <= tariff.cap
+        need(good, "plan_invalid", node.pointer + "/minimum")
+        return tariff
+
+    def read_per_call(self, node, fields, model):
+        """A price of one call: R-PLAN-038 to -040."""
+        per = read_per(fields)
+        worth = self.read_price(fields.must("price"), per, GRID)
+        if model == "percentage":
+            rate = fields.must("rate")
+            steps = fraction(rate.text(), rate.pointer)
+            need(steps <= GRID, "plan_invalid", rate.pointer)
+            fixed = self.maybe_money(fields, "fixed", 0)
+            least = self.maybe_money(fields, "min", 0)
+            most = self.maybe_money(fields, "max", None)
+            need(most is None or least <= most, "plan_invalid", node.pointer + "/max")
+            part(worth, steps, rate.pointer)
+            return PerCall(model, worth, steps, fixed, least, most)
+        if model == "dynamic":
+            least = self.maybe_money(fields, "min", 0)
+            most = self.read_money(fields.must("max"), GRID)
+            need(least <= most, "plan_invalid", node.pointer + "/max")
+            return PerCall(model, worth, least=least, most=most)
+        for name, most in (("markup", 9 * GRID), ("margin", GRID - 1)):
+            given = fields.get(name)
+            if given:
+                steps = fraction(given.text(), given.pointer)
+                need(steps <= most, "plan_invalid", given.pointer)
+                if name == "markup":
+                    part(worth, steps, given.pointer)
+                return PerCall(name, worth, steps)
+        raise node.refused("plan_invalid")
+
+    def maybe_money(self, fields, name, default):
+        node = fields.get(name)
+        return self.read_money(node, GRID) if node else default
+
+    def read_money(self, node, kept):
+        """Money after a discount that leaves so much of it."""
+        return part(money(node.text(), self.decimals, node.pointer), kept, node.pointer)
+
+    def read_price(self, node, per, kept):
+        """The price of one unit after a discount."""
+        value = unit_price(node.text(), self.decimals, per, node.pointer)
+        return part(value, kept, node.pointer)
+
+    def read_tiers(self, fields, kept):
         per = read_per(fields)
         node = fields.must("tiers")
         tiers = []
@@ -112,10 +180,11 @@ class Plan:
             inner = item.fields()
             bound = inner.get("up_to")
             bound = positive(bound) if bound else None
-            price = inner.must("price")
-            value = unit_price(price.text(), self.decimals, per, price.pointer)
+            value = self.read_price(inner.must("price"), per, kept)
+            flat = inner.get("flat")
+            flat = self.read_money(flat, kept) if flat else 0
             inner.finish()
-            tiers.append((bound, value))
+            tiers.append((bound, value, flat))
         return tiers
 
     def read_limit(self, node):
@@ -133,6 +202,12 @@ class Plan:
                  meter.pointer)
             limit["most"] = fields.must("most").integer()
             limit["period"] = read_window(fields, self.zone)
+        elif credit := fields.get("credit"):
+            limit["kind"] = "credit"
+            limit["match"], limit["per"] = {}, None
+            limit["credit"] = money(credit.text(), self.decimals, credit.pointer)
+            fields.finish()
+            return limit
         elif concurrency := fields.get("concurrency"):
             limit["kind"] = "concurrency"
             limit["most"] = positive(concurrency)
@@ -142,7 +217,7 @@ class Plan:
             limit["kind"] = "rate"
             limit["rate"] = read_rate(rate)
         match = fields.get("match")
-        limit["match"] = read_match(match) if match else {}
+        limit["match"] = read_cover(match) if match else {}
         per = fields.get("per")
         limit["per"] = name_of(per) if per else None
         if per and limit["kind"] != "concurrency" and (values := fields.get("values")):
@@ -155,6 +230,84 @@ class Plan:
             limit["notify"] = read_notify(notify, limit) if notify else []
         fields.finish()
         return limit
+
+    def read_grant(self, node):
+        """R-PLAN-070 to -073."""
+        fields = node.fields()
+        grant = self.read_grant_terms(fields)
+        grant["window"] = read_window(fields, self.zone)
+        expires, rollover = fields.get("expires"), None
+        grant["expires"] = positive(expires) if expires else None
+        if grant["window"] is not None:
+            rollover = fields.get("rollover")
+        if rollover:
+            need(expires is None, "plan_invalid", rollover.pointer)
+            grant["rollover"] = self.read_rollover(rollover, grant)
+        fields.finish()
+        return grant
+
+    def read_grant_command(self, node):
+        """R-GRANT-040: terms that a command gives."""
+        fields = node.fields()
+        grant = self.read_grant_terms(fields)
+        at = fields.get("expires_at")
+        if at:
+            grant["expires_at"] = at.integer()
+            need(grant["expires_at"] <= LAST, "time_invalid", at.pointer)
+        fields.finish()
+        return grant
+
+    def read_grant_terms(self, fields):
+        grant = {"id": name_of(fields.must("id"))}
+        kind = fields.must("kind")
+        need(kind.text() in ("promotional", "trial", "included"), "plan_invalid", kind.pointer)
+        grant.update(kind=kind.value, meter=None, charges=None, window=None, expires=None,
+                     rollover=None, expires_at=None)
+        node = fields.get("money")
+        if node:
+            grant["amount"] = money(node.text(), self.decimals, node.pointer)
+            need(grant["amount"] > 0, "plan_invalid", node.pointer)
+            scope = fields.get("charges")
+            if scope:
+                grant["charges"] = self.read_scope(scope)
+        else:
+            meter = fields.must("meter")
+            grant["meter"] = name_of(meter)
+            need(any(c["meter"] == meter.value for c in self.charges), "plan_reference",
+                 meter.pointer)
+            grant["amount"] = positive(fields.must("units")) * GRID
+        match = fields.get("match")
+        grant["match"] = read_match(match) if match else {}
+        priority = fields.get("priority")
+        grant["priority"] = priority.integer() if priority else 100
+        need(grant["priority"] <= 1000, "plan_invalid", priority and priority.pointer)
+        return grant
+
+    def read_scope(self, node):
+        ids, before = [c["id"] for c in self.charges], None
+        scope = set()
+        for item in node.items():
+            name = name_of(item)
+            need(name in ids, "plan_reference", item.pointer)
+            need(before is None or before < name, "plan_order", item.pointer)
+            scope.add(ids.index(name))
+            before = name
+        need(scope, "plan_invalid", node.pointer)
+        return scope
+
+    def read_rollover(self, node, grant):
+        def read(member):
+            if grant["meter"] is None:
+                return money(member.text(), self.decimals, member.pointer)
+            return member.integer() * GRID
+        fields = node.fields()
+        low = read(fields.must("min"))
+        top = fields.must("max")
+        high = read(top)
+        fields.finish()
+        need(low <= high, "plan_invalid", node.pointer)
+        need(high <= 1000 * grant["amount"], "plan_invalid", top.pointer)
+        return low, high
 
     def read_signing(self, node):
         if node is None:
@@ -179,7 +332,7 @@ class Plan:
         first, ceiling, lines = 0, 0, []
         for index, units in self.charged_units(usage, usage.attributes, at):
             charge = self.charges[index]
-            value = charge["tariff"].total(units)
+            value = charge["tariff"].pays(0, 0, units)
             first += value
             ceiling += charge["tariff"].worst_single(units)
             lines.append((charge["id"], charge["meter"], units, value))
@@ -272,12 +425,17 @@ def read_per(fields):
     return positive(node) if node else 1
 
 
-def price_of(fields, decimals):
-    node = fields.must("price")
-    return money(node.text(), decimals, node.pointer)
-
-
 def read_match(node):
+    """Attributes and the sets of values that match."""
+    match = {}
+    for name, values in node.fields().all():
+        need(is_name(name), "text_invalid", values.pointer)
+        match[name] = conditions.sorted_set(values)
+    need(match, "plan_invalid", node.pointer)
+    return match
+
+
+def read_cover(node):
     """Attribute → the values that match."""
     match = {}
     for name, values in node.fields().all():

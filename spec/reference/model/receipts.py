@@ -94,6 +94,12 @@ def item_bytes(item):
         return b"\x04" + text(item["name"]) + text(item["value"])
     if kind == "source":
         return b"\x05" + text(item["surface"]) + u(BASES[item["basis"]], 1) + item["content"]
+    if kind == "draw_units":
+        return (b"\x07" + text(item["grant"]) + u(item["given_at"], 8) + text(item["meter"])
+                + u(item["units"], 8) + u(item["balance"], 8))
+    if kind == "draw":
+        return (b"\x08" + text(item["grant"]) + u(item["given_at"], 8) + exact(item["amount"])
+                + exact(item["balance"]))
     return (b"\x06" + text(item["charge"]) + window(item["window"]) + u(item["units"], 8)
             + exact(item["billed"]) + exact(item["due"]) + exact(item["exact"])
             + u(item["remainder_before"], 8) + u(item["remainder_after"], 8))
@@ -206,7 +212,7 @@ EXACTS = ("exact", "uncollected", "billed_before", "amount", "billed", "due")
 def item_json(item):
     out = {}
     for name, value in item.items():
-        if name in EXACTS:
+        if name in EXACTS or (name == "balance" and item["item"] == "draw"):
             value = text_of(value)
         elif name == "window":
             value = {"start": str(value[0]), "end": str(value[1])}
@@ -312,6 +318,9 @@ ITEMS = {
              ("billed_before", "exact"), ("amount", "exact")],
     "price": [("exact", "exact"), ("remainder_before", "int"), ("remainder_after", "int"),
               ("uncollected", "exact"), ("late", "flag")],
+    "draw_units": [("grant", "text"), ("given_at", "time"), ("meter", "text"), ("units", "int"),
+                   ("balance", "int")],
+    "draw": [("grant", "text"), ("given_at", "time"), ("amount", "exact"), ("balance", "exact")],
     "attribute": [("name", "text"), ("value", "text")],
     "source": [("surface", "surface"), ("basis", "basis"), ("content", "hash")],
     "correction": [("charge", "text"), ("window", "window"), ("units", "int"), ("billed", "exact"),
@@ -334,6 +343,8 @@ def item_of(node):
 def value_of(node, form):
     if form == "int":
         return int_of(node, 64)
+    if form == "time":
+        return time_of(node)
     if form == "hash":
         return hex_of(node, 32)
     if form == "flag":

@@ -1,6 +1,6 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import (amounts, document, files, logs, meters, plans, receipts, settlements, signing,
+from . import (amounts, document, files, grants, logs, meters, plans, receipts, settlements, signing,
                usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
@@ -309,6 +309,22 @@ def _(s, g):
     return {}, None
 
 
+@operation("meter.grant")
+def _(s, g):
+    id_ = digest(g["subscription"])
+    on_meter(s, g, lambda state: grants.grant(
+        meters.the_subscription(state, id_), id_, g["terms"], time(g["now"])))
+    return {}, None
+
+
+@operation("meter.void")
+def _(s, g):
+    id_ = digest(g["subscription"])
+    on_meter(s, g, lambda state: grants.void(
+        meters.the_subscription(state, id_), id_, g["grant"], time(g["now"])))
+    return {}, None
+
+
 @operation("meter.recover")
 def _(s, g):
     meter = s.object(g, "meter")
@@ -355,6 +371,14 @@ def _(s, g):
     return {"json": receipts.compact(document_)}, None
 
 
+def grant_text(all_, given):
+    return {"grant": given.terms["id"], "kind": given.terms["kind"],
+            "meter": given.terms["meter"], "givenAt": str(given.given_at),
+            "expiresAt": optional(given.expires_at, str),
+            "balance": amounts.text_of(all_.balance(given, given.seen)),
+            "reserved": str(given.reserved)}
+
+
 @operation("meter.subscription")
 def _(s, g):
     sub = meters.the_subscription(s.object(g, "meter").state, digest(g["subscription"]))
@@ -369,7 +393,8 @@ def _(s, g):
     holds = sum(map(meters.reserved, sub["holds"].values()))
     return {"lane": hexed(sub["lane"]), "denied": str(sub["denied"]), "holds": str(holds),
             "reserved": amounts.text_of(meters.aggregate(plan, account)),
-            "counters": counters}, None
+            "counters": counters, "grants": [grant_text(account.grants, g) for g in
+                                             account.grants.shown()]}, None
 
 
 def signed(s, g):

@@ -314,6 +314,18 @@ final class Script {
                 fee: try given.integer("fee"), reference: try given.text("reference"),
                 at: try given.instant("at"))
             return .object([:])
+        case "meter.grant":
+            try given.known("meter subscription terms now journal")
+            try meter(given).grant(
+                try given.text("subscription"), terms: try given.text("terms"),
+                now: try given.instant("now"))
+            return .object([:])
+        case "meter.void":
+            try given.known("meter subscription grant now journal")
+            try meter(given).void(
+                try given.text("subscription"), grant: try given.text("grant"),
+                now: try given.instant("now"))
+            return .object([:])
         case "meter.recover":
             try given.known("meter written")
             let host = try get(given, "meter", Host.self)
@@ -366,12 +378,24 @@ final class Script {
                     "billed": .text($0.billed),
                 ])
             }
+            let grants = view.grants.map {
+                JSON.object([
+                    "grant": .text($0.grant),
+                    "kind": .text($0.kind),
+                    "meter": maybe($0.meter),
+                    "givenAt": number($0.givenAt),
+                    "expiresAt": $0.expiresAt.map { number($0) } ?? .null,
+                    "balance": .text($0.balance),
+                    "reserved": number($0.reserved),
+                ])
+            }
             return .object([
                 "lane": .text(view.lane),
                 "denied": number(view.denied),
                 "holds": number(view.holds),
                 "reserved": .text(view.reserved),
                 "counters": .list(counters),
+                "grants": .list(grants),
             ])
         default: throw Broken("unknown operation \(op)")
         }

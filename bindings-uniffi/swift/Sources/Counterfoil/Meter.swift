@@ -151,6 +151,23 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
+    /// Gives a subscription a grant. `terms` is JSON, in the form of a plan's `grants`, with the instant
+    /// `expires_at`; the same terms again give nothing.
+    public func grant(_ subscription: String, terms: String, now: Int64? = nil) throws {
+        let at = now ?? clock()
+        _ = try submit {
+            try machine.proposeGrant(subscription: subscription, terms: terms, now: at)
+        }
+    }
+
+    /// Takes back what is left of a grant and no hold reserves.
+    public func void(_ subscription: String, grant: String, now: Int64? = nil) throws {
+        let at = now ?? clock()
+        _ = try submit {
+            try machine.proposeVoid(subscription: subscription, grant: grant, now: at)
+        }
+    }
+
     /// Ends the doubt: `durable` is how many entries the journal really holds. Returns what was
     /// decided by the steps in doubt that turn out to be durable.
     @discardableResult
@@ -186,7 +203,7 @@ public final class Meter: @unchecked Sendable {
     /// Every subscription, by id.
     public func subscriptions() -> [SubscriptionView] { machine.subscriptions() }
 
-    /// One subscription's counters in their newest windows, and what is reserved.
+    /// One subscription's counters in their newest windows, its grants, and what is reserved.
     public func subscription(_ id: String) throws -> SubscriptionView? {
         try machine.subscription(id: id)
     }

@@ -3,14 +3,17 @@
 use alloc::sync::Arc;
 
 use crate::{
-    account::{Books, Room, admit, aggregate, without_hold},
+    account::{
+        Books, Given, Room, admit, aggregate, aggregate_of, backing, credit_room, draw_units,
+        left_by, tighter, without_hold,
+    },
     amount::Exact,
     codec::Writer,
     crypto::{Digest, sha256},
     entry::{Denial, Entry, HoldEntry, write_attributes},
     error::{Code, Error, Result},
     meter::{
-        Hold, Outcome, Remembered, Replay, Request, State, Subscription,
+        Hold, Outcome, Remembered, Replay, Request, ReservedUnits, State, Subscription,
         decide::{
             Decision,
             admit::{
@@ -20,7 +23,7 @@ use crate::{
         },
         draft::check_windows,
     },
-    plan::{Call, Plan},
+    plan::{Call, LimitRule, Plan},
     receipt::request_subject,
     time::Timestamp,
 };
@@ -32,7 +35,8 @@ impl State {
         now: Timestamp,
     ) -> Result<Decision> {
         check_request_id(&request.id)?;
-        let (subscription, _) = self.current(&request.subscription)?;
+        let (subscription, lane) = self.current(&request.subscription)?;
+        let issued_at = lane.issued_at;
         let plan = Arc::clone(&subscription.plan);
         let lane_id = subscription.lane;
         check_created(request, &plan, now)?;
@@ -42,8 +46,15 @@ impl State {
             return replay(subscription, known, &subject, input);
         }
         let most = &request.most;
-        let units =
+        let mut units =
             plan.charged_units(&Call { usage: most, attributes: most.attributes(), at: now })?;
+        let usable =
+            subscription.account.grants.usable(&plan, request.most.attributes(), now, issued_at)?;
+        let drawn = draw_units(&plan, &usable, &[], &mut units)?;
+        let reserved = drawn
+            .into_iter()
+            .map(|d| ReservedUnits { grant: d.grant, given_at: d.given_at, units: d.units })
+            .collect();
         let entry = HoldEntry {
             lane: lane_id,
             subject,
@@ -52,6 +63,7 @@ impl State {
             deadline: now.checked_add(plan.times().hold)?,
             units: units.into(),
             limited: plan.limited_units(request.most.attributes(), |m| request.most.get(m)).into(),
+            reserved,
             attributes: request.most.shared_attributes(),
         };
         match self.admit_hold(&request.subscription, &entry)? {
@@ -79,6 +91,9 @@ impl State {
         if let Some(denial) = deny_by_values(&plan, &subscription.account, attributes, at) {
             return Ok(Err(denial));
         }
+        let usable =
+            subscription.account.grants.usable(&plan, &entry.attributes, at, lane.issued_at)?;
+        let owed = self.owed(subscription)?;
         let before = aggregate(&subscription.account)?;
         // The hold is tried on the account and taken out again: entries alone change the state.
         let subscription = self.subscription_mut(id)?;
@@ -86,7 +101,7 @@ impl State {
         let hold = Hold::of(entry);
         subscription.account.enter(&plan, &hold);
         let known = subscription.holds.insert(hold.subject, hold.clone());
-        let tried = try_hold(subscription, &plan, &hold);
+        let tried = try_hold(subscription, &plan, &hold, owed, &usable);
         match known {
             Some(known) => subscription.holds.insert(hold.subject, known),
             None => subscription.holds.remove(&hold.subject),
@@ -96,7 +111,12 @@ impl State {
         subscription.account.close(&opened);
         let (after, short) = tried?;
         if let Some(room) = short {
-            let (room, needed) = without_hold(books(subscription, &plan), &room)?;
+            let books = books(subscription, &plan);
+            let credit = plan.limits().get(room.limit).map(|limit| &limit.rule);
+            let (room, needed) = match credit {
+                Some(LimitRule::Credit { .. }) => left_by(aggregate_of(books)?, &room)?,
+                _ => without_hold(books, &room)?,
+            };
             return Ok(Err(deny_by_money(&plan, &room, needed)?));
         }
         let account = &subscription.account;
@@ -117,11 +137,16 @@ fn try_hold(
     subscription: &Subscription,
     plan: &Plan,
     hold: &Hold,
+    owed: Exact,
+    usable: &[Given],
 ) -> Result<(Exact, Option<Room>)> {
     let after = aggregate(&subscription.account)?;
     let books = books(subscription, plan);
     let short = admit(books, &hold.attributes, hold.authorized_at, Exact::ZERO)?;
-    Ok((after, short))
+    let charges = hold.units.iter().map(|(charge, _)| *charge);
+    let backing = backing(plan, usable, charges, subscription.holds.values())?;
+    let credit = credit_room(books, (owed, backing), Exact::ZERO)?;
+    Ok((after, tighter(short, credit)))
 }
 
 fn books<'a>(subscription: &'a Subscription, plan: &'a Plan) -> Books<'a> {

@@ -72,7 +72,7 @@ impl State {
             return Ok(deny(denial));
         }
         let receipt = call.draft.seal(salt);
-        let crossed = account.crossed(plan, &Counted::of(plan, &receipt, attributes))?;
+        let crossed = account.crossed(plan, &Counted::of(plan, &receipt, attributes)?)?;
         self.receipt_decision(receipt, crossed)
     }
 }

@@ -3,6 +3,7 @@
 mod admit;
 mod authorize;
 mod due;
+mod grant;
 mod import;
 mod open;
 mod settle;
@@ -43,6 +44,8 @@ impl State {
             Command::Import(import) => self.decide_import(import, key),
             Command::Due => self.decide_due(now, key),
             Command::Checkpoint => self.decide_checkpoint(),
+            Command::Grant { subscription, terms } => self.decide_grant(subscription, terms, now),
+            Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
             Command::Collect(collected) => {
                 self.lane(&collected.lane).map_err(|_| {
                     Error::new(Code::CollectedInvalid).value(collected.lane).because("no lane")

@@ -52,7 +52,7 @@ impl State {
         let call = draft_call(self, &facts)?;
         let receipt = call.draft.seal(salt);
         let plan = &subscription.plan;
-        let counted = Counted::of(plan, &receipt, &hold.attributes);
+        let counted = Counted::of(plan, &receipt, &hold.attributes)?;
         let crossed = subscription.account.crossed(plan, &counted)?;
         self.receipt_decision(receipt, crossed)
     }

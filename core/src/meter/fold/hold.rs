@@ -14,7 +14,8 @@ use crate::{
 
 impl State {
     pub(super) fn apply_hold(&mut self, e: &HoldEntry) -> Result<()> {
-        let subscription_id = self.lane(&e.lane)?.open.subscription;
+        let lane = self.lane(&e.lane)?;
+        let (subscription_id, issued_at) = (lane.open.subscription, lane.issued_at);
         let subscription = self.subscription_mut(&subscription_id)?;
         if subscription.holds.contains_key(&e.subject) {
             return Err(misplaced("the request is held already"));
@@ -22,6 +23,8 @@ impl State {
         let plan = Arc::clone(&subscription.plan);
         check_limited(&plan, e)?;
         subscription.account.reserve(&plan, &e.units, e.authorized_at)?;
+        let grants = &mut subscription.account.grants;
+        grants.reserve(&plan, &e.reserved, e.authorized_at, issued_at)?;
         advance_rates(&plan, &mut subscription.account, &e.attributes, e.authorized_at)?;
         let hold = Hold::of(e);
         subscription.account.enter(&plan, &hold);
@@ -66,6 +69,7 @@ impl State {
         if reserved {
             subscription.account.free(&plan, &was.units, at)?;
             subscription.account.leave(&plan, &was);
+            subscription.account.grants.free(&was.reserved)?;
         }
         if e.reason == ReleaseReason::Released {
             subscription.holds.remove(&e.subject);

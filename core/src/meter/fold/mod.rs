@@ -11,11 +11,12 @@ use self::receipt::used_digest;
 use crate::{
     account::Account,
     crypto::Digest,
-    entry::{Collected, Denied, Entry, ImportMark, Instance},
+    entry::{Collected, Denied, Entry, Granted, ImportMark, Instance, Voided},
     error::{Code, Error, Result},
+    json::{self, Limits},
     log::{Checkpoint, Frontier, leaf_hash},
     meter::State,
-    plan::{LimitRule, Plan},
+    plan::{Grant, LimitRule, Plan, Term},
     receipt::import_subject,
     time::Timestamp,
 };
@@ -59,6 +60,8 @@ impl State {
             Entry::Release(e) => self.apply_release(e)?,
             Entry::Checkpoint(e) => self.apply_checkpoint(e)?,
             Entry::Collected(e) => self.apply_collected(e)?,
+            Entry::Granted(e) => self.apply_granted(e)?,
+            Entry::Voided(e) => self.apply_voided(e)?,
         }
         self.entries = self.entries.checked_add(1).ok_or(Code::AmountOverflow)?;
         Ok(())
@@ -139,6 +142,35 @@ impl State {
         }
         lane.collected = e.amount;
         lane.fee = e.fee;
+        Ok(())
+    }
+
+    fn apply_granted(&mut self, e: &Granted) -> Result<()> {
+        let subscription = self.subscription_mut(&e.subscription)?;
+        let terms = Grant::from_json(&e.terms, &subscription.plan)?;
+        if json::parse(&e.terms, &Limits::default())?.canonical()? != e.terms {
+            return Err(misplaced("the terms are not in their canonical form"));
+        }
+        let ended = match terms.term {
+            Term::Given { expires_at } => expires_at.is_some_and(|end| end <= e.at),
+            _ => false,
+        };
+        if ended || subscription.account.grants.knows(&subscription.plan, &terms.id) {
+            return Err(misplaced("a grant that was given before, or has expired"));
+        }
+        subscription.account.grants.give(Arc::new(terms), e.terms.as_slice().into(), e.at);
+        Ok(())
+    }
+
+    fn apply_voided(&mut self, e: &Voided) -> Result<()> {
+        let subscription = self.subscription_mut(&e.subscription)?;
+        let grants = &mut subscription.account.grants;
+        if !grants.knows(&subscription.plan, &e.grant)
+            || grants.is_voided(&subscription.plan, &e.grant)
+        {
+            return Err(misplaced("no such grant to void"));
+        }
+        grants.void(&subscription.plan, &e.grant);
         Ok(())
     }
 

@@ -9,13 +9,13 @@ use alloc::{
 
 use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
 use crate::{
-    account::{Counted, Rated, closes_at},
+    account::{Counted, Rated, closes_at, pay_lines},
     amount::Exact,
     crypto::{Digest, sha256},
     entry::ReceiptEntry,
     error::{Code, Error, Result},
     meter::{State, Subscription},
-    plan::{Plan, Signing},
+    plan::{Plan, Signing, whole},
     receipt::{Item, Kind, import_subject},
     time::{Timestamp, Window},
 };
@@ -125,12 +125,32 @@ impl State {
                 amount: *amount,
             });
         }
+        // Before the hold gives back what it reserved: of a voided grant nothing else is left.
+        let grants = &mut subscription.account.grants;
+        let mut unpaid: Vec<(usize, Exact)> =
+            rated.iter().map(|line| (line.charge, line.amount)).collect();
+        for item in &e.body.items {
+            let (grant, amount) = match item {
+                Item::DrawUnits { grant, given_at, units, .. } => {
+                    ((grant.as_str(), *given_at), whole(*units))
+                }
+                Item::Draw { grant, given_at, amount, .. } => {
+                    ((grant.as_str(), *given_at), *amount)
+                }
+                _ => continue,
+            };
+            let terms = grants.take(&plan, grant, amount, head.authorized_at, head.issued_at)?;
+            if matches!(item, Item::Draw { .. }) {
+                pay_lines(&terms, &mut unpaid, amount)?;
+            }
+        }
         let hold = subscription.holds.remove(&head.subject);
         match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
                     subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
                     subscription.account.leave(&plan, hold);
+                    subscription.account.grants.free(&hold.reserved)?;
                     self.expiries.remove(&(hold.deadline, id, head.subject));
                 }
                 if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
@@ -144,12 +164,13 @@ impl State {
             _ => return Err(misplaced("an imported call whose subject is not its record's")),
         }
         subscription.account.advance(&plan, &rated)?;
+        subscription.account.note_granted(&rated, &unpaid)?;
         // Limits count a call by the attributes that it was authorised with.
         let own = match &hold {
             Some(hold) => Arc::clone(&hold.attributes),
             None => Arc::new(attributes(&e.body.items)),
         };
-        let counted = Counted::of(&plan, e, &own);
+        let counted = Counted::of(&plan, e, &own)?;
         subscription.account.count(&plan, &counted)?;
         if e.import.is_some() {
             let account = &mut subscription.account;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{amount::Fraction, rating::Plus};
 use alloc::{string::ToString, vec};
 use proptest::prelude::*;
 
@@ -7,9 +8,16 @@ fn price(text: &str) -> UnitPrice {
 }
 
 fn tiers(tiers: &[(u64, &str)], open: &str) -> Vec<Tier> {
-    let bounded =
-        tiers.iter().map(|(up_to, text)| Tier { up_to: Some(*up_to), price: price(text) });
-    bounded.chain([Tier { up_to: None, price: price(open) }]).collect()
+    let bounded = tiers.iter().map(|(up_to, text)| tier(Some(*up_to), text));
+    bounded.chain([tier(None, open)]).collect()
+}
+
+fn tier(up_to: Option<u64>, text: &str) -> Tier {
+    Tier { up_to, price: price(text), flat: Exact::ZERO }
+}
+
+fn exact(text: &str) -> Exact {
+    text.parse().unwrap()
 }
 
 fn tariff(model: Model, free: u64) -> Tariff {
@@ -38,8 +46,8 @@ fn bounds_are_inclusive_and_free_units_advance_nothing() {
 
 #[test]
 fn tiers_are_refused_unless_they_ascend_to_an_open_one() {
-    let open = Tier { up_to: None, price: price("1") };
-    let bounded = |up_to| Tier { up_to: Some(up_to), price: price("1") };
+    let open = tier(None, "1");
+    let bounded = |up_to| tier(Some(up_to), "1");
     let too_many = (1..=64).map(bounded).chain([open]).collect();
     for refused in [
         vec![],
@@ -100,10 +108,7 @@ fn a_high_price_can_still_be_quoted() {
         Model::PerUnit { price: dear },
         Model::Package { size: 1, price: dear.exact() },
         Model::Graduated {
-            tiers: vec![
-                Tier { up_to: Some(5), price: price("1") },
-                Tier { up_to: None, price: dear },
-            ],
+            tiers: vec![tier(Some(5), "1"), Tier { price: dear, ..tier(None, "0") }],
         },
     ] {
         let tariff = tariff(model, 0);
@@ -111,7 +116,7 @@ fn a_high_price_can_still_be_quoted() {
         assert_eq!(tariff.total(u64::MAX).unwrap_err().code(), Code::AmountOverflow);
     }
     // The best that a call can meet under a volume tariff is the step to the higher price.
-    let steep = vec![Tier { up_to: Some(5), price: price("1") }, Tier { up_to: None, price: dear }];
+    let steep = vec![tier(Some(5), "1"), Tier { price: dear, ..tier(None, "0") }];
     let steep = tariff(Model::Volume { tiers: steep }, 0);
     assert_eq!(
         steep.worst_single(3).unwrap(),
@@ -138,20 +143,94 @@ fn the_worst_start_may_lie_one_above_a_bound() {
     assert_eq!(mixed.worst_increase(2, 2, 8).unwrap().to_string(), "18");
 }
 
+#[test]
+fn a_flat_amount_is_due_as_its_tier_is_entered() {
+    let entered = |up_to, text, flat| Tier { flat: exact(flat), ..tier(up_to, text) };
+    let tiers = vec![entered(Some(5), "1", "10"), entered(None, "2", "50")];
+    let graduated = tariff(Model::Graduated { tiers: tiers.clone() }, 0);
+    assert_eq!(totals(&graduated, [0, 1, 5, 6]), ["0", "11", "15", "67"]);
+    let volume = tariff(Model::Volume { tiers }, 0);
+    assert_eq!(totals(&volume, [0, 1, 5, 6]), ["0", "11", "15", "62"]);
+    let zero = volume.with(Terms { zero: true, ..Terms::default() }).unwrap();
+    assert_eq!(totals(&zero, [0, 1, 5, 6]), ["10", "11", "15", "62"]);
+    let what = |steps: Vec<Step>| steps.into_iter().map(|step| step.what).collect::<Vec<_>>();
+    assert_eq!(
+        what(graduated.lines(4, 6).unwrap()),
+        [
+            "flat amount of 50 (tier above 5)",
+            "1 unit at 1 (tier up to 5)",
+            "1 unit at 2 (tier above 5)"
+        ]
+    );
+    assert_eq!(
+        what(zero.lines(4, 6).unwrap()),
+        ["all 6 units at 2 plus 50 (tier above 5), less 4 at 1 plus 10"]
+    );
+}
+
+#[test]
+fn discount_and_cap_cut_the_steps() {
+    let terms = Terms { off: exact("30"), cap: Some(exact("50")), ..Terms::default() };
+    let per_unit = tariff(Model::PerUnit { price: price("10") }, 0).with(terms).unwrap();
+    assert_eq!(totals(&per_unit, [0, 3, 4, 8, 9]), ["0", "0", "10", "50", "50"]);
+    let steps = per_unit.lines(0, 9).unwrap();
+    assert_eq!(steps[0].what, "9 units at 10, less 30 discount, up to the cap");
+    assert_eq!(steps[0].amount, exact("50"));
+    let low = Terms { minimum: exact("51"), ..terms };
+    let refused = tariff(Model::PerUnit { price: price("1") }, 0).with(low).unwrap_err();
+    assert_eq!(refused.code(), Code::PlanInvalid);
+}
+
+#[test]
+fn per_call_prices_do_not_see_the_counter() {
+    let worth = price("1");
+    let part = |text| Fraction::parse(text).unwrap();
+    let card = Percentage {
+        worth,
+        rate: part("0.029"),
+        fixed: exact("30"),
+        min: exact("50"),
+        max: Some(exact("1000")),
+    };
+    let card = tariff(Model::Percentage(card), 0);
+    assert_eq!(
+        totals(&card, [0, 1, 1_000, 33_448, 1_000_000]),
+        ["0", "50", "59", "999.992", "1000"]
+    );
+    assert_eq!(card.pays(7, exact("9"), 1_000).unwrap(), exact("59"));
+    assert_eq!(card.worst_increase(7, 7, 1_000).unwrap(), exact("59"));
+    assert_eq!(card.lines(0, 1).unwrap()[0].what, "0.029 of 1 units worth 1, plus 30, at least 50");
+    let plus = |plus| tariff(Model::CostPlus(CostPlus { cost: worth, plus }), 0);
+    let markup = plus(Plus::Markup(part("0.25")));
+    let margin = plus(Plus::Margin(part("0.2")));
+    assert_eq!(totals(&markup, [0, 100]), totals(&margin, [0, 100]));
+    let third = plus(Plus::Margin(part("0.7")));
+    assert_eq!(totals(&third, [1, 2]), ["3.333333333333333333", "6.666666666666666667"]);
+    let given = Dynamic { unit: worth, min: exact("5"), max: exact("10") };
+    let given = tariff(Model::Dynamic(given), 0);
+    assert_eq!(totals(&given, [0, 5, 10]), ["0", "5", "10"]);
+    assert_eq!(given.total(4).unwrap_err().code(), Code::PriceOutOfBounds);
+    assert_eq!(given.total(11).unwrap_err().code(), Code::PriceOutOfBounds);
+    let whole = Plus::Margin(Fraction::ONE);
+    let refused = Tariff::new(Model::CostPlus(CostPlus { cost: worth, plus: whole }), 0);
+    assert_eq!(refused.unwrap_err().code(), Code::PlanInvalid);
+}
+
 /// Bounds and prices so small that the models' edges lie close together.
 fn any_tiers() -> impl Strategy<Value = Vec<Tier>> {
-    let step = (1..8u64, 0..9u64);
-    (prop::collection::vec(step, 0..4), 0..9u64).prop_map(|(steps, open)| {
+    let flat = || prop_oneof![2 => Just(0), 1 => 0..30u64];
+    let step = (1..8u64, 0..9u64, flat());
+    (prop::collection::vec(step, 0..4), 0..9u64, flat()).prop_map(|(steps, open, flat)| {
         let mut upper = 0;
-        let bounded = steps.into_iter().map(|(width, price)| {
+        let bounded = steps.into_iter().map(|(width, price, flat)| {
             upper += width;
-            (Some(upper), price)
+            (Some(upper), price, flat)
         });
         let all: Vec<_> = bounded.collect();
-        let price = |n: u64| UnitPrice::new(Exact::new(0, n).unwrap());
+        let exact = |n: u64| Exact::new(0, n).unwrap();
         all.into_iter()
-            .chain([(None, open)])
-            .map(|(up_to, n)| Tier { up_to, price: price(n) })
+            .chain([(None, open, flat)])
+            .map(|(up_to, n, f)| Tier { up_to, price: UnitPrice::new(exact(n)), flat: exact(f) })
             .collect()
     })
 }
@@ -165,30 +244,51 @@ fn any_tariff() -> impl Strategy<Value = Tariff> {
         4 => any_tiers().prop_map(|tiers| Model::Volume { tiers }),
         1 => (1..7u64, exact).prop_map(|(size, price)| Model::Package { size, price }),
     ];
-    (model, 0..6u64).prop_map(|(model, free)| tariff(model, free))
+    (model, 0..6u64, any_terms())
+        .prop_map(|(model, free, terms)| tariff(model, free).with(terms).unwrap())
 }
 
-/// The definition, unit by unit.
-fn defined(tariff: &Tariff, counter: u64) -> u64 {
+fn any_terms() -> impl Strategy<Value = Terms> {
+    let exact = |n: u64| Exact::new(0, n).unwrap();
+    let off = prop_oneof![2 => Just(0), 1 => 0..40u64];
+    let cap = prop_oneof![2 => Just(None), 1 => (0..60u64).prop_map(Some)];
+    (any::<bool>(), off, cap).prop_map(move |(zero, off, cap)| Terms {
+        zero,
+        off: exact(off),
+        cap: cap.map(exact),
+        minimum: Exact::ZERO,
+    })
+}
+
+/// The model's total, unit by unit.
+fn defined(tariff: &Tariff, counter: u64, zero: bool) -> u64 {
     let units = counter.saturating_sub(tariff.free());
-    let at = |tiers: &[Tier], unit: u64| {
-        let tier = tiers.iter().find(|tier| tier.up_to.is_none_or(|upper| unit <= upper)).unwrap();
-        tier.price.exact().fraction()
+    let find = |tiers: &[Tier], unit: u64| {
+        *tiers.iter().find(|tier| tier.up_to.is_none_or(|upper| unit <= upper)).unwrap()
     };
+    let at = |tiers: &[Tier], unit: u64| find(tiers, unit).price.exact().fraction();
     match tariff.model() {
-        Model::Flat { amount } => {
-            if units > 0 {
-                amount.fraction()
+        Model::Flat { amount } if units > 0 || zero => amount.fraction(),
+        Model::Flat { .. } => 0,
+        Model::PerUnit { price } => (0..units).map(|_| price.exact().fraction()).sum(),
+        Model::Graduated { tiers } | Model::Volume { tiers } if units == 0 => {
+            if zero {
+                tiers[0].flat.fraction()
             } else {
                 0
             }
         }
-        Model::PerUnit { price } => (0..units).map(|_| price.exact().fraction()).sum(),
-        Model::Graduated { tiers } => (1..=units).map(|unit| at(tiers, unit)).sum(),
-        Model::Volume { tiers } => units * at(tiers, units),
+        Model::Graduated { tiers } => {
+            let mut entered: Vec<Tier> = (1..=units).map(|unit| find(tiers, unit)).collect();
+            entered.dedup_by_key(|tier| tier.up_to);
+            let flats = entered.iter().map(|tier| tier.flat.fraction());
+            flats.chain((1..=units).map(|unit| at(tiers, unit))).sum()
+        }
+        Model::Volume { tiers } => units * at(tiers, units) + find(tiers, units).flat.fraction(),
         Model::Package { size, price } => {
             (0..units).filter(|unit| unit % size == 0).map(|_| price.fraction()).sum()
         }
+        Model::Percentage(_) | Model::CostPlus(_) | Model::Dynamic(_) => u64::MAX,
     }
 }
 
@@ -197,22 +297,27 @@ proptest! {
 
     #[test]
     fn bounds_are_those_of_brute_force(tariff in any_tariff(), counter in 0..40u64, others in 0..30u64, quantity in 0..30u64) {
-        let f: Vec<u64> = (0..100).map(|counter| defined(&tariff, counter)).collect();
-        let f = |counter: u64| f[usize::try_from(counter).unwrap()];
+        let terms = tariff.terms();
+        let cap = terms.cap.map_or(u64::MAX, Exact::fraction);
+        let raw: Vec<u64> = (0..100).map(|counter| defined(&tariff, counter, terms.zero)).collect();
+        let from: Vec<u64> = (0..100).map(|counter| defined(&tariff, counter, false)).collect();
+        let at = |of: &[u64], counter: u64| of[usize::try_from(counter).unwrap()];
+        let f = |counter: u64| at(&raw, counter).saturating_sub(terms.off.fraction()).min(cap);
+        let rise = |a: u64, b: u64| at(&raw, b).saturating_sub(at(&from, a)).min(cap);
         prop_assert_eq!(tariff.total(counter).unwrap(), Exact::new(0, f(counter)).unwrap());
 
         let highest = (counter..=counter + others).map(f).max().unwrap();
         prop_assert_eq!(tariff.highest(counter, others).unwrap().fraction(), highest);
 
         let starts = counter..=counter + others;
-        let rises = starts.flat_map(|a| (a..=a + quantity).map(move |b| f(b).saturating_sub(f(a))));
+        let rises = starts.flat_map(|a| (a..=a + quantity).map(move |b| rise(a, b)));
         prop_assert_eq!(tariff.worst_increase(counter, others, quantity).unwrap().fraction(), rises.max().unwrap());
 
         // Beyond the last bound nothing new comes.
-        let anywhere = (0..60).flat_map(|a| (a..=a + quantity).map(move |b| f(b).saturating_sub(f(a))));
+        let anywhere = (0..60).flat_map(|a| (a..=a + quantity).map(move |b| rise(a, b)));
         prop_assert_eq!(tariff.worst_single(quantity).unwrap().fraction(), anywhere.max().unwrap());
 
-        let falls = (0..60).any(|counter| f(counter + 1) < f(counter));
+        let falls = (0..60).any(|counter| at(&raw, counter + 1) < at(&raw, counter));
         prop_assert_eq!(tariff.can_fall(), falls);
     }
 
@@ -223,7 +328,11 @@ proptest! {
             let (before, after) = (counter, counter + quantity);
             let steps = tariff.lines(before, after).unwrap();
             let sum = steps.iter().try_fold(Exact::ZERO, |sum, step| sum.checked_add(step.amount)).unwrap();
-            prop_assert_eq!(sum, tariff.total(after).unwrap().minus_or_zero(tariff.total(before).unwrap()));
+            let from = if before == 0 { Exact::ZERO } else { tariff.total(before).unwrap() };
+            prop_assert_eq!(sum, tariff.total(after).unwrap().minus_or_zero(from));
+            if before == 0 {
+                billed = Exact::ZERO;
+            }
             counter = after;
             billed = billed.checked_add(sum).unwrap();
         }

@@ -144,6 +144,21 @@ class Meter(
     }
 
     /**
+     * Gives a subscription a grant. [terms] is JSON, in the form of a plan's `grants`, with the instant
+     * `expires_at`; the same terms again give nothing.
+     */
+    fun grant(subscription: String, terms: String, now: Long? = null) {
+        val at = now ?: clock()
+        submit { machine.proposeGrant(subscription, terms, at) }
+    }
+
+    /** Takes back what is left of a grant and no hold reserves. */
+    fun void(subscription: String, grant: String, now: Long? = null) {
+        val at = now ?: clock()
+        submit { machine.proposeVoid(subscription, grant, at) }
+    }
+
+    /**
      * Ends the doubt: [durable] is how many entries the journal really holds. Returns what was decided
      * by the steps in doubt that turn out to be durable.
      */
@@ -177,7 +192,7 @@ class Meter(
     /** Every subscription, by id. */
     fun subscriptions(): List<SubscriptionView> = machine.subscriptions()
 
-    /** One subscription's counters in their newest windows, and what is reserved. */
+    /** One subscription's counters in their newest windows, its grants, and what is reserved. */
     fun subscription(id: String): SubscriptionView? = machine.subscription(id)
 
     /** The durable state as bytes. */

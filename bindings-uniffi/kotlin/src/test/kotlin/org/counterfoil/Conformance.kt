@@ -226,6 +226,16 @@ class Script {
             )
             json()
         }
+        "meter.grant" -> {
+            given.known("meter", "subscription", "terms", "now", "journal")
+            meter(given).grant(given.text("subscription"), given.text("terms"), given.instant("now"))
+            json()
+        }
+        "meter.void" -> {
+            given.known("meter", "subscription", "grant", "now", "journal")
+            meter(given).void(given.text("subscription"), given.text("grant"), given.instant("now"))
+            json()
+        }
         "meter.recover" -> {
             given.known("meter", "written")
             val host: Host = get(given, "meter")
@@ -279,12 +289,24 @@ class Script {
                     "billed" to it.billed,
                 )
             }
+            val grants = view.grants.map {
+                json(
+                    "grant" to it.grant,
+                    "kind" to it.kind,
+                    "meter" to it.meter,
+                    "givenAt" to it.givenAt,
+                    "expiresAt" to it.expiresAt,
+                    "balance" to it.balance,
+                    "reserved" to it.reserved,
+                )
+            }
             json(
                 "lane" to view.lane,
                 "denied" to view.denied,
                 "holds" to view.holds,
                 "reserved" to view.reserved,
                 "counters" to counters,
+                "grants" to grants,
             )
         }
         "receipt.header" -> {
