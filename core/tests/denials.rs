@@ -56,12 +56,18 @@ struct Case {
     story: &'static str,
 }
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     Case {
         title: "Money",
         member: "limits",
         json: r#"{"id": "daily", "spend": "1", "window": "day"}"#,
         story: "$0.40 are spent and a call that may cost $0.30 is open; another may cost $0.31",
+    },
+    Case {
+        title: "Money owed",
+        member: "limits",
+        json: r#"{"id": "prepaid", "credit": "0"}"#,
+        story: "no grant is left; a call may cost $0.31",
     },
     Case {
         title: "Units",
