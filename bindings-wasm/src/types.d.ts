@@ -5,7 +5,12 @@ export type Exact = string;
 /** Unix milliseconds. */
 export type Instant = number;
 
-export type Surface = "openai.chat" | "openai.responses" | "anthropic.messages" | "plain";
+export type Surface =
+  | "openai.chat" | "openai.responses" | "openai.realtime" | "openai.images"
+  | "anthropic.messages" | "gemini.generate" | "bedrock.converse" | "mistral.chat"
+  | "deepseek.chat" | "groq.chat" | "openrouter.chat" | "xai.chat"
+  | "cohere.chat" | "perplexity.chat" | "snowflake.chat" | "otel.genai"
+  | "plain";
 export type Basis = "reported" | "measured" | "estimated";
 export type Rounding = "carry" | "up" | "down" | "half_even";
 export type ReceiptKind = "call" | "true_up";

@@ -148,7 +148,8 @@ pub(crate) struct Quote {
     /// The instant of the call, in RFC 3339 [default: now].
     #[arg(long, value_name = "INSTANT")]
     pub(crate) at: Option<String>,
-    /// The surface of the response body: openai.chat, openai.responses, anthropic.messages or plain.
+    /// The surface of the response body: openai.chat, anthropic.messages, gemini.generate and so on
+    /// (docs/surfaces.md), or plain.
     #[arg(long, value_name = "SURFACE", requires = "body")]
     pub(crate) surface: Option<String>,
     /// A response body to take the usage from.
@@ -167,8 +168,8 @@ pub(crate) struct Meter {
     /// The ledger's folder; made if it does not exist.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) ledger: PathBuf,
-    /// The usage surface of the records' bodies: openai.chat, openai.responses, anthropic.messages or
-    /// plain.
+    /// The usage surface of the records' bodies: openai.chat, anthropic.messages, gemini.generate and so
+    /// on (docs/surfaces.md), or plain.
     #[arg(long, value_name = "SURFACE", required_unless_present = "map", conflicts_with = "map")]
     pub(crate) surface: Option<String>,
     /// Which column (CSV) or JSON Pointer (JSONL) holds each meter: `input_tokens=ContextTokens,…`.

@@ -27,7 +27,52 @@ PAYEES = ["0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
           "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC", "data", "model"]
 METERS = ["input_tokens", "output_tokens", "gpu_ms"]
 VALUES = {"purpose": ["inference", "training"], "region": ["asia", "eu"], "key": ["a", "b", "c"]}
-PARTS = ["cached_input_tokens", "cache_write_tokens", "cache_write_5m_tokens"]
+PARTS = ["cached_input_tokens", "cache_write_tokens", "cache_write_5m_tokens", "audio_input_tokens",
+         "cached_audio_input_tokens"]
+# Where surfaces look, and the totals that they check: (the usage object, counts, the total).
+OPENAI = ["prompt_tokens", "completion_tokens", "prompt_tokens_details/cached_tokens",
+          "prompt_tokens_details/cache_write_tokens", "prompt_tokens_details/audio_tokens",
+          "prompt_tokens_details/image_tokens", "prompt_tokens_details/video_tokens",
+          "completion_tokens_details/reasoning_tokens", "completion_tokens_details/audio_tokens",
+          "completion_tokens_details/image_tokens",
+          "completion_tokens_details/accepted_prediction_tokens"]
+BESIDE = {
+    "xai.chat": OPENAI[7:8], "perplexity.chat": ["citation_tokens", "reasoning_tokens"],
+    "snowflake.chat": OPENAI[2:4]}
+BODIES = {
+    name: ("usage", OPENAI + more, "total_tokens") for name, more in (
+        ("openai.chat", []), ("groq.chat", []), ("snowflake.chat", []),
+        ("mistral.chat", ["num_cached_tokens", "prompt_audio_seconds"]),
+        ("deepseek.chat", ["prompt_cache_hit_tokens", "prompt_cache_miss_tokens"]),
+        ("openrouter.chat", ["server_tool_use/web_search_requests"]),
+        ("xai.chat", ["num_sources_used"]),
+        ("perplexity.chat", ["citation_tokens", "reasoning_tokens", "num_search_queries"]))}
+for _name, _i, _o in (("responses", "input_tokens_details", "output_tokens_details"),
+                      ("realtime", "input_token_details", "output_token_details"),
+                      ("images", "input_tokens_details", "output_tokens_details")):
+    BODIES["openai." + _name] = ("usage", [
+        "input_tokens", "output_tokens", f"{_i}/cached_tokens", f"{_i}/audio_tokens",
+        f"{_i}/image_tokens", f"{_i}/cached_tokens_details/audio_tokens",
+        f"{_i}/cached_tokens_details/image_tokens", f"{_o}/reasoning_tokens",
+        f"{_o}/image_tokens"], "total_tokens")
+BODIES["anthropic.messages"] = ("usage", [
+    "input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens",
+    "cache_creation/ephemeral_5m_input_tokens", "cache_creation/ephemeral_1h_input_tokens",
+    "output_tokens_details/thinking_tokens", "server_tool_use/web_search_requests"], None)
+BODIES["bedrock.converse"] = ("usage", [
+    "inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens",
+    "cacheReadInputTokenCount", "cacheDetails"], "totalTokens")
+BESIDE["bedrock.converse"] = ["cacheReadInputTokens", "cacheWriteInputTokens"]
+BODIES["gemini.generate"] = ("usageMetadata", [
+    "promptTokenCount", "candidatesTokenCount", "toolUsePromptTokenCount", "thoughtsTokenCount",
+    "cachedContentTokenCount", "promptTokensDetails", "cacheTokensDetails",
+    "candidatesTokensDetails"], "totalTokenCount")
+BESIDE["gemini.generate"] = ["toolUsePromptTokenCount", "thoughtsTokenCount"]
+BODIES["cohere.chat"] = ("meta", ["billed_units/input_tokens", "billed_units/output_tokens",
+                                  "billed_units/search_units"], None)
+BODIES["otel.genai"] = ("", ["gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens",
+                             "gen_ai.usage.cache_read.input_tokens",
+                             "gen_ai.usage.reasoning.output_tokens"], None)
 # Near the ends of an hour, a day, a month and a year.
 STARTS = [1_798_761_000_000, 1_772_321_400_000, 1_790_000_000_000]
 
@@ -93,6 +138,20 @@ def window(r):
         found["count"] = r.choice([1, 2, 3, 5, 366])
     if r.random() < 0.4:
         found["anchor"] = r.choice(STARTS) + r.randrange(-60 * DAY, 60 * DAY)
+    return found
+
+
+def hours(r):
+    def clock():
+        return f"{r.randrange(24):02}:{r.choice([0, 30, 59]):02}"
+
+    found = []
+    for _ in range(r.choice([1, 1, 2])):
+        part = {"from": clock(), "until": clock()}
+        if r.random() < 0.6:
+            days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+            part["days"] = [day for day in days if r.random() < 0.6] or ["sun"]
+        found.append(part)
     return found
 
 
@@ -212,7 +271,7 @@ def selector(r, start, contexts):
     """Members of a charge that say which calls it is for."""
     part = {}
     for _ in range(r.randrange(3)):
-        kind = r.randrange(5)
+        kind = r.randrange(6)
         if kind == 0:
             part.setdefault("match", {})["region"] = some(r, VALUES["region"])
         elif kind <= 2:
@@ -220,6 +279,8 @@ def selector(r, start, contexts):
         elif kind == 3:
             turn = start + r.choice([0, 1_000, 600_000, 3_600_000])
             part["effective"] = r.choice([{"from": turn}, {"until": turn}])
+        elif kind == 4:
+            part["hours"] = hours(r)
         elif contexts:
             turn = r.choice([1, 5, 12])
             part["context"] = dict({"meter": contexts}, **r.choice([
@@ -339,6 +400,42 @@ def asked(step):
     return {name: step[name] for name in ("op", "in", "as") if name in step}
 
 
+def details(r, name):
+    kind, count, names = ("ttl", "inputTokens", ["5m", "1h", "1d"]) if name == "cacheDetails" else (
+        "modality", "tokenCount", ["TEXT", "AUDIO", "IMAGE", "VIDEO"])
+    return [{kind: r.choice(names), count: r.randrange(8)} for _ in range(r.randrange(3))]
+
+
+def body(r, surface):
+    """A body of a surface, often one that adds up."""
+    place, counts, total = BODIES[surface]
+    found = {}
+
+    def put(path, value):
+        at = found
+        for name in path.split("/")[:-1]:
+            at = at.setdefault(name, {})
+        at[path.split("/")[-1]] = value
+
+    sums = 0
+    for number, path in enumerate(counts):
+        if r.random() < (0.97 if number < 2 else 0.45):
+            if path.endswith("Details"):
+                put(path, details(r, path))
+                continue
+            quantity = r.randrange(10, 40) if number < 2 else r.choice([0, 1, 3, 5, 8, 15])
+            if r.random() < 0.02:
+                quantity = r.choice([None, 1.5, "1", [], -1])
+            put(path, quantity)
+            if number < 2 or path in BESIDE.get(surface, ()):
+                sums += quantity if isinstance(quantity, int) else 0
+    if total and r.random() < 0.97:
+        put(total, sums + (r.random() < 0.05))
+    if not place:
+        return found
+    return {place: found, "model": "m"} if r.random() < 0.95 else {"x_groq": {place: found}}
+
+
 class Case:
     """One vector in the making: each step is run as it is added, so later ones can build on it."""
 
@@ -391,8 +488,8 @@ class Case:
         r, now = self.r, str(self.now)
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
-             "quote", "replay", "again", "window", "grant", "void"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 1, 1, 2, 2, 2, 0.5])[0]
+             "quote", "replay", "again", "window", "grant", "void", "read"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.requests)}"
@@ -451,6 +548,9 @@ class Case:
                                  startedAt=str(self.now - 1_000))
                 self.add("plan.window", plan="p", charge=charge, at=found["out"]["end"],
                          startedAt=str(self.now - 1_000))
+        elif kind == "read":
+            for surface in r.sample(sorted(BODIES), 3):
+                self.add("usage.read", surface=surface, body=json.dumps(body(r, surface)))
         elif kind == "replay":
             fresh = f"m{len(self.steps)}"
             self.add("meter.replay", fresh, meter=self.meter, saltKey="0x" + "07" * 32)

@@ -3,15 +3,25 @@
 //! Providers report the same tokens in shapes that contradict each other: what is inside what is a
 //! matter of the *surface* (an API and its vendor), and a surface is named, never guessed. Every
 //! surface is read into one convention: `input_tokens` and `output_tokens` are whole totals, and
-//! parts such as `cached_input_tokens` lie inside them ([`PARENTS`]).
+//! parts such as `cached_input_tokens` lie inside them ([`WHOLES`]).
 
 mod anthropic;
+mod bedrock;
+mod cohere;
+mod dialect;
+mod google;
+mod meters;
 mod openai;
+mod openai_wire;
+mod otel;
 mod parts;
 mod quantities;
 mod surface;
 
-pub use parts::PARENTS;
-pub(crate) use parts::root;
+#[cfg(test)]
+mod tests;
+
+pub use meters::WHOLES;
+pub(crate) use meters::root;
 pub use quantities::{Basis, Usage};
 pub use surface::Surface;

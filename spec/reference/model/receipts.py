@@ -7,6 +7,7 @@ from .amounts import GRID, exact_of, text_of
 from .document import Node, Number, parse, quoted
 from .refused import Refused, need
 from .signing import COUNTERFOIL, check, check_form, sha256
+from .usages import SURFACES
 
 RECEIPT = ("Receipt(bytes32 lane,uint64 sequence,bytes32 previous,uint8 kind,bytes32 subject,"
            "uint64 authorizedAt,uint64 issuedAt,bytes32 body,uint128 charge,uint128 cumulative,"
@@ -20,7 +21,6 @@ HEAD = [("lane", 32), ("sequence", 8), ("previous", 32), ("kind", 1), ("subject"
         ("authorized_at", 8), ("issued_at", 8), ("body", 32), ("charge", 16), ("cumulative", 16),
         ("credited", 16)]
 CALL, TRUE_UP = 1, 4
-SURFACES = ("openai.chat", "openai.responses", "anthropic.messages", "plain")
 BASES = {"reported": 1, "measured": 2, "estimated": 3}
 
 

@@ -31,7 +31,7 @@ def time(value):
 
 def usage_of(given):
     usage = Usage(given.get("surface", "plain"), given.get("basis", "measured"))
-    need(usage.surface in receipts.SURFACES, "usage_surface")
+    need(usage.surface in usages.SURFACES, "usage_surface")
     for meter, quantity in given["meters"].items():
         usage.set(meter, int(quantity))
     for name, value in given.get("attributes", {}).items():
