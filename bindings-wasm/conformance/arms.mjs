@@ -22,14 +22,16 @@ const write = {
   authorized: ({ subject, lane, deadline, reserved }) => ({
     authorized: { subject, lane, deadline: String(deadline), reserved },
   }),
-  denied: ({ code, rule, needed, available, retryAt }) => ({
+  denied: (d) => ({
     denied: {
-      code, rule, needed: orNull(needed), available: orNull(available), retryAt: orNull(retryAt),
+      code: d.code, rule: d.rule, value: orNull(d.value), start: orNull(d.start), end: orNull(d.end),
+      meter: orNull(d.meter), most: orNull(d.most), spent: orNull(d.spent), needed: orNull(d.needed),
+      available: orNull(d.available), retryAt: orNull(d.retryAt),
     },
   }),
   replayed: ({ state, receipt }) => ({ replayed: { state, receipt: orNull(receipt) } }),
   released: ({ subject }) => ({ subject }),
-  receipt: ({ receipt: r, position, sign }) => ({
+  receipt: ({ receipt: r, position, sign, crossed }) => ({
     receipt: {
       ...texts({
         digest: r.digest, position, lane: r.lane, sequence: r.sequence, kind: r.kind,
@@ -39,6 +41,9 @@ const write = {
       }),
       late: r.late,
       sign: signText(sign),
+      crossed: crossed.map(({ limit, value, fraction, start, end }) => ({
+        limit, value: orNull(value), fraction, start: String(start), end: String(end),
+      })),
     },
   }),
   checkpoint: ({ checkpoint: c, sign }) => ({

@@ -195,26 +195,35 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
 }
 
 fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
-    match &limit.rule {
-        LimitRule::Spend { most, period } => format!(
-            "{}: at most {} {label} {}",
-            limit.id,
-            most.to_decimal(decimals),
-            describe_window(*period)
-        ),
-        LimitRule::Credit { most } => format!(
-            "{}: at most {} {label} owed beyond what grants pay",
-            limit.id,
-            most.to_decimal(decimals)
-        ),
-        LimitRule::Rate(rate) => format!(
-            "{}: {} calls per {} ms, burst {}",
-            limit.id,
-            rate.limit(),
-            rate.period_ms(),
-            rate.burst()
-        ),
+    let mut text = match &limit.rule {
+        LimitRule::Spend { most, period } => {
+            format!("at most {} {label} {}", most.to_decimal(decimals), describe_window(*period))
+        }
+        LimitRule::Units { meter, most, period } => {
+            format!("at most {} {meter} {}", grouped(*most), describe_window(*period))
+        }
+        LimitRule::Credit { most } => {
+            format!("at most {} {label} owed beyond what grants pay", most.to_decimal(decimals))
+        }
+        LimitRule::Concurrency { most } => format!("at most {} calls at one time", grouped(*most)),
+        LimitRule::Rate(rate) => {
+            format!("{} calls per {} ms, burst {}", rate.limit(), rate.period_ms(), rate.burst())
+        }
+    };
+    if let Some(per) = &limit.per {
+        text.push_str(&format!(", for each {per}"));
     }
+    for (name, values) in &limit.matches {
+        text.push_str(&format!(", where {name} is {}", values.join(" or ")));
+    }
+    if limit.soft {
+        text.push_str(", only reported");
+    }
+    if !limit.notify.is_empty() {
+        let shares: Vec<_> = limit.notify.iter().map(|share| share.fraction.to_string()).collect();
+        text.push_str(&format!(", reported at {}", shares.join(", ")));
+    }
+    format!("{}: {text}", limit.id)
 }
 
 fn describe_grant(grant: &Grant, decimals: u8, label: &str) -> String {

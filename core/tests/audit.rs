@@ -416,6 +416,72 @@ fn holds_that_the_plan_refuses_are_found() {
 }
 
 #[test]
+fn calls_above_a_limit_of_any_kind_are_found() {
+    let keyed = |key: &str| {
+        let mut usage = a(6);
+        usage.set_attribute("key", key).unwrap();
+        usage
+    };
+    for limit in [
+        r#"{"id":"l","concurrency":1}"#,
+        r#"{"id":"l","meter":"a","most":10}"#,
+        r#"{"id":"l","meter":"a","most":10,"window":"day","match":{"key":["x","y"]}}"#,
+        r#"{"id":"l","spend":"1","per":"key","values":1}"#,
+    ] {
+        let mut host = Host::new();
+        let sub = host.subscribe(&Terms::new().with("limits", format!("[{limit}]")).plan());
+        host.authorize(sub, "1", keyed("x"), at(0)).unwrap();
+        host.release(sub, "1", ReleaseReason::Released, at(1)).unwrap();
+        host.authorize(sub, "2", keyed("y"), at(2)).unwrap();
+        host.audit().unwrap();
+        // Without its release the first call would still be open when the second comes.
+        let mut ledger = host.ledger.clone();
+        ledger.retain(|bytes| !matches!(Entry::from_bytes(bytes).unwrap(), Entry::Release(_)));
+        let error = audit(&ledger, &host.signatures).map(|_| ()).unwrap_err();
+        let found = (code(&error), error.place());
+        assert_eq!(found, ("audit_mismatch", Some("entry 4: limits/l")), "{limit}");
+    }
+    // A hold that says it holds units of a limit which does not count them.
+    let mut host = Host::new();
+    let limits = r#"[{"id":"m","spend":"9"},{"id":"l","meter":"a","most":10}]"#;
+    let sub = host.subscribe(&Terms::new().with("limits", limits).plan());
+    host.authorize(sub, "1", a(6), at(0)).unwrap();
+    for limited in [vec![(0, 6)], vec![(2, 6)], vec![(1, 3), (1, 3)]] {
+        let error = altered(&host, |entry| match entry {
+            Entry::Hold(hold) => {
+                hold.limited = limited.clone().into();
+                true
+            }
+            _ => false,
+        });
+        assert_eq!(code(&error), "entry_misplaced");
+    }
+    // An import that a limit on units would have refused.
+    let mut host = Host::new();
+    let sub = host.subscribe(&Terms::new().with("limits", limits).plan());
+    host.import(sub, a(6), at(0)).unwrap();
+    host.import(sub, a(4), at(1)).unwrap();
+    let receipt = host.recorded().pop().unwrap();
+    let error = cheat_last(&mut host, receipt, 5);
+    let place = error.place().unwrap().to_owned();
+    assert!(code(&error) == "audit_mismatch" && place.ends_with(": limits/l"), "{place}");
+}
+
+/// The ledger's last receipt again, as if `units` of `a` had been used, with all hashes right.
+fn cheat_last(host: &mut Host, mut receipt: ReceiptEntry, units: u64) -> Error {
+    for item in &mut receipt.body.items {
+        if let Item::Quantity { quantity, .. } = item {
+            *quantity = units;
+        }
+    }
+    receipt.head.body = receipt.body.root();
+    receipt.digest = receipt.head.digest();
+    let last = host.ledger.len() - 1;
+    host.ledger[last] = Entry::Receipt(Arc::new(receipt)).to_bytes();
+    audit(&host.ledger, &host.signatures).map(|_| ()).unwrap_err()
+}
+
+#[test]
 fn an_import_mark_is_bound_by_the_head() {
     let mut host = Host::new();
     let sub = host.subscribe(&terms().plan());

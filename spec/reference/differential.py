@@ -26,6 +26,7 @@ ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 PAYEES = ["0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
           "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC", "data", "model"]
 METERS = ["input_tokens", "output_tokens", "gpu_ms"]
+VALUES = {"purpose": ["inference", "training"], "region": ["asia", "eu"], "key": ["a", "b", "c"]}
 PARTS = ["cached_input_tokens", "cache_write_tokens", "cache_write_5m_tokens", "audio_input_tokens",
          "cached_audio_input_tokens"]
 # Where surfaces look, and the totals that they check: (the usage object, counts, the total).
@@ -233,6 +234,35 @@ def grant(r, number, charges, given=False):
     return part
 
 
+def limit(r, number):
+    kind = r.choice(["spend", "spend", "spend", "units", "units", "concurrency", "rate"])
+    part = {"id": f"l{number}"}
+    if kind == "spend":
+        part["spend"] = str(r.randrange(1, 400))
+    elif kind == "units":
+        part.update(meter=r.choice(METERS + ["requests"]), most=r.choice([1, 3, 20, 60, 200]))
+    elif kind == "concurrency":
+        part["concurrency"] = r.randrange(1, 4)
+    else:
+        part["rate"] = {"calls": r.randrange(1, 8), "every": r.choice(["second", "minute", "hour"]),
+                        "burst": r.randrange(1, 6)}
+    if kind in ("spend", "units"):
+        if r.random() < 0.7:
+            part["window"] = window(r)
+        if r.random() < 0.4:
+            shares = ["0.05", "0.25", "0.333333333333333333", "0.5", "0.8", "1", "1.5"]
+            part["notify"] = sorted(r.sample(shares, r.randrange(1, 5)))
+            part["soft"] = r.random() < 0.4
+    if r.random() < 0.3:
+        name = r.choice(["purpose", "region"])
+        part["match"] = {name: sorted(r.sample(VALUES[name], r.randrange(1, 3)))}
+    if r.random() < 0.4:
+        part["per"] = r.choice(["key", "key", "region"])
+        if kind != "concurrency" and r.random() < 0.6:
+            part["values"] = r.randrange(1, 4)
+    return part
+
+
 def some(r, values):
     return sorted(r.sample(values, r.randrange(1, len(values) + 1)))
 
@@ -243,9 +273,9 @@ def selector(r, start, contexts):
     for _ in range(r.randrange(3)):
         kind = r.randrange(6)
         if kind == 0:
-            part.setdefault("match", {})["region"] = some(r, ["asia", "eu"])
+            part.setdefault("match", {})["region"] = some(r, VALUES["region"])
         elif kind <= 2:
-            part.setdefault("match", {})["purpose"] = some(r, ["inference", "training"])
+            part.setdefault("match", {})["purpose"] = some(r, VALUES["purpose"])
         elif kind == 3:
             turn = start + r.choice([0, 1_000, 600_000, 3_600_000])
             part["effective"] = r.choice([{"from": turn}, {"until": turn}])
@@ -328,15 +358,7 @@ def plan(r, start):
                 part["meter"] = r.choice([*derived, *derived, r.choice(METERS + PARTS[:1])])
                 if r.random() < 0.2:
                     part["match"] = selector(r, 0, None).get("match", {})
-    limits = []
-    for n in range(r.randrange(3)):
-        limit = {"id": f"l{n}", "spend": str(r.randrange(1, 400))}
-        if r.random() < 0.7:
-            limit["window"] = window(r)
-        limits.append(limit)
-    if r.random() < 0.3:
-        limits.append({"id": "rate", "rate": {"calls": r.randrange(1, 8), "every": r.choice(
-            ["second", "minute", "hour"]), "burst": r.randrange(1, 6)}})
+    limits = [limit(r, n) for n in range(r.choice([0, 1, 1, 2, 2, 3, 5]))]
     hold = r.choice([1_000, 60_000, 600_000])
     document = {
         **around(charges),
@@ -390,10 +412,17 @@ def usage(r, priced, large=False):
         meters["requests"] = str(r.randrange(4))
     given = {"meters": meters}
     if r.random() < 0.7:
-        given["attributes"] = {"purpose": r.choice(["inference", "training"])}
+        given["attributes"] = {"purpose": r.choice(VALUES["purpose"])}
         if r.random() < 0.5:
-            given["attributes"]["region"] = r.choice(["eu", "asia"])
+            given["attributes"]["region"] = r.choice(VALUES["region"])
+        if r.random() < 0.6:
+            given["attributes"]["key"] = r.choice(VALUES["key"])
     return given
+
+
+def asked(step):
+    """The step without its result: what an earlier one gave is not what this one gives."""
+    return {name: step[name] for name in ("op", "in", "as") if name in step}
 
 
 def details(r, name):
@@ -503,7 +532,7 @@ class Case:
                      **self.journal())
         elif kind == "again" and self.requests:
             earlier = [s for s in self.steps if s["op"] in ("meter.authorize", "meter.settle")]
-            step = json.loads(json.dumps(r.choice(earlier)))
+            step = asked(json.loads(json.dumps(r.choice(earlier))))
             step["in"].update(now=now, meter=self.meter)
             step["in"].pop("journal", None)
             step.pop("error", None)  # its place is not that of what comes now
@@ -606,7 +635,7 @@ def minimise(program, case):
     while at >= 0:
         fewer = steps[:at] + steps[at + 1:]
         try:
-            smaller = run({**case, "steps": fewer})
+            smaller = run({**case, "steps": [asked(step) for step in fewer]})
             if "expected" in (program.compare(smaller) or ""):
                 steps = smaller["steps"]
         except KeyError:

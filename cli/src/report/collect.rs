@@ -326,7 +326,12 @@ fn window_name(cycle: Option<Cycle>, start: u64) -> String {
 fn reason(denial: &Denial) -> String {
     let name = denial.rule.strip_prefix("limits/").unwrap_or(&denial.rule);
     match denial.code {
+        DenialCode::LimitReached if denial.meter.is_some() => {
+            format!("Usage limit reached: {name}")
+        }
         DenialCode::LimitReached => format!("Spend limit reached: {name}"),
+        DenialCode::ConcurrencyReached => format!("Too many calls at one time: {name}"),
+        DenialCode::ValuesReached => format!("Too many values: {name}"),
         DenialCode::RateExceeded => format!("Rate limit exceeded: {name}"),
         DenialCode::TermEnded => String::from("The subscription had ended"),
         DenialCode::ConditionFailed => match name.strip_prefix("condition") {

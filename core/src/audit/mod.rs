@@ -271,6 +271,12 @@ impl Auditor {
                 )? {
                     return Err(refused(denial));
                 }
+                let at = recorded.head.authorized_at;
+                let refusal =
+                    self.state.deny_by_counts(&subscription_id, &usage, &attributes, at)?;
+                if let Some(denial) = refusal {
+                    return Err(refused(denial));
+                }
                 import_subject(mark)
             }
             None => recorded.head.subject,

@@ -7,8 +7,8 @@ use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     account::{
-        Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money, draw_units, room,
-        tighter, total,
+        Books, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money, draw_units,
+        room, tighter, total,
     },
     amount::{Amount, Exact, Rounding},
     crypto::Digest,
@@ -293,39 +293,39 @@ fn room_for(
     usable: &[Given],
 ) -> Result<Option<Room>> {
     let (plan, at) = (&*subscription.plan, facts.authorized_at);
+    let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
-    let mut reserved = subscription.holds.values().filter(|hold| hold.is_reserved());
-    let hold = subscription.holds.get(&facts.subject);
-    if reserved.next().is_none() {
-        let none = core::iter::empty();
-        let spend = room(plan, &subscription.account, none.clone(), at, needed)?;
-        let backing = backing(plan, usable, charges(), none.clone())?;
-        let credit = credit_room(plan, &subscription.account, none, (owed, backing), needed)?;
-        return Ok(tighter(spend, credit));
+    let hold = holds.get(&facts.subject);
+    let attributes = hold.map_or(facts.attributes, |hold| &hold.attributes);
+    let books = Books { plan, account, counters: account, holds, without: None };
+    if account.holds == 0 {
+        let spend = room(books, attributes, at, needed)?;
+        let backing = backing(plan, usable, charges(), core::iter::empty())?;
+        return Ok(tighter(spend, credit_room(books, (owed, backing), needed)?));
     }
+    let reserved = hold.filter(|hold| hold.is_reserved());
     // A call within its hold has room if all holds together have. They may not: a call that used more
     // than it held moves the counters under the others.
-    if hold.is_some_and(|hold| covers(hold, units)) {
-        let all = subscription.holds.values();
-        let backing = backing(plan, usable, charges(), all.clone())?;
-        let account = &subscription.account;
-        if room(plan, account, all.clone(), at, Exact::ZERO)?.is_none()
-            && credit_room(plan, account, all, (owed, backing), Exact::ZERO)?.is_none()
+    if reserved.is_some_and(|hold| covers(hold, units)) {
+        let backing = backing(plan, usable, charges(), holds.values())?;
+        if room(books, attributes, at, Exact::ZERO)?.is_none()
+            && credit_room(books, (owed, backing), Exact::ZERO)?.is_none()
         {
             return Ok(None);
         }
     }
-    let mut account = subscription.account.clone();
-    if let Some(hold) = hold.filter(|hold| hold.is_reserved()) {
-        account.free(plan, &hold.units, hold.authorized_at)?;
+    let mut counters = account.counters_only();
+    if let Some(hold) = reserved {
+        counters.free(plan, &hold.units, hold.authorized_at)?;
     }
-    account.advance(plan, rated, Exact::ZERO, at)?;
-    let others = subscription.holds.values().filter(|other| other.subject != facts.subject);
-    let backing = backing(plan, usable, charges(), others.clone())?;
-    let credit = credit_room(plan, &account, others.clone(), (owed, backing), needed)?;
+    counters.advance(plan, rated)?;
+    let books = Books { counters: &counters, without: reserved, ..books };
+    let others = holds.values().filter(|other| other.subject != facts.subject);
+    let backing = backing(plan, usable, charges(), others)?;
+    let credit = credit_room(books, (owed, backing), needed)?;
     let spend = match facts.import {
-        Some(_) => admit(plan, &account, others, at, needed)?,
-        None => room(plan, &account, others, at, needed)?,
+        Some(_) => admit(books, attributes, at, needed)?,
+        None => room(books, attributes, at, needed)?,
     };
     Ok(tighter(spend, credit))
 }

@@ -20,7 +20,7 @@ mod view;
 pub use command::{Command, Import, Request, Settle, Subscribe};
 pub use hold::{Hold, HoldState, ReservedUnits};
 pub use machine::{Meter, Step, Ticket};
-pub use outcome::{Outcome, Replay, SignRequest, Signed};
+pub use outcome::{Crossed, Outcome, Replay, SignRequest, Signed};
 pub use view::{CounterView, GrantView, LaneTotals, OwedTrueUp, SubscriptionView};
 
 pub(crate) use decide::subscription_id;

@@ -106,7 +106,7 @@ impl Plan {
         };
         let charges = read_charges(&fields.required("charges")?, decimals, &meters, &derived)?;
         let limits = match fields.optional("limits") {
-            Some(node) => read_limits(&node, decimals)?,
+            Some(node) => read_limits(&node, decimals, &meters)?,
             None => Vec::new(),
         };
         let grants = match fields.optional("grants") {
@@ -359,11 +359,15 @@ fn read_charges(
     Ok(charges)
 }
 
-fn read_limits(node: &Node<'_>, decimals: u8) -> Result<Vec<Limit>> {
+fn read_limits(
+    node: &Node<'_>,
+    decimals: u8,
+    meters: &BTreeMap<String, String>,
+) -> Result<Vec<Limit>> {
     let mut limits = Vec::new();
     let mut ids = BTreeSet::new();
     for item in node.items()? {
-        let limit = Limit::read(&item, decimals)?;
+        let limit = Limit::read(&item, decimals, meters)?;
         if !ids.insert(limit.id.clone()) {
             return Err(twice(&item, &limit.id));
         }

@@ -90,9 +90,7 @@ impl Selector {
     /// authorised, in the plan's zone.
     pub(crate) fn applies(&self, call: &Call<'_>, minute: &dyn Fn() -> u16) -> bool {
         self.effective.is_none_or(|effective| effective.contains(call.at))
-            && self.attributes.iter().all(|(name, values)| {
-                call.attributes.get(name).is_some_and(|value| values.binary_search(value).is_ok())
-            })
+            && matches(&self.attributes, call.attributes)
             && self.context.as_ref().is_none_or(|c| c.contains(call.usage.get(&c.meter)))
             && self.hours.as_ref().is_none_or(|hours| hours.has(minute()))
     }
@@ -203,6 +201,16 @@ impl fmt::Display for Selector {
         }
         if next().is_empty() { f.write_str("every call") } else { Ok(()) }
     }
+}
+
+/// Whether a call carries each of these attributes with one of its values.
+pub(super) fn matches(
+    wanted: &BTreeMap<String, Vec<String>>,
+    attributes: &BTreeMap<String, String>,
+) -> bool {
+    wanted.iter().all(|(name, values)| {
+        attributes.get(name).is_some_and(|value| values.binary_search(value).is_ok())
+    })
 }
 
 /// The dimensions `match`: attribute → its values.

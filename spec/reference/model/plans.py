@@ -192,18 +192,45 @@ class Plan:
 
     def read_limit(self, node):
         fields = node.fields()
-        limit = {"id": name_of(fields.must("id"))}
-        spend, rate = fields.get("spend"), None
-        if spend:
+        limit = {"id": name_of(fields.must("id")), "soft": False, "notify": [], "values": 10_000}
+        spend, meter, concurrency, rate = (None,) * 4
+        if spend := fields.get("spend"):
+            limit["kind"] = "spend"
             limit["most"] = money(spend.text(), self.decimals, spend.pointer)
             limit["period"] = read_window(fields, self.zone)
-        elif fields.get("credit"):
-            credit = fields.get("credit")
+        elif meter := fields.get("meter"):
+            limit["kind"] = "units"
+            limit["meter"] = name_of(meter)
+            need(limit["meter"] == REQUESTS or limit["meter"] in self.meters, "plan_reference",
+                 meter.pointer)
+            limit["most"] = fields.must("most").integer()
+            limit["period"] = read_window(fields, self.zone)
+        elif credit := fields.get("credit"):
+            limit["kind"] = "credit"
+            limit["match"], limit["per"] = {}, None
             limit["credit"] = money(credit.text(), self.decimals, credit.pointer)
+            fields.finish()
+            return limit
+        elif concurrency := fields.get("concurrency"):
+            limit["kind"] = "concurrency"
+            limit["most"] = positive(concurrency)
         else:
             rate = fields.get("rate")
             need(rate is not None, "plan_invalid", node.pointer)
+            limit["kind"] = "rate"
             limit["rate"] = read_rate(rate)
+        match = fields.get("match")
+        limit["match"] = read_cover(match) if match else {}
+        per = fields.get("per")
+        limit["per"] = name_of(per) if per else None
+        if per and limit["kind"] != "concurrency" and (values := fields.get("values")):
+            limit["values"] = positive(values)
+            need(limit["values"] <= 10_000, "plan_invalid", values.pointer)
+        if limit["kind"] in ("spend", "units"):
+            soft = fields.get("soft")
+            limit["soft"] = soft.boolean() if soft else False
+            notify = fields.must("notify") if limit["soft"] else fields.get("notify")
+            limit["notify"] = read_notify(notify, limit) if notify else []
         fields.finish()
         return limit
 
@@ -497,6 +524,30 @@ def read_match(node):
         match[name] = conditions.sorted_set(values)
     need(match, "plan_invalid", node.pointer)
     return match
+
+
+def read_cover(node):
+    """Attribute → the values that match."""
+    match = {}
+    for name, values in node.fields().all():
+        need(is_name(name), "text_invalid", values.pointer)
+        match[name] = conditions.sorted_set(values)
+    return match
+
+
+def read_notify(node, limit):
+    """Shares of a limit in steps of 10^-18, ascending."""
+    shares_ = []
+    for item in node.items():
+        need(len(shares_) < 16, "plan_invalid", node.pointer)
+        share = money(item.text(), 0, item.pointer)
+        need(0 < share <= 10 * GRID, "plan_invalid", item.pointer)
+        need(not shares_ or shares_[-1] < share, "plan_order", item.pointer)
+        if limit["kind"] == "spend":
+            need(-(-limit["most"] * share // GRID) < 2**128 * GRID, "amount_overflow", item.pointer)
+        shares_.append(share)
+    need(shares_, "plan_invalid", node.pointer)
+    return shares_
 
 
 def read_rate(node):

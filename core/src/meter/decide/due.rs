@@ -1,5 +1,7 @@
 //! What time brings: expired holds, closing windows, checkpoints.
 
+use alloc::vec::Vec;
+
 use crate::{
     crypto::Digest,
     entry::{Entry, Release, ReleaseReason},
@@ -56,7 +58,7 @@ impl State {
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let issued_at = now.max(lane.issued_at);
         let draft = draft_true_up(self, id, charge, window, issued_at)?;
-        self.receipt_decision(draft.seal(salt))
+        self.receipt_decision(draft.seal(salt), Vec::new())
     }
 
     pub(super) fn decide_checkpoint(&self) -> Result<Decision> {

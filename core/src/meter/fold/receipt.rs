@@ -1,10 +1,15 @@
 //! Receipts: calls that are settled, windows that are trued up.
 
-use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
 
 use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
 use crate::{
-    account::{Rated, closes_at, pay_lines},
+    account::{Counted, Rated, closes_at, pay_lines},
     amount::Exact,
     crypto::{Digest, sha256},
     entry::ReceiptEntry,
@@ -106,22 +111,19 @@ impl State {
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
         let mut rated = Vec::with_capacity(plan.charges().len());
-        let mut exact = Exact::ZERO;
         for item in &e.body.items {
-            match item {
-                Item::Line { charge, window, units_before, units, billed_before, amount } => {
-                    rated.push(Rated {
-                        charge: charge_index(&plan, charge)?,
-                        window: *window,
-                        units_before: *units_before,
-                        units: *units,
-                        billed_before: *billed_before,
-                        amount: *amount,
-                    });
-                }
-                Item::Price { exact: price, .. } => exact = *price,
-                _ => {}
-            }
+            let Item::Line { charge, window, units_before, units, billed_before, amount } = item
+            else {
+                continue;
+            };
+            rated.push(Rated {
+                charge: charge_index(&plan, charge)?,
+                window: *window,
+                units_before: *units_before,
+                units: *units,
+                billed_before: *billed_before,
+                amount: *amount,
+            });
         }
         // Before the hold gives back what it reserved: of a voided grant nothing else is left.
         let grants = &mut subscription.account.grants;
@@ -142,10 +144,12 @@ impl State {
                 pay_lines(&terms, &mut unpaid, amount)?;
             }
         }
-        match (subscription.holds.remove(&head.subject), &e.import) {
+        let hold = subscription.holds.remove(&head.subject);
+        match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
                     subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
+                    subscription.account.leave(&plan, hold);
                     subscription.account.grants.free(&hold.reserved)?;
                     self.expiries.remove(&(hold.deadline, id, head.subject));
                 }
@@ -159,11 +163,18 @@ impl State {
             (None, None) => return Err(misplaced("a call that was not authorised")),
             _ => return Err(misplaced("an imported call whose subject is not its record's")),
         }
-        let compared = plan.rounding().compared(exact)?;
-        subscription.account.advance(&plan, &rated, compared, head.authorized_at)?;
+        subscription.account.advance(&plan, &rated)?;
         subscription.account.note_granted(&rated, &unpaid)?;
+        // Limits count a call by the attributes that it was authorised with.
+        let own = match &hold {
+            Some(hold) => Arc::clone(&hold.attributes),
+            None => Arc::new(attributes(&e.body.items)),
+        };
+        let counted = Counted::of(&plan, e, &own)?;
+        subscription.account.count(&plan, &counted)?;
         if e.import.is_some() {
-            advance_rates(&plan, &mut subscription.account, head.authorized_at)?;
+            let account = &mut subscription.account;
+            advance_rates(&plan, account, counted.attributes, head.authorized_at)?;
         }
         for line in &rated {
             note_closing(&mut self.closings, subscription, &plan, id, line.charge, line.window);
@@ -191,6 +202,15 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// The attributes in a body.
+fn attributes(items: &[Item]) -> BTreeMap<String, String> {
+    let named = items.iter().filter_map(|item| match item {
+        Item::Attribute { name, value } => Some((name.clone(), value.clone())),
+        _ => None,
+    });
+    named.collect()
 }
 
 /// Keeps the list of windows that owe a true-up.
