@@ -7,7 +7,7 @@ import type {
 export {
   Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
   Receipt, Settlement, SignRequest, Step, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher,
-  billExact, claimCalldata, claimWithSignatureCalldata, proveConsistency, proveInclusion, readUsage,
+  billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion, readUsage,
   settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {

@@ -459,6 +459,7 @@ class Case:
             step = json.loads(json.dumps(r.choice(earlier)))
             step["in"].update(now=now, meter=self.meter)
             step["in"].pop("journal", None)
+            step.pop("error", None)
             if "as" in step:
                 step["as"] = f"x{len(self.steps)}"
             self.take(step)
