@@ -164,9 +164,9 @@ impl Command {
     /// Takes back what is left of a grant.
     #[wasm_bindgen(js_name = void)]
     pub fn void_grant(
-        #[wasm_bindgen(unchecked_param_type = "Void")] void: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Void")] taken: JsValue,
     ) -> Result<Command, Thrown> {
-        let mut members = Members::of(&void)?;
+        let mut members = Members::of(&taken)?;
         let command = meter::Command::Void {
             subscription: members.required("subscription", input::parsed)?,
             grant: members.required("grant", input::text)?,

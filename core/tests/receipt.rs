@@ -232,6 +232,18 @@ fn item() -> impl Strategy<Value = Item> {
                 late
             }
         ),
+        (text, window(), text, any::<u64>(), any::<u64>()).prop_map(
+            |(grant, given, meter, units, balance)| Item::DrawUnits {
+                grant,
+                given_at: given.start,
+                meter,
+                units,
+                balance
+            }
+        ),
+        (text, window(), exact(), exact()).prop_map(|(grant, given, amount, balance)| {
+            Item::Draw { grant, given_at: given.start, amount, balance }
+        }),
         (text, text).prop_map(|(name, value)| Item::Attribute { name, value }),
         digest().prop_map(|content| Item::Source {
             surface: Surface::Plain,

@@ -140,6 +140,20 @@ def window(r):
     return found
 
 
+def hours(r):
+    def clock():
+        return f"{r.randrange(24):02}:{r.choice([0, 30, 59]):02}"
+
+    found = []
+    for _ in range(r.choice([1, 1, 2])):
+        part = {"from": clock(), "until": clock()}
+        if r.random() < 0.6:
+            days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+            part["days"] = [day for day in days if r.random() < 0.6] or ["sun"]
+        found.append(part)
+    return found
+
+
 def charge(r, number):
     model = r.choice(MODELS + MODELS + PER_CALL)
     part = {"id": f"c{number}", "model": model}
@@ -227,7 +241,7 @@ def selector(r, start, contexts):
     """Members of a charge that say which calls it is for."""
     part = {}
     for _ in range(r.randrange(3)):
-        kind = r.randrange(5)
+        kind = r.randrange(6)
         if kind == 0:
             part.setdefault("match", {})["region"] = some(r, ["asia", "eu"])
         elif kind <= 2:
@@ -235,6 +249,8 @@ def selector(r, start, contexts):
         elif kind == 3:
             turn = start + r.choice([0, 1_000, 600_000, 3_600_000])
             part["effective"] = r.choice([{"from": turn}, {"until": turn}])
+        elif kind == 4:
+            part["hours"] = hours(r)
         elif contexts:
             turn = r.choice([1, 5, 12])
             part["context"] = dict({"meter": contexts}, **r.choice([

@@ -5,21 +5,31 @@ use std::process::Command;
 
 use crate::args::Args;
 use crate::python::python;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::tools::{Outcome, cargo, keep, output, present, run as run_command, scratch};
 
 const MODEL: &str = "spec/reference/run.py";
+/// What the model is compared with that is not ours.
+const TESTS: &str = "spec/reference";
 const VECTORS: &str = "spec/vectors";
 const INDEX: &str = "spec/vectors/index.json";
 const PACKAGE: &str = "counterfoil-conformance";
 
-/// `vectors [--check]`: the model writes every result, or finds that one differs; then the index.
+/// `vectors [--check]`: the model writes every result, or finds that one differs, and is tested itself;
+/// then the index.
 pub(crate) fn run(session: &mut Session, mut args: Args) -> Outcome {
     let check = args.flag("--check");
     args.done()?;
     let Some(python) = python(session, "vectors")? else { return Ok(()) };
     let mode = if check { "--check" } else { "--write" };
-    run_command(Command::new(python).args([MODEL, mode, VECTORS]))?;
+    run_command(Command::new(&python).args([MODEL, mode, VECTORS]))?;
+    if check {
+        let mut tests = Command::new(&python);
+        session.test(
+            session::Language::Python,
+            tests.args(["-m", "pytest", "--quiet", "-rs", TESTS]),
+        )?;
+    }
     let index = output(&mut program("--index"))?;
     keep(Path::new(INDEX), &index, check, "cargo xtask vectors")
 }

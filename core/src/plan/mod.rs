@@ -8,6 +8,7 @@ mod charge;
 mod choice;
 mod document;
 mod grant;
+mod hours;
 mod limit;
 mod quote;
 mod selector;

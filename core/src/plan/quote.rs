@@ -74,7 +74,7 @@ impl Plan {
     /// nothing left out. Parts with a price of their own in this call are taken out of their whole.
     pub(crate) fn charged_units(&self, call: &Call<'_>) -> Result<Vec<(usize, u64)>> {
         let (usage, choice) = (call.usage, self.choice());
-        let counting = choice.counting(self.charges(), call);
+        let counting = choice.counting(self.charges(), self.zone(), call);
         let priced = |meter: &str| choice.prices(counting, meter);
         // Every call counts itself: `requests` needs no price.
         let covered = |meter: &str| meter == REQUESTS || priced(meter);

@@ -1,13 +1,16 @@
-//! Which calls a charge is for: attributes, the size of a call, the instant of the request.
+//! Which calls a charge is for: attributes, the size of a call, the instant of the request, the hour.
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     error::{Code, Result},
     json::{Fields, Node},
-    plan::charge::{read_name, read_positive},
+    plan::{
+        charge::{read_name, read_positive},
+        hours::read_hours,
+    },
     rules::read_set,
-    time::Timestamp,
+    time::{Hours, Timestamp},
     usage::Usage,
 };
 
@@ -37,6 +40,8 @@ pub struct Selector {
     pub context: Option<Context>,
     /// `effective`: when the call was authorised.
     pub effective: Option<Effective>,
+    /// `hours`: in which hours of the week, in the plan's zone, the call was authorised.
+    pub hours: Option<Hours>,
 }
 
 /// The sizes of a call for which a charge is meant: above < quantity ≤ up to.
@@ -60,12 +65,13 @@ pub struct Effective {
 }
 
 impl Selector {
-    /// Reads `match`, `context` and `effective`; `None` where a charge has none of them.
+    /// Reads `match`, `context`, `effective` and `hours`; `None` where a charge has none of them.
     pub(super) fn read(fields: &mut Fields<'_>) -> Result<Option<Selector>> {
         let matches = fields.optional("match");
         let context = fields.optional("context");
         let effective = fields.optional("effective");
-        if matches.is_none() && context.is_none() && effective.is_none() {
+        let hours = fields.optional("hours");
+        if matches.is_none() && context.is_none() && effective.is_none() && hours.is_none() {
             return Ok(None);
         }
         let attributes = match matches {
@@ -74,16 +80,19 @@ impl Selector {
         };
         let context = context.map(|node| Context::read(&node)).transpose()?;
         let effective = effective.map(|node| Effective::read(&node)).transpose()?;
-        Ok(Some(Selector { attributes, context, effective }))
+        let hours = hours.map(|node| read_hours(&node)).transpose()?;
+        Ok(Some(Selector { attributes, context, effective, hours }))
     }
 
-    /// Whether the call lies in every dimension.
-    pub(crate) fn applies(&self, call: &Call<'_>) -> bool {
+    /// Whether the call lies in every dimension. `minute` gives the minute of the week at which it was
+    /// authorised, in the plan's zone.
+    pub(crate) fn applies(&self, call: &Call<'_>, minute: &dyn Fn() -> u16) -> bool {
         self.effective.is_none_or(|effective| effective.contains(call.at))
             && self.attributes.iter().all(|(name, values)| {
                 call.attributes.get(name).is_some_and(|value| values.binary_search(value).is_ok())
             })
             && self.context.as_ref().is_none_or(|c| c.contains(call.usage.get(&c.meter)))
+            && self.hours.as_ref().is_none_or(|hours| hours.has(minute()))
     }
 
     /// How many dimensions there are.
@@ -92,12 +101,14 @@ impl Selector {
             .len()
             .saturating_add(usize::from(self.context.is_some()))
             .saturating_add(usize::from(self.effective.is_some()))
+            .saturating_add(usize::from(self.hours.is_some()))
     }
 
     /// Whether every dimension of the other is one of this, too.
     pub(super) fn has_dimensions_of(&self, other: &Selector) -> bool {
         (self.context.is_some() || other.context.is_none())
             && (self.effective.is_some() || other.effective.is_none())
+            && (self.hours.is_some() || other.hours.is_none())
             && other.attributes.keys().all(|name| self.attributes.contains_key(name))
     }
 
@@ -127,7 +138,11 @@ impl Selector {
             (Some(a), Some(b)) => Some(a.meet(b)?),
             (a, b) => a.or(b),
         };
-        Some(Selector { attributes, context, effective })
+        let hours = match (&self.hours, &other.hours) {
+            (Some(a), Some(b)) => Some(a.meet(b)?),
+            (a, b) => a.as_ref().or(b.as_ref()).cloned(),
+        };
+        Some(Selector { attributes, context, effective, hours })
     }
 
     /// Whether every call that lies in the other, which has the same dimensions, lies in this.
@@ -147,7 +162,11 @@ impl Selector {
             (Some(a), Some(b)) => a.meet(b) == Some(b),
             (a, b) => a.is_none() && b.is_none(),
         };
-        attributes && context && effective
+        let hours = match (&self.hours, &other.hours) {
+            (Some(a), Some(b)) => a.meet(b).as_ref() == Some(b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        attributes && context && effective && hours
     }
 }
 

@@ -9,12 +9,14 @@
 
 mod calendar;
 mod cycle;
+mod hours;
 mod posix;
 mod timestamp;
 mod window;
 mod zone;
 
 pub use cycle::{Anchor, Cycle};
+pub use hours::Hours;
 pub use timestamp::Timestamp;
 pub use window::{Period, Window};
 pub use zone::{Transition, Zone};

@@ -5,6 +5,9 @@ use super::{
     timestamp::{DAY, HOUR, MINUTE, SECOND},
 };
 
+/// No change is as many days out of its year: 167 hours, and an offset of 24.
+const SPREAD: i64 = 9;
+
 /// Two offsets from UTC and the two instants of each year at which one follows the other; or one
 /// offset alone. Offsets are milliseconds east of Greenwich.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,23 +59,30 @@ impl Rule {
     /// year's (summer time that ends when it starts again lasts for ever), in one year the end.
     pub(super) fn at(&self, t: i64) -> (i64, i64) {
         let Some(summer) = &self.summer else { return (self.standard, i64::MAX) };
-        // A change is at most eight days out of its year, so that these years have the last one at
-        // or before the instant, and the first one after it.
         let year = Date::from_days(t.div_euclid(DAY)).year();
-        let (mut last, mut next) = ((i64::MIN, self.standard), i64::MAX);
-        for year in year.saturating_sub(2)..=year.saturating_add(2) {
+        // The last change at or before the instant: when, of which year, what begins. Then the next.
+        let (mut last, mut next) = ((i64::MIN, i64::MIN, self.standard), i64::MAX);
+        for distance in [0, 1, -1, 2, -2] {
+            let year = year.saturating_add(distance);
+            // No change of this year can matter if those known are nearer to the instant.
+            let (first, end) = (year_start(year), year_start(year.saturating_add(1)));
+            let early = first.saturating_sub(SPREAD).saturating_mul(DAY);
+            let late = end.saturating_add(SPREAD).saturating_mul(DAY);
+            if (early > t && early > next) || (late <= t && late <= last.0) {
+                continue;
+            }
             for (at, offset) in [
                 (summer.starts.local(year).saturating_sub(self.standard), summer.offset),
                 (summer.ends.local(year).saturating_sub(summer.offset), self.standard),
             ] {
                 if at > t {
                     next = next.min(at);
-                } else if at >= last.0 {
-                    last = (at, offset);
+                } else if (at, year) >= (last.0, last.1) {
+                    last = (at, year, offset);
                 }
             }
         }
-        (last.1, next)
+        (last.2, next)
     }
 }
 

@@ -314,7 +314,8 @@ class Plan:
     def counting(self, usage, attributes, at):
         """The indices of the charges that count in a call, in the order of the plan."""
         meters = {charge["meter"] for charge in self.charges}
-        chosen = [selectors.choose(self.charges, meter, usage, attributes, at) for meter in meters]
+        chosen = [selectors.choose(self.charges, meter, usage, attributes, at, self.zone)
+                  for meter in meters]
         return [i for i, c in enumerate(self.charges) if c["selector"] is None or i in chosen]
 
     def charged_units(self, usage, attributes, at):

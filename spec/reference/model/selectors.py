@@ -1,8 +1,10 @@
 """R-PLAN-020 to -028: which calls a charge is for.
 
 A selector is a dict of dimensions: ("match", attribute) → set of values, "context" → (meter, above,
-up to), "effective" → (from, until).
+up to), "effective" → (from, until), "hours" → set of minutes of the week, from Monday.
 """
+
+import re
 
 from .document import is_name
 from .refused import need
@@ -10,12 +12,14 @@ from .usages import root
 from .windows import LAST
 
 ENDLESS = 2**64
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def read(fields):
     """The dimensions of a charge, or None where it has no selector."""
-    match, context, effective = (fields.get(n) for n in ("match", "context", "effective"))
-    if match is None and context is None and effective is None:
+    names = ("match", "context", "effective", "hours")
+    match, context, effective, hours = (fields.get(name) for name in names)
+    if match is None and context is None and effective is None and hours is None:
         return None
     selector = {}
     if match is not None:
@@ -56,10 +60,47 @@ def read(fields):
         inner.finish()
         need(found and span[0] < span[1], "plan_invalid", effective.pointer)
         selector["effective"] = tuple(span)
+    if hours is not None:
+        selector["hours"] = read_hours(hours)
     return selector
 
 
-def lies_in(dimension, allowed, usage, attributes, at):
+def read_time(node):
+    match = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", node.text(), re.ASCII)
+    need(match is not None, "plan_invalid", node.pointer)
+    return int(match[1]) * 60 + int(match[2])
+
+
+def read_hours(node):
+    """R-PLAN-052, R-TIME-020: the minutes of the week that some range takes in."""
+    minutes, count = set(), 0
+    for item in node.items():
+        inner = item.fields()
+        days, listed = list(range(7)), inner.get("days")
+        if listed is not None:
+            days = []
+            for day in listed.items():
+                need(day.text() in DAYS, "plan_invalid", day.pointer)
+                number = DAYS.index(day.value)
+                need(not days or days[-1] < number, "plan_order", day.pointer)
+                days.append(number)
+            need(days, "plan_invalid", listed.pointer)
+        start, end = read_time(inner.must("from")), read_time(inner.must("until"))
+        inner.finish()
+        count += 1
+        need(count <= 32, "plan_invalid", node.pointer)
+        if end <= start:
+            end += 1440
+        for day in days:
+            minutes |= {(day * 1440 + minute) % 10_080 for minute in range(start, end)}
+    need(count, "plan_invalid", node.pointer)
+    return minutes
+
+
+def lies_in(dimension, allowed, usage, attributes, at, zone):
+    if dimension == "hours":
+        wall = zone.wall(at) if zone else at
+        return (wall // 60_000 + 3 * 1440) % 10_080 in allowed
     if dimension == "context":
         meter, low, high = allowed
         return low < usage.meters.get(meter, 0) <= high
@@ -68,11 +109,11 @@ def lies_in(dimension, allowed, usage, attributes, at):
     return attributes.get(dimension[1]) in allowed
 
 
-def choose(charges, meter, usage, attributes, at):
+def choose(charges, meter, usage, attributes, at, zone):
     """The index of the most specific charge of a meter that applies, or None."""
     applying = [i for i, c in enumerate(charges) if c["meter"] == meter
                 and c["selector"] is not None
-                and all(lies_in(d, allowed, usage, attributes, at)
+                and all(lies_in(d, allowed, usage, attributes, at, zone)
                         for d, allowed in c["selector"].items())]
     best = max(applying, key=lambda i: len(charges[i]["selector"]), default=None)
     # The law: it has the dimensions of every other, and more.
