@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import {
   Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, VerifiedReceipt, billExact,
-  claimCalldata, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
+  claimCalldata, mapUsage, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
 } from "../js/index.js";
 import { instant, nested, text } from "./given.mjs";
@@ -114,6 +114,10 @@ export const arms = {
   },
   "usage.read"(given) {
     const { meters, attributes } = readUsage(given.text("surface"), given.text("body"));
+    return [{ meters: texts(meters), attributes }];
+  },
+  "usage.map"(given) {
+    const { meters, attributes } = mapUsage(given.text("mapping"), given.text("event"));
     return [{ meters: texts(meters), attributes }];
   },
   "plan.load"(given) {

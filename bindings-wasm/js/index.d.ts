@@ -7,8 +7,8 @@ import type {
 export {
   Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
   Receipt, Settlement, SignRequest, Step, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher,
-  billExact, claimCalldata, claimWithSignatureCalldata, proveConsistency, proveInclusion, readUsage,
-  settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
+  billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion,
+  readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {
   Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,

@@ -13,7 +13,7 @@ from ._native import (
     Receipt, Released, Replay, ReplayState, Rounding, Settlement, SignRequest, SubscriptionView,
     Totals, Usage, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher, Voucher, VoucherCheck,
     Window, bill, channel_id, checkpoint_digest, claim_calldata, claim_digest, http_status,
-    log_root, prove_consistency, prove_inclusion, read_usage, verify_consistency,
+    log_root, map_usage, prove_consistency, prove_inclusion, read_usage, verify_consistency,
     verify_inclusion, verify_payout, verify_voucher, voucher_digest,
 )
 
@@ -26,7 +26,7 @@ __all__ = [
     "Rounding", "Settlement", "SignRequest", "SubscriptionView", "Totals", "Usage",
     "VerifiedCheckpoint", "VerifiedReceipt", "VerifiedVoucher", "Voucher", "VoucherCheck",
     "Window", "bill", "channel_id", "checkpoint_digest", "claim_calldata", "claim_digest",
-    "http_status", "log_root", "prove_consistency", "prove_inclusion", "read_usage",
+    "http_status", "log_root", "map_usage", "prove_consistency", "prove_inclusion", "read_usage",
     "verify_consistency", "verify_inclusion", "verify_payout", "verify_voucher",
     "voucher_digest",
 ]

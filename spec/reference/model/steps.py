@@ -187,6 +187,13 @@ def _(_, g):
             "attributes": dict(sorted(usage.attributes.items()))}, None
 
 
+@operation("usage.map")
+def _(_, g):
+    usage = usages.mapped(g["mapping"], g["event"])
+    return {"meters": {m: str(q) for m, q in usage.items()},
+            "attributes": dict(sorted(usage.attributes.items()))}, None
+
+
 @operation("plan.load")
 def _(_, g):
     plan = plans.read(g["text"])
