@@ -23,7 +23,7 @@ use counterfoil::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const MODELS: [&str; 13] = [
+const MODELS: [&str; 15] = [
     r#""model":"per_unit","price":"0.3""#,
     r#""model":"flat","price":"2.5""#,
     r#""model":"package","size":7,"price":"1.1""#,
@@ -37,6 +37,8 @@ const MODELS: [&str; 13] = [
     r#""model":"percentage","price":"1","rate":"0.029","fixed":"0.3","min":"0.5","max":"2""#,
     r#""model":"cost_plus","price":"1","margin":"0.7""#,
     r#""model":"dynamic","price":"0.1","max":"9999""#,
+    r#""model":"per_unit","price":"0.3","minimum":"2""#,
+    r#""model":"flat","price":"1.5","zero":true,"minimum":"2.5""#,
 ];
 const PERIODS: [&str; 3] = ["hour", "day", "month"];
 
@@ -60,10 +62,11 @@ fn plan() -> impl Strategy<Value = Plan> {
                         true => String::new(),
                         false => format!(r#""meter":"{meter}","#),
                     };
-                    let window = match windowed || model.contains("volume") {
-                        true => format!(r#","window":"{}""#, PERIODS[period]),
-                        false => String::new(),
-                    };
+                    let window =
+                        match windowed || model.contains("volume") || model.contains("minimum") {
+                            true => format!(r#","window":"{}""#, PERIODS[period]),
+                            false => String::new(),
+                        };
                     let free =
                         match ["percentage", "cost_plus", "dynamic"].map(|m| model.contains(m)) {
                             [false, false, false] => format!(r#","free":{free}"#),
@@ -197,7 +200,7 @@ fn price(receipt: &ReceiptEntry) -> Option<(Exact, Exact, bool)> {
 /// What the receipts billed in each window of each spend limit, as limits compare it.
 fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window), Exact> {
     let mut sums = BTreeMap::new();
-    for receipt in receipts.iter().filter(|receipt| receipt.head.kind == Kind::Call) {
+    for receipt in receipts.iter().filter(|receipt| receipt.head.kind != Kind::TrueUp) {
         let billed = match plan.rounding() {
             Rounding::Carry => price(receipt).unwrap().0,
             _ => Exact::from_amount(receipt.head.charge),
@@ -257,7 +260,8 @@ proptest! {
                 let all = [charged.clone(), drained].concat();
                 assert_within(&plan, &all);
                 // A late call reserves nothing, and still moves the counters under the others.
-                let prices: Vec<_> = all.iter().filter_map(price).collect();
+                let calls = all.iter().filter(|receipt| receipt.head.kind == Kind::Call);
+                let prices: Vec<_> = calls.filter_map(price).collect();
                 if prices.iter().all(|(_, _, late)| !late) {
                     prop_assert!(prices.iter().all(|(_, uncollected, _)| uncollected.is_zero()));
                 }

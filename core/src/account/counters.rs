@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    account::Windows,
+    account::{Pending, Windows},
     amount::Exact,
     error::{Code, Error, Result},
     plan::{Charge, Limit, LimitRule, Plan},
@@ -48,6 +48,10 @@ pub(crate) struct Account {
     pub(crate) spent: Vec<Windows<Exact>>,
     /// By limit of the plan: the GCRA state.
     pub(crate) rates: Vec<u128>,
+    /// By charge of the plan: where the windows begin that are still to be billed without a call.
+    pub(crate) pending: Vec<Pending>,
+    /// When the subscription ends; the last instant where it does not.
+    pub(crate) until: Timestamp,
 }
 
 /// When a window is closed for good: its end and the plan's settle grace. A window without end never
@@ -65,8 +69,11 @@ pub(crate) fn total(rated: &[Rated]) -> Result<Exact> {
 }
 
 impl Account {
-    pub(crate) fn new(plan: &Plan) -> Account {
+    /// The account of a subscription that starts at `since`.
+    pub(crate) fn new(plan: &Plan, since: Timestamp) -> Account {
         Account {
+            pending: plan.charges().iter().map(|charge| Pending::from(charge, since)).collect(),
+            until: plan.ends(since).ok().flatten().unwrap_or(Timestamp::MAX),
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             spent: plan.limits().iter().map(|_| Windows::default()).collect(),
             rates: plan.limits().iter().map(|_| 0).collect(),
@@ -134,6 +141,7 @@ impl Account {
                 .ok_or_else(|| Error::new(Code::AmountOverflow))?;
             counter.billed = counter.billed.checked_add(line.amount)?;
             self.refresh(plan, line.charge, line.window)?;
+            self.pass_periods(plan, line.charge)?;
         }
         for (limit, spent) in plan.limits().iter().zip(self.spent.iter_mut()) {
             let LimitRule::Spend { period, .. } = limit.rule else { continue };
@@ -191,7 +199,7 @@ impl Account {
         Ok(())
     }
 
-    /// Drops windows that `reserve` opened.
+    /// Drops windows: those that `reserve` opened, or that are done with.
     pub(crate) fn close(&mut self, opened: &[(usize, Window)]) {
         for (charge, window) in opened {
             if let Some(windows) = self.counters.get_mut(*charge) {
@@ -222,23 +230,30 @@ impl Account {
         Ok(())
     }
 
-    /// Forgets windows that are closed at `now`. A window that owes a true-up stays until it is made.
+    /// Forgets windows that are closed at `now`, but the latest. A window that owes a true-up stays
+    /// until it is made, one that is still to be billed, or comes after such a one, until it is.
     pub(crate) fn forget_closed(&mut self, plan: &Plan, now: Timestamp) {
-        for windows in &mut self.counters {
-            if windows.len() > 1 {
-                windows.drop_where(|window, counter| {
-                    counter.outstanding == 0
-                        && !counter.owes
-                        && closes_at(window, plan).is_some_and(|closes| closes <= now)
-                });
-            }
+        let closed = |window| closes_at(window, plan).is_some_and(|closes| closes <= now);
+        let mut counters = core::mem::take(&mut self.counters);
+        for (charge, windows) in counters.iter_mut().enumerate() {
+            let latest = windows.newest().map(|(window, _)| *window);
+            windows.drop_where(|window, counter| {
+                Some(window) != latest
+                    && counter.outstanding == 0
+                    && !counter.owes
+                    && closed(window)
+                    && !self.awaits(charge, window)
+            });
         }
+        self.counters = counters;
+        let earliest = self.earliest_period();
         for windows in &mut self.spent {
-            if windows.len() > 1 {
-                windows.drop_where(|window, _| {
-                    closes_at(window, plan).is_some_and(|closes| closes <= now)
-                });
-            }
+            let latest = windows.newest().map(|(window, _)| *window);
+            windows.drop_where(|window, _| {
+                Some(window) != latest
+                    && closed(window)
+                    && earliest.is_none_or(|earliest| window.end <= earliest)
+            });
         }
     }
 

@@ -4,9 +4,11 @@
 //! changing them; the changes are made by `advance`, `reserve` and `free`, which entries drive.
 
 mod counters;
+mod periods;
 mod reserve;
 mod windows;
 
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
+pub(crate) use periods::{Edge, Pending, Period};
 pub(crate) use reserve::{Room, admit, aggregate, room, without_hold};
 pub(crate) use windows::Windows;

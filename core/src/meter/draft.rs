@@ -3,15 +3,20 @@
 //! The meter drafts what it records, and an auditor drafts the same receipt again from the recorded
 //! facts: both use the functions here, so a recorded receipt either is this result or is wrong.
 
+mod period;
+
+pub(crate) use period::draft_period;
+
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     account::{Rated, Room, admit, closes_at, room, total},
-    amount::{Amount, Exact, Rounding},
+    amount::{Amount, Billed, Exact, Rounding},
     crypto::Digest,
     entry::{ImportMark, ReceiptEntry},
     error::{Code, Error, Result},
     meter::{Hold, Lane, State, Subscription},
+    plan::Plan,
     receipt::{Body, Head, Item, Kind, window_subject},
     time::{Timestamp, Window},
     usage::Usage,
@@ -68,15 +73,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     let needed = plan.rounding().compared(price)?;
     let hold = subscription.holds.get(&facts.subject);
     let short = room_for(subscription, facts, &units, &rated, needed)?;
-    let exact = match &short {
-        None => price,
-        Some(room) => match plan.rounding() {
-            Rounding::Carry => price.min(room.available),
-            _ => price.min(Exact::from_amount(room.available.floor())),
-        },
-    };
-    let uncollected = price.checked_sub(exact)?;
-    let billed = plan.rounding().bill(exact, lane.cumulative_remainder)?;
+    let priced = Priced::new(plan, lane, price, short.as_ref())?;
 
     let mut items =
         Vec::with_capacity(rated.len().saturating_add(facts.attributes.len()).saturating_add(8));
@@ -84,23 +81,9 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
         items.push(Item::Quantity { meter: String::from(meter), quantity });
     }
     for line in rated {
-        let charge = plan.charges().get(line.charge).ok_or(Code::EntryMisplaced)?;
-        items.push(Item::Line {
-            charge: charge.id.clone(),
-            window: line.window,
-            units_before: line.units_before,
-            units: line.units,
-            billed_before: line.billed_before,
-            amount: line.amount,
-        });
+        items.push(line.item(plan)?);
     }
-    items.push(Item::Price {
-        exact,
-        remainder_before: lane.cumulative_remainder,
-        remainder_after: billed.remainder,
-        uncollected,
-        late: hold.is_some_and(|hold| !hold.is_reserved()),
-    });
+    items.push(priced.item(lane, hold.is_some_and(|hold| !hold.is_reserved())));
     for (name, value) in facts.attributes {
         items.push(Item::Attribute { name: name.clone(), value: value.clone() });
     }
@@ -109,7 +92,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
         basis: facts.usage.basis(),
         content: facts.content,
     });
-    let cumulative = lane.cumulative.checked_add(billed.amount)?;
+    let cumulative = lane.cumulative.checked_add(priced.billed.amount)?;
     let draft = draft(
         lane,
         subscription.lane,
@@ -119,7 +102,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
             subject: facts.subject,
             authorized_at: facts.authorized_at,
             issued_at: facts.issued_at,
-            charge: billed.amount,
+            charge: priced.billed.amount,
             cumulative,
             credited: lane.credited,
             import: facts.import.cloned(),
@@ -148,6 +131,10 @@ pub(crate) fn draft_true_up(
         .ok_or_else(|| misplaced("no such window"))?;
     if closes_at(window, plan).is_none_or(|closes| closes > issued_at) {
         return Err(misplaced("the window is still open"));
+    }
+    // What a window was billed is forgotten with its true-up.
+    if subscription.account.awaits(charge_index, window) {
+        return Err(misplaced("a window before it is still to be billed"));
     }
     let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
     // Never more is given back than was charged: uncollected parts were billed to the counter only.
@@ -185,6 +172,52 @@ pub(crate) fn draft_true_up(
             import: None,
         },
     )
+}
+
+/// What of a price is charged.
+struct Priced {
+    exact: Exact,
+    uncollected: Exact,
+    billed: Billed,
+}
+
+impl Priced {
+    /// The price, cut to what a limit that is short leaves.
+    fn new(plan: &Plan, lane: &Lane, price: Exact, short: Option<&Room>) -> Result<Priced> {
+        let exact = match short {
+            None => price,
+            Some(room) => match plan.rounding() {
+                Rounding::Carry => price.min(room.available),
+                _ => price.min(Exact::from_amount(room.available.floor())),
+            },
+        };
+        let billed = plan.rounding().bill(exact, lane.cumulative_remainder)?;
+        Ok(Priced { exact, uncollected: price.checked_sub(exact)?, billed })
+    }
+
+    fn item(&self, lane: &Lane, late: bool) -> Item {
+        Item::Price {
+            exact: self.exact,
+            remainder_before: lane.cumulative_remainder,
+            remainder_after: self.billed.remainder,
+            uncollected: self.uncollected,
+            late,
+        }
+    }
+}
+
+impl Rated {
+    fn item(&self, plan: &Plan) -> Result<Item> {
+        let charge = plan.charges().get(self.charge).ok_or(Code::EntryMisplaced)?;
+        Ok(Item::Line {
+            charge: charge.id.clone(),
+            window: self.window,
+            units_before: self.units_before,
+            units: self.units,
+            billed_before: self.billed_before,
+            amount: self.amount,
+        })
+    }
 }
 
 struct Parts {

@@ -10,7 +10,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, Windows, closes_at},
+    account::{Account, Counter, Pending, Windows, closes_at},
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -23,7 +23,7 @@ use crate::{
     meter::{Hold, HoldState, Lane, Meter, Remembered, State, Subscription},
     plan::Plan,
     receipt::LaneOpen,
-    time::Window,
+    time::{Timestamp, Window},
 };
 
 const KIND: u8 = 20;
@@ -130,6 +130,9 @@ fn index(state: &mut State, id: Digest, subscription: &Subscription) {
     for hold in subscription.holds.values().filter(|hold| hold.is_reserved()) {
         state.expiries.insert((hold.deadline, id, hold.subject));
     }
+    for period in subscription.account.periods(&subscription.plan) {
+        state.periods.insert((period.due, id, period.charge, period.edge));
+    }
     for (charge, windows) in subscription.account.counters.iter().enumerate() {
         for (window, _) in windows.iter().filter(|(_, counter)| counter.owes) {
             if let Some(closes) = closes_at(*window, &subscription.plan) {
@@ -215,7 +218,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let started_at = read_time(r)?;
     let lane = Digest::new(r.array()?);
     let denied = r.u64()?;
-    let account = read_account(r, &plan)?;
+    let account = read_account(r, &plan, started_at)?;
     let mut holds = BTreeMap::new();
     for _ in 0..r.count(89)? {
         let subject = Digest::new(r.array()?);
@@ -285,10 +288,15 @@ fn write_account(w: &mut Writer, account: &Account) {
     for rate in &account.rates {
         w.u128(*rate);
     }
+    for from in account.pending.iter().flat_map(|pending| [pending.start, pending.close]) {
+        write_option(w, from.as_ref(), |w, from| {
+            w.u64(from.millis());
+        });
+    }
 }
 
-fn read_account(r: &mut Reader<'_>, plan: &Plan) -> Result<Account> {
-    let mut account = Account::new(plan);
+fn read_account(r: &mut Reader<'_>, plan: &Plan, since: Timestamp) -> Result<Account> {
+    let mut account = Account::new(plan, since);
     for index in 0..plan.charges().len() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();
         for _ in 0..r.count(80)? {
@@ -318,6 +326,9 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan) -> Result<Account> {
     }
     for rate in &mut account.rates {
         *rate = r.u128()?;
+    }
+    for pending in &mut account.pending {
+        *pending = Pending { start: read_option(r, read_time)?, close: read_option(r, read_time)? };
     }
     Ok(account)
 }

@@ -191,6 +191,12 @@ impl Tariff {
         }
     }
 
+    /// What a window costs before any unit is used: F(0).
+    #[must_use]
+    pub fn due_at_start(&self) -> Exact {
+        self.terms.apply(self.first())
+    }
+
     /// What a window costs once it closes whose counter stands at `counter` and which was billed
     /// `billed`: F, and at least the minimum. Under a per-call model, what it was billed.
     ///

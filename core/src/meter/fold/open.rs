@@ -24,7 +24,7 @@ impl State {
                 subscription.lane = id;
             }
             None => {
-                let account = Account::new(&plan);
+                let account = Account::new(&plan, e.started_at);
                 self.subscriptions.insert(
                     e.lane.subscription,
                     Subscription {
@@ -43,6 +43,7 @@ impl State {
                 );
             }
         }
+        self.note_periods(&e.lane.subscription, &[])?;
         self.log.append(&id)?;
         self.latest = self.latest.max(e.lane.opened_at);
         self.lanes.insert(id, Lane::new(id, e.lane.clone()));

@@ -5,13 +5,13 @@ use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
 use crate::{
     account::{Rated, closes_at},
-    amount::{Exact, Rounding},
+    amount::{Amount, Exact, Rounding},
     crypto::{Digest, sha256},
     entry::ReceiptEntry,
     error::{Code, Error, Result},
     meter::{State, Subscription},
     plan::{Plan, Signing},
-    receipt::{Item, Kind, import_subject},
+    receipt::{Item, Kind, import_subject, period_subject},
     time::{Timestamp, Window},
 };
 
@@ -20,6 +20,7 @@ impl State {
         self.check_chain(e)?;
         match e.head.kind {
             Kind::Call => self.apply_call(e, hashed)?,
+            Kind::Period => self.apply_period(e)?,
             Kind::TrueUp => self.apply_true_up(e)?,
         }
         let head = &e.head;
@@ -105,24 +106,8 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
-        let mut rated = Vec::with_capacity(plan.charges().len());
-        let mut exact = Exact::ZERO;
-        for item in &e.body.items {
-            match item {
-                Item::Line { charge, window, units_before, units, billed_before, amount } => {
-                    rated.push(Rated {
-                        charge: charge_index(&plan, charge)?,
-                        window: *window,
-                        units_before: *units_before,
-                        units: *units,
-                        billed_before: *billed_before,
-                        amount: *amount,
-                    });
-                }
-                Item::Price { exact: price, .. } => exact = *price,
-                _ => {}
-            }
-        }
+        let (rated, exact) = priced_lines(&plan, &e.body.items)?;
+        let periods = subscription.account.periods(&plan);
         match (subscription.holds.remove(&head.subject), &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
@@ -139,10 +124,7 @@ impl State {
             (None, None) => return Err(misplaced("a call that was not authorised")),
             _ => return Err(misplaced("an imported call whose subject is not its record's")),
         }
-        let compared = match plan.rounding() {
-            Rounding::Carry => exact,
-            _ => Exact::from_amount(head.charge),
-        };
+        let compared = compared(&plan, exact, head.charge);
         subscription.account.advance(&plan, &rated, compared, head.authorized_at)?;
         if e.import.is_some() {
             advance_rates(&plan, &mut subscription.account, head.authorized_at)?;
@@ -151,7 +133,35 @@ impl State {
             note_closing(&mut self.closings, subscription, &plan, id, line.charge, line.window);
         }
         subscription.account.forget_closed(&plan, head.issued_at);
-        Ok(())
+        self.note_periods(&id, &periods)
+    }
+
+    fn apply_period(&mut self, e: &ReceiptEntry) -> Result<()> {
+        let head = &e.head;
+        let id = self.lane(&head.lane)?.open.subscription;
+        let subscription = self
+            .subscriptions
+            .get_mut(&id)
+            .ok_or_else(|| misplaced("a receipt of no subscription"))?;
+        let plan = Arc::clone(&subscription.plan);
+        let (rated, exact) = priced_lines(&plan, &e.body.items)?;
+        let periods = subscription.account.periods(&plan);
+        let next = |line: &Rated| {
+            periods.iter().any(|period| {
+                let id = plan.charges().get(line.charge).map_or("", |charge| charge.id.as_str());
+                (period.charge, period.window) == (line.charge, line.window)
+                    && period_subject(period.edge.number(), id, line.window.start) == head.subject
+            })
+        };
+        let [line] = rated.as_slice() else { return Err(misplaced("a period has one line")) };
+        if line.units != 0 || !next(line) || e.import.is_some() {
+            return Err(misplaced("not the next window that is billed without a call"));
+        }
+        let compared = compared(&plan, exact, head.charge);
+        subscription.account.advance(&plan, &rated, compared, head.authorized_at)?;
+        note_closing(&mut self.closings, subscription, &plan, id, line.charge, line.window);
+        subscription.account.forget_closed(&plan, head.issued_at);
+        self.note_periods(&id, &periods)
     }
 
     fn apply_true_up(&mut self, e: &ReceiptEntry) -> Result<()> {
@@ -164,14 +174,46 @@ impl State {
         for item in &e.body.items {
             let Item::Correction { charge, window, .. } = item else { continue };
             let index = charge_index(&plan, charge)?;
+            if subscription.account.awaits(index, *window) {
+                return Err(misplaced("a window before it is still to be billed"));
+            }
             if let Some(closes) = closes_at(*window, &plan) {
                 self.closings.remove(&(closes, id, index, window.start));
             }
-            if let Some(windows) = subscription.account.counters.get_mut(index) {
-                windows.drop_where(|w, _| w == *window);
-            }
+            subscription.account.close(&[(index, *window)]);
         }
         Ok(())
+    }
+}
+
+/// The lines of a receipt and what it charges, exact.
+fn priced_lines(plan: &Plan, items: &[Item]) -> Result<(Vec<Rated>, Exact)> {
+    let mut rated = Vec::with_capacity(plan.charges().len());
+    let mut exact = Exact::ZERO;
+    for item in items {
+        match item {
+            Item::Line { charge, window, units_before, units, billed_before, amount } => {
+                rated.push(Rated {
+                    charge: charge_index(plan, charge)?,
+                    window: *window,
+                    units_before: *units_before,
+                    units: *units,
+                    billed_before: *billed_before,
+                    amount: *amount,
+                });
+            }
+            Item::Price { exact: price, .. } => exact = *price,
+            _ => {}
+        }
+    }
+    Ok((rated, exact))
+}
+
+/// What spend limits count of a receipt.
+fn compared(plan: &Plan, exact: Exact, charge: Amount) -> Exact {
+    match plan.rounding() {
+        Rounding::Carry => exact,
+        _ => Exact::from_amount(charge),
     }
 }
 

@@ -1,0 +1,62 @@
+//! The receipt of a window that is billed without a call.
+
+use super::{Draft, Parts, Priced, draft};
+use crate::{
+    account::{Edge, Rated, room},
+    amount::Exact,
+    crypto::Digest,
+    error::{Code, Error, Result},
+    meter::State,
+    receipt::{Kind, period_subject},
+    time::Timestamp,
+};
+
+/// Drafts the receipt of the next window that a charge is billed for at an edge.
+pub(crate) fn draft_period(
+    state: &State,
+    subscription_id: &Digest,
+    charge_index: usize,
+    edge: Edge,
+    issued_at: Timestamp,
+) -> Result<Draft> {
+    let (subscription, lane) = state.current(subscription_id)?;
+    let (plan, account) = (&*subscription.plan, &subscription.account);
+    let misplaced = |why| Error::new(Code::EntryMisplaced).because(why);
+    let charge = plan.charges().get(charge_index).ok_or_else(|| misplaced("no such charge"))?;
+    let period = account
+        .period(plan, charge_index, edge)
+        .filter(|period| period.due <= issued_at)
+        .ok_or_else(|| misplaced("no window is due"))?;
+    let counter = account.counters.get(charge_index).and_then(|w| w.get(period.window));
+    let (units_before, billed_before) =
+        counter.map_or((0, Exact::ZERO), |counter| (counter.units, counter.billed));
+    let line = Rated {
+        charge: charge_index,
+        window: period.window,
+        units_before,
+        units: 0,
+        billed_before,
+        amount: period.total.minus_or_zero(billed_before),
+    };
+    let needed = plan.rounding().compared(line.amount)?;
+    let mut after = account.clone();
+    after.advance(plan, core::slice::from_ref(&line), Exact::ZERO, period.at)?;
+    let short = room(plan, &after, subscription.holds.values(), period.at, needed)?;
+    let priced = Priced::new(plan, lane, line.amount, short.as_ref())?;
+    let items = alloc::vec![line.item(plan)?, priced.item(lane, false)];
+    draft(
+        lane,
+        subscription.lane,
+        items,
+        Parts {
+            kind: Kind::Period,
+            subject: period_subject(edge.number(), &charge.id, period.window.start),
+            authorized_at: period.at,
+            issued_at,
+            charge: priced.billed.amount,
+            cumulative: lane.cumulative.checked_add(priced.billed.amount)?,
+            credited: lane.credited,
+            import: None,
+        },
+    )
+}
