@@ -37,7 +37,9 @@ fn rating(c: &mut Criterion) {
         });
     });
     group.bench_function("quote", |b| {
-        b.iter(|| plan.quote(black_box(host.used())).expect("a quote"));
+        b.iter(|| {
+            plan.quote(black_box(host.used()), counterfoil::Timestamp::MIN).expect("a quote")
+        });
     });
     group.finish();
 }

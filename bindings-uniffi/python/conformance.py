@@ -130,9 +130,9 @@ def _(s, text):
             "currency": currency.id, "decimals": str(currency.decimals)}
 
 
-@arm("plan.quote", "plan usage")
-def _(s, plan, usage):
-    quote = s.get(plan, c.Plan).quote(values.usage(usage))
+@arm("plan.quote", "plan usage at")
+def _(s, plan, usage, at):
+    quote = s.get(plan, c.Plan).quote(values.usage(usage), instant(at))
     return {"first": quote.first, "ceiling": quote.ceiling,
             "lines": [{"charge": line.charge, "meter": line.meter, "units": str(line.units),
                        "amount": line.amount} for line in quote.lines]}

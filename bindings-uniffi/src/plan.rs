@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use counterfoil::json::{Limits, parse};
 use counterfoil::usage::{Basis, Surface};
-use counterfoil::{Code, Error};
+use counterfoil::{Code, Error, Timestamp};
 
 use crate::Result;
 use crate::values::{Address, Currency, Digest, Exact};
@@ -100,9 +100,9 @@ impl Plan {
         self.0.canonical().to_vec()
     }
 
-    /// Prices a usage without any state, and says how.
-    fn quote(&self, usage: &Usage) -> Result<Quote> {
-        Ok(self.0.quote(&usage.read()?)?)
+    /// Prices a usage without any state, as a call that is authorised at `at`, and says how.
+    fn quote(&self, usage: &Usage, at: Timestamp) -> Result<Quote> {
+        Ok(self.0.quote(&usage.read()?, at)?)
     }
 }
 

@@ -117,7 +117,8 @@ export const arms = {
     return [texts({ id, name, authority, currency, decimals }), plan];
   },
   "plan.quote"(given) {
-    const { first, ceiling, lines } = given.handle("plan", Plan).quote(given.usage("usage"));
+    const plan = given.handle("plan", Plan);
+    const { first, ceiling, lines } = plan.quote(given.usage("usage"), given.instant("at"));
     const line = ({ charge, meter, units, amount }) => texts({ charge, meter, units, amount });
     return [{ first, ceiling, lines: lines.map(line) }];
   },

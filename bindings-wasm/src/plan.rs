@@ -59,13 +59,14 @@ impl Plan {
         bytes(self.0.canonical())
     }
 
-    /// What a usage would cost without a past, at most, and why.
+    /// What a usage would cost without a past, as a call that is authorised at `at`, at most, and why.
     #[wasm_bindgen(unchecked_return_type = "Quote")]
     pub fn quote(
         &self,
         #[wasm_bindgen(unchecked_param_type = "Usage")] used: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "number")] at: JsValue,
     ) -> Result<JsValue, Thrown> {
-        let quote = self.0.quote(&usage(&used)?)?;
+        let quote = self.0.quote(&usage(&used)?, input::instant(&at)?)?;
         let step = |step: counterfoil::rating::Step| {
             Record::new()
                 .set("units", step.units)

@@ -35,7 +35,7 @@ test("money is a bigint up to 2^128 - 1, and never wraps", async () => {
 });
 
 test("quantities are exact integers below 2^63", () => {
-  const quote = (n) => plan().quote(tokens(n));
+  const quote = (n) => plan().quote(tokens(n), 0);
   assert.equal(quote(2n ** 63n - 1n).lines[0].units, 2n ** 63n - 1n);
   assert.deepEqual(quote(5), quote(5n));
   for (const n of [2n ** 63n, 2n ** 64n, 2n ** 64n + 5n, -1n, -1, 0.5, NaN, 2 ** 53, Infinity])

@@ -109,7 +109,9 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlanCommand {
     /// Read a plan strictly and show its id and terms.
-    #[command(after_help = "Example:\n  counterfoil plan check plan.json")]
+    #[command(
+        after_help = "Examples:\n  counterfoil plan check plan.json\n  counterfoil plan check --resolve plan.json"
+    )]
     Check(PlanCheck),
 }
 
@@ -125,6 +127,11 @@ pub(crate) struct PlanCheck {
     /// The plan document.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
+    /// First write into the document the rule of the zone that it names, from the time-zone
+    /// database of this program, exact from 2020 on. Nothing else of the document changes; one that has
+    /// a rule stays as it is.
+    #[arg(long)]
+    pub(crate) resolve: bool,
 }
 
 #[derive(Debug, Args)]
@@ -135,6 +142,12 @@ pub(crate) struct Quote {
     /// A map from meter to quantity, as JSON.
     #[arg(long, value_name = "JSON", conflicts_with = "body")]
     pub(crate) usage: Option<String>,
+    /// An attribute of the call; may be given more than once.
+    #[arg(long = "attribute", value_name = "NAME=VALUE")]
+    pub(crate) attributes: Vec<String>,
+    /// The instant of the call, in RFC 3339 [default: now].
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) at: Option<String>,
     /// The surface of the response body: openai.chat, openai.responses, anthropic.messages or plain.
     #[arg(long, value_name = "SURFACE", requires = "body")]
     pub(crate) surface: Option<String>,

@@ -20,6 +20,7 @@ mod meter;
 mod plan;
 mod quote;
 mod report;
+mod resolve;
 mod settle;
 mod verify;
 mod words;

@@ -6,10 +6,12 @@ use std::path::Path;
 use counterfoil::json::{Object, Value};
 use counterfoil::plan::{Charge, Limit, LimitRule};
 use counterfoil::rating::{Model, Plus, Tier};
+use counterfoil::time::{Anchor, Cycle, Zone};
 use counterfoil::{Exact, Plan, Result};
 
 use crate::args;
 use crate::io::{failed, say};
+use crate::resolve;
 use crate::words::{grouped, label, unit_price};
 
 /// Reads a plan file; errors carry the file and the JSON Pointer.
@@ -20,6 +22,9 @@ pub(crate) fn read(path: &Path) -> Result<Plan> {
 
 /// `counterfoil plan check`
 pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
+    if args.resolve {
+        resolve::resolve(&args.plan)?;
+    }
     let plan = read(&args.plan)?;
     if json {
         let mut value = Object::new();
@@ -42,6 +47,9 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
         format!("  currency   {} ({label}, {decimals} decimals)", plan.currency().id()),
         format!("  rounding   {}", plan.rounding().as_str()),
     ];
+    if let Some(zone) = plan.zone() {
+        lines.push(format!("  zone       {}", describe_zone(zone)));
+    }
     for charge in plan.charges() {
         lines.push(format!("  charge     {}", describe_charge(charge, decimals, &label)));
     }
@@ -64,6 +72,30 @@ fn percent(share: u64) -> String {
     let (whole, rest) = (millionths.checked_div(1_000_000), millionths.checked_rem(1_000_000));
     let text = format!("{}.{:06}", whole.unwrap_or(0), rest.unwrap_or(0));
     String::from(text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn describe_zone(zone: &Zone) -> String {
+    let known = match zone.transitions().len() {
+        0 => String::new(),
+        1 => String::from(", after 1 transition"),
+        count => format!(", after {count} transitions"),
+    };
+    format!("{}: {}{known}", zone.name(), zone.rule())
+}
+
+/// `per month`, `per 3 months from the subscription's start`
+fn describe_window(cycle: Option<Cycle>) -> String {
+    let Some(cycle) = cycle else { return String::from("over the whole term") };
+    let period = cycle.every().as_str();
+    let every = match cycle.count() {
+        1 => format!("per {period}"),
+        count => format!("per {count} {period}s"),
+    };
+    match cycle.anchor() {
+        Anchor::Calendar => every,
+        Anchor::Start => format!("{every} from the subscription's start"),
+        Anchor::At(instant) => format!("{every} from {instant}"),
+    }
 }
 
 fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
@@ -131,11 +163,7 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
     if !terms.minimum.is_zero() {
         around += &format!("; at least {}", money(terms.minimum));
     }
-    let window = charge.period.map_or("over the whole term", |period| period.as_str());
-    let window = match charge.period {
-        Some(_) => format!("per {window}"),
-        None => String::from(window),
-    };
+    let window = describe_window(charge.period);
     let free = match charge.tariff.free() {
         0 => String::new(),
         free => format!("; the first {} free", grouped(free)),
@@ -149,10 +177,7 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
             "{}: at most {} {label} {}",
             limit.id,
             most.to_decimal(decimals),
-            match period {
-                Some(period) => format!("per {}", period.as_str()),
-                None => String::from("over the whole term"),
-            }
+            describe_window(*period)
         ),
         LimitRule::Rate(rate) => format!(
             "{}: {} calls per {} ms, burst {}",

@@ -4,18 +4,18 @@ use counterfoil::json::{Limits, Value, parse};
 use counterfoil::plan::{Charge, Quote, QuoteLine};
 use counterfoil::rating::{Model, Step};
 use counterfoil::usage::Surface;
-use counterfoil::{Plan, Result, Usage};
+use counterfoil::{Error, Plan, Result, Usage};
 
 use crate::args;
 use crate::arguments;
-use crate::io::{read_json, say};
+use crate::io::{now, read_json, say};
 use crate::plan;
 use crate::words::{grouped, label, unit_price};
 
 /// `counterfoil quote`
 pub(crate) fn run(args: &args::Quote, json: bool) -> Result<()> {
     let plan = plan::read(&args.plan)?;
-    let usage = match (&args.usage, &args.body, &args.surface) {
+    let mut usage = match (&args.usage, &args.body, &args.surface) {
         (Some(text), None, _) => {
             let value =
                 parse(text.as_bytes(), &Limits::default()).map_err(|e| e.within("--usage"))?;
@@ -28,7 +28,17 @@ pub(crate) fn run(args: &args::Quote, json: bool) -> Result<()> {
         }
         _ => return Err(arguments("give --usage, or --surface and a response body")),
     };
-    let quote = plan.quote(&usage)?;
+    for attribute in &args.attributes {
+        let (name, value) = attribute
+            .split_once('=')
+            .ok_or_else(|| arguments("--attribute is NAME=VALUE").value(attribute))?;
+        usage.set_attribute(name, value).map_err(|e| e.within("--attribute"))?;
+    }
+    let at = match &args.at {
+        Some(text) => text.parse().map_err(|e: Error| e.within("--at"))?,
+        None => now()?,
+    };
+    let quote = plan.quote(&usage, at)?;
     if json {
         let decimals = plan.currency().decimals();
         return say(&quote_value(&plan, &quote, decimals).compact());

@@ -256,6 +256,38 @@ fn malformed_plans_are_refused_with_the_field() {
 }
 
 #[test]
+fn a_zone_is_resolved_when_asked_and_nothing_else_changes() {
+    let bench = Bench::new(EACH);
+    let plan = bench.plan(EACH);
+    let named = plan.replacen(
+        "\"meters\":",
+        "\"zone\": { \"name\": \"Europe/Berlin\" },\n  \"meters\":",
+        1,
+    );
+    assert_ne!(plan, named);
+    bench.write("plan.json", &named);
+    let refused = bench.run(&["plan", "check", "plan.json"]);
+    assert_eq!(refused.error().0, "json_missing_field");
+    assert!(refused.error().1.ends_with("/zone/rule"), "{}", refused.err);
+    assert!(refused.err.contains("--resolve"), "{}", refused.err);
+
+    bench.run(&["plan", "check", "--resolve", "plan.json"]).ok();
+    let resolved = fs::read_to_string(bench.path("plan.json")).unwrap();
+    let rule = ", \"rule\": \"CET-1CEST,M3.5.0,M10.5.0/3\" }";
+    assert_eq!(resolved, named.replacen("Berlin\" }", &format!("Berlin\"{rule}"), 1));
+    bench.run(&["plan", "check", "plan.json"]).ok();
+    bench.run(&["plan", "check", "--resolve", "plan.json"]).ok();
+    assert_eq!(fs::read_to_string(bench.path("plan.json")).unwrap(), resolved);
+
+    let unknown = named.replacen("Berlin", "Bern", 1);
+    bench.write("plan.json", &unknown);
+    let refused = bench.run(&["plan", "check", "--resolve", "plan.json"]);
+    assert_eq!(refused.error().0, "plan_invalid");
+    assert!(refused.error().1.ends_with("/zone/name"), "{}", refused.err);
+    assert_eq!(fs::read_to_string(bench.path("plan.json")).unwrap(), unknown);
+}
+
+#[test]
 fn a_usage_that_the_plan_does_not_price_is_malformed_and_makes_no_entry() {
     let bench = Bench::new(EACH);
     bench.write("log.jsonl", lines(0..1));

@@ -49,7 +49,7 @@ fn a_vector_of_another_form_is_refused() {
         r#"{"op":"money.round","in":{"rounding":"up","exact":"@a.b","carried":"0"}}"#,
         r#"{"op":"money.round","in":{"rounding":"up","exact":"1","carried":"0"},"outs":{}}"#,
         r#"{"op":"money.round","in":{"rounding":"up","exact":"1","exact":"1","carried":"0"}}"#,
-        r#"{"op":"plan.quote","in":{"plan":"p","usage":{"meters":{}}}}"#,
+        r#"{"op":"plan.quote","in":{"plan":"p","usage":{"meters":{}},"at":"0"}}"#,
     ] {
         assert!(run_text(&vector(step), &surface(), Mode::Check).is_err(), "{step}");
     }

@@ -219,6 +219,8 @@ codes! {
     PlanOrder = "plan_order", "not sorted or not unique";
     /// A charge, limit or condition names what the plan does not define.
     PlanReference = "plan_reference", "name not defined in the plan";
+    /// Two charges of one meter may apply to one call, and nothing says which of them counts.
+    PlanAmbiguous = "plan_ambiguous", "two charges and no rule between them";
 
     /// No usage surface of this name.
     UsageSurface = "usage_surface", "unknown usage surface";

@@ -40,11 +40,16 @@ const MODELS: [&str; 15] = [
     r#""model":"per_unit","price":"0.3","minimum":"2""#,
     r#""model":"flat","price":"1.5","zero":true,"minimum":"2.5""#,
 ];
-const PERIODS: [&str; 3] = ["hour", "day", "month"];
+const PERIODS: [&str; 4] = [
+    r#""hour""#,
+    r#""day""#,
+    r#"{"every":"hour","count":5,"anchor":"start"}"#,
+    r#"{"every":"day","anchor":"start"}"#,
+];
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let charge = (0..MODELS.len(), 0..3_usize, 0..8_u64, any::<bool>());
-    let limit = (1..60_u64, 0..4_usize);
+    let charge = (0..MODELS.len(), 0..PERIODS.len(), 0..8_u64, any::<bool>());
+    let limit = (1..60_u64, 0..=PERIODS.len());
     (
         prop::collection::vec(charge, 2),
         prop::collection::vec(limit, 1..4),
@@ -62,11 +67,12 @@ fn plan() -> impl Strategy<Value = Plan> {
                         true => String::new(),
                         false => format!(r#""meter":"{meter}","#),
                     };
-                    let window =
-                        match windowed || model.contains("volume") || model.contains("minimum") {
-                            true => format!(r#","window":"{}""#, PERIODS[period]),
-                            false => String::new(),
-                        };
+                    let windowed =
+                        windowed || model.contains("volume") || model.contains("minimum");
+                    let window = match windowed {
+                        true => format!(r#","window":{}"#, PERIODS[period]),
+                        false => String::new(),
+                    };
                     let free =
                         match ["percentage", "cost_plus", "dynamic"].map(|m| model.contains(m)) {
                             [false, false, false] => format!(r#","free":{free}"#),
@@ -82,7 +88,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                 .enumerate()
                 .map(|(n, (most, period))| {
                     let window = PERIODS.get(period);
-                    let window = window.map_or(String::new(), |w| format!(r#","window":"{w}""#));
+                    let window = window.map_or(String::new(), |w| format!(r#","window":{w}"#));
                     format!(r#"{{"id":"l{n}","spend":"{most}.5"{window}}}"#)
                 })
                 .collect();
@@ -207,7 +213,7 @@ fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window), Ex
         };
         for (index, limit) in plan.limits().iter().enumerate() {
             let LimitRule::Spend { period, .. } = limit.rule else { continue };
-            let window = period.map_or(Window::ALWAYS, |p| p.window(receipt.head.authorized_at));
+            let window = plan.window(period, at(0), receipt.head.authorized_at);
             let sum = sums.entry((index, window)).or_insert(Exact::ZERO);
             *sum = sum.checked_add(billed).unwrap();
         }

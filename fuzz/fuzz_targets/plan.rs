@@ -2,7 +2,7 @@
 #![no_main]
 
 use counterfoil::{
-    Plan, Usage,
+    Plan, Timestamp, Usage,
     usage::{Basis, Surface},
 };
 use libfuzzer_sys::fuzz_target;
@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     for meter in plan.meters().keys().take(64) {
         usage.set(meter, 1_000).expect("a plan's meters are names");
     }
-    if let Ok(quote) = plan.quote(&usage) {
+    if let Ok(quote) = plan.quote(&usage, Timestamp::MIN) {
         assert!(quote.first <= quote.ceiling);
     }
 });

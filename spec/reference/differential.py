@@ -16,6 +16,8 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from model.plans import Plan  # noqa: E402
+from model.refused import Refused  # noqa: E402
 from model.steps import Script  # noqa: E402
 from run import perform, run  # noqa: E402
 
@@ -24,6 +26,7 @@ ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 PAYEES = ["0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
           "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC", "data", "model"]
 METERS = ["input_tokens", "output_tokens", "gpu_ms"]
+PARTS = ["cached_input_tokens", "cache_write_tokens", "cache_write_5m_tokens"]
 # Near the ends of an hour, a day, a month and a year.
 STARTS = [1_798_761_000_000, 1_772_321_400_000, 1_790_000_000_000]
 
@@ -54,6 +57,44 @@ MODELS = ["flat", "per_unit", "graduated", "volume", "package"]
 PER_CALL = ["percentage", "cost_plus", "dynamic"]
 
 
+# Two pairs of hemispheres, half an hour, half a day; a rule that takes years to itself.
+ZONES = ["CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "<+14>-14",
+         "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", "<-04>4<-03>,M9.1.6/24,M4.1.6/24",
+         "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "XXX0YYY12,J364/23,2/-90"]
+DAY = 86_400_000
+
+
+def zone(r):
+    def clock(most):
+        return f"{r.randrange(-most, most + 1)}:{r.randrange(60):02}"
+
+    def change():
+        return r.choice([f"J{r.randrange(1, 366)}", f"{r.randrange(366)}",
+                         f"M{r.randrange(1, 13)}.{r.randrange(1, 6)}.{r.randrange(7)}"]
+                        ) + "/" + clock(167)
+
+    rule = r.choice(ZONES)
+    if r.random() < 0.05:
+        rule = f"AAA{clock(24)}BBB{clock(24)},{change()},{change()}"
+    found = {"name": "Test/Zone", "rule": rule}
+    if r.random() < 0.1:
+        ends = sorted({r.choice(STARTS) + r.randrange(-3 * DAY, 3 * DAY) for _ in range(3)})
+        found["transitions"] = [{"until": end, "offset": r.choice("+-") + r.choice(
+            ["01:00", "02:30", "11:00", "14:00", "00:17:30"])} for end in ends]
+    return found
+
+
+def window(r):
+    if r.random() < 0.6:
+        return r.choice(["hour", "day", "week", "month", "year"])
+    found = {"every": r.choice(["hour", "day", "day", "week", "month", "year"]), "anchor": "start"}
+    if r.random() < 0.4:
+        found["count"] = r.choice([1, 2, 3, 5, 366])
+    if r.random() < 0.4:
+        found["anchor"] = r.choice(STARTS) + r.randrange(-60 * DAY, 60 * DAY)
+    return found
+
+
 def charge(r, number):
     model = r.choice(MODELS + MODELS + PER_CALL)
     part = {"id": f"c{number}", "model": model}
@@ -66,7 +107,7 @@ def charge(r, number):
     if model in ("graduated", "volume"):
         part["tiers"] = tiers(r)
     if model == "volume" or r.random() < 0.6:
-        part["window"] = r.choice(["hour", "day", "month"])
+        part["window"] = window(r)
     if model in PER_CALL:
         per_call(r, part)
         return part
@@ -105,25 +146,91 @@ def per_call(r, part):
             part["min"] = price(r)
 
 
-def plan(r):
+def some(r, values):
+    return sorted(r.sample(values, r.randrange(1, len(values) + 1)))
+
+
+def selector(r, start, contexts):
+    """Members of a charge that say which calls it is for."""
+    part = {}
+    for _ in range(r.randrange(3)):
+        kind = r.randrange(5)
+        if kind == 0:
+            part.setdefault("match", {})["region"] = some(r, ["asia", "eu"])
+        elif kind <= 2:
+            part.setdefault("match", {})["purpose"] = some(r, ["inference", "training"])
+        elif kind == 3:
+            turn = start + r.choice([0, 1_000, 600_000, 3_600_000])
+            part["effective"] = r.choice([{"from": turn}, {"until": turn}])
+        elif contexts:
+            turn = r.choice([1, 5, 12])
+            part["context"] = dict({"meter": contexts}, **r.choice([
+                {"above": turn}, {"up_to": turn}, {"above": turn, "up_to": turn + 9}]))
+    return part or {"match": {}}
+
+
+def selected(r, start):
+    """Charges of which one counts in a call. Some such plans leave open which, and are refused."""
+    charges = []
+    for meter in r.sample(METERS[:2] + PARTS, r.randrange(1, 4)):
+        contexts = r.choice([None, "input_tokens"])
+        if contexts:
+            models = [{"model": "per_unit", "meter": meter, "price": price(r)}
+                      for _ in range(r.randrange(1, 5))]
+        else:
+            models = [charge(r, 0) for _ in range(r.randrange(1, 4))]
+            for model in models:
+                if model["model"] != "flat":
+                    model["meter"] = meter
+        for model in models:
+            if r.random() < 0.9:
+                model.update(selector(r, start, contexts))
+            model["id"] = f"c{len(charges)}"
+            if r.random() < 0.1 or readable(charges + [model]):
+                charges.append(model)
+        rest = {"id": f"c{len(charges)}", "model": "per_unit", "meter": meter,
+                "price": price(r), "match": {}}
+        if r.random() < 0.8 and readable(charges + [rest]):
+            charges.append(rest)
+    return charges
+
+
+def readable(charges):
+    """Whether a plan may have these charges."""
+    try:
+        Plan(json.dumps(around(charges)))
+    except Refused:
+        return False
+    return True
+
+
+def around(charges):
+    """What every plan has."""
+    return {
+        "format": "counterfoil/plan/1", "name": "differential", "authority": ADDRESS,
+        "currency": {"iso4217": "USD"}, "meters": {meter: "unit" for meter in METERS + PARTS},
+        "charges": charges, "payees": [{"payee": "seller", "weight": 1}]}
+
+
+def plan(r, start):
     charges = [charge(r, n) for n in range(r.randrange(1, 5))]
+    if r.random() < 0.5:
+        charges = selected(r, start)
     limits = []
     for n in range(r.randrange(3)):
         limit = {"id": f"l{n}", "spend": str(r.randrange(1, 400))}
         if r.random() < 0.7:
-            limit["window"] = r.choice(["hour", "day", "month"])
+            limit["window"] = window(r)
         limits.append(limit)
     if r.random() < 0.3:
         limits.append({"id": "rate", "rate": {"calls": r.randrange(1, 8), "every": r.choice(
             ["second", "minute", "hour"]), "burst": r.randrange(1, 6)}})
     hold = r.choice([1_000, 60_000, 600_000])
     document = {
-        "format": "counterfoil/plan/1", "name": "differential", "authority": ADDRESS,
+        **around(charges),
         "currency": r.choice([{"iso4217": "USD"}, {"iso4217": "JPY"}, {
             "network": "eip155:8453", "token": "0x833589fCD6eDb6E08f4c7C32D4f71b54bda02913",
             "decimals": 6}]),
-        "meters": {meter: "unit" for meter in METERS},
-        "charges": charges,
         "limits": limits,
         "payees": [{"payee": p, "weight": r.randrange(1, 60)}
                    for p in sorted(r.sample(PAYEES, r.randrange(1, 5)), key=payee_order)],
@@ -133,6 +240,8 @@ def plan(r):
     }
     if not limits:
         del document["limits"]
+    if r.random() < 0.4:
+        document["zone"] = zone(r)
     if r.random() < 0.3:
         document["condition"] = {"any": [{"attribute": "purpose", "in": ["inference"]}, {
             "not": {"attribute": "region", "in": ["eu", "us"]}}]}
@@ -153,6 +262,12 @@ def usage(r, priced, large=False):
     most = 60 if large else 25
     known = METERS if r.random() < 0.03 else priced
     meters = {m: str(r.randrange(most)) for m in known if r.random() < 0.8}
+    if set(known) & set(PARTS):
+        for part in PARTS:
+            if part in meters:
+                meters[part] = str(int(meters[part]) // 3)
+        if "input_tokens" in known and r.random() < 0.9:
+            meters["input_tokens"] = str(r.randrange(most // 2, most))
     if r.random() < 0.1:
         meters["requests"] = str(r.randrange(4))
     given = {"meters": meters}
@@ -196,8 +311,9 @@ class Case:
         return {"journal": self.r.choice(["fails", "doubt"])} if self.r.random() < 0.04 else {}
 
     def begin(self):
-        document = plan(self.r)
+        document = plan(self.r, self.now)
         self.priced = sorted({c["meter"] for c in document["charges"] if "meter" in c})
+        self.charges = [c["id"] for c in document["charges"]]
         loaded = self.add("plan.load", "p", text=json.dumps(document))
         if "error" in loaded:
             return None
@@ -214,8 +330,8 @@ class Case:
         r, now = self.r, str(self.now)
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
-             "quote", "replay", "again"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 1, 1, 2])[0]
+             "quote", "replay", "again", "window"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 1, 1, 2, 2])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.requests)}"
@@ -230,6 +346,7 @@ class Case:
             step = json.loads(json.dumps(r.choice(earlier)))
             step["in"].update(now=now, meter=self.meter)
             step["in"].pop("journal", None)
+            step.pop("error", None)
             if "as" in step:
                 step["as"] = f"x{len(self.steps)}"
             self.take(step)
@@ -263,7 +380,16 @@ class Case:
             self.add("meter.subscription", **on)
             self.add("meter.lane", meter=self.meter, lane=lane)
         elif kind == "quote":
-            self.add("plan.quote", plan="p", usage=usage(r, self.priced))
+            self.add("plan.quote", plan="p", usage=usage(r, self.priced), at=now)
+        elif kind == "window":
+            at = r.choice([0, r.randrange(DAY), r.randrange(253_402_300_800_000),
+                           253_402_300_799_999 - r.randrange(DAY),
+                           self.now + r.randrange(400) * DAY + r.randrange(DAY)])
+            for charge in self.charges:
+                found = self.add("plan.window", plan="p", charge=charge, at=str(at),
+                                 startedAt=str(self.now - 1_000))
+                self.add("plan.window", plan="p", charge=charge, at=found["out"]["end"],
+                         startedAt=str(self.now - 1_000))
         elif kind == "replay":
             fresh = f"m{len(self.steps)}"
             self.add("meter.replay", fresh, meter=self.meter, saltKey="0x" + "07" * 32)

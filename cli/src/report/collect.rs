@@ -9,8 +9,8 @@ use counterfoil::entry::{Denial, DenialCode, Entry, ReceiptEntry};
 use counterfoil::meter::SubscriptionView;
 use counterfoil::rating::Model;
 use counterfoil::receipt::{Item, Kind};
-use counterfoil::time::Period;
-use counterfoil::{Exact, Meter, Plan, Result};
+use counterfoil::time::{Anchor, Cycle, Period, Zone};
+use counterfoil::{Exact, Meter, Plan, Result, Timestamp};
 
 use super::data::*;
 use super::steps::{Sums, steps, ten_minutes};
@@ -278,7 +278,7 @@ fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
                 charge: counter.charge.clone(),
                 meter: spaced(&charge.meter),
                 subscriber: name_of(&subscription),
-                window: window_name(charge.period, counter.window.start.millis()),
+                window: window_name(charge.period, local(plan.zone(), counter.window.start)),
                 used: u128::from(counter.units),
                 free,
                 tiers,
@@ -302,16 +302,25 @@ fn spaced(meter: &str) -> String {
     meter.replace('_', " ")
 }
 
+/// What the clock of a zone shows at an instant, as if it were one of UTC.
+fn local(zone: Option<&Zone>, at: Timestamp) -> u64 {
+    let offset = zone.map_or(0, |zone| i64::from(zone.offset(at)).saturating_mul(1_000));
+    at.millis().saturating_add_signed(offset)
+}
+
 /// `October 2026`, `week of 5 Oct 2026`, `16 Nov 2023, 18:00`
-fn window_name(period: Option<Period>, start: u64) -> String {
+fn window_name(cycle: Option<Cycle>, start: u64) -> String {
     let at = Civil::of(start);
-    match period {
-        None => String::from("whole term"),
-        Some(Period::Hour) => format!("{}, from {}", date(start), at.clock()),
-        Some(Period::Day) => date(start),
-        Some(Period::Week) => format!("week of {}", date(start)),
-        Some(Period::Month) => format!("{} {}", at.month_name(), at.year),
-        Some(Period::Year) => at.year.to_string(),
+    let Some(cycle) = cycle else { return String::from("whole term") };
+    if cycle.anchor() != Anchor::Calendar {
+        return format!("from {}, {}", date(start), at.clock());
+    }
+    match cycle.every() {
+        Period::Hour => format!("{}, from {}", date(start), at.clock()),
+        Period::Day => date(start),
+        Period::Week => format!("week of {}", date(start)),
+        Period::Month => format!("{} {}", at.month_name(), at.year),
+        Period::Year => at.year.to_string(),
     }
 }
 

@@ -48,6 +48,7 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "json.canonical" => plain(plan::canonical(input)),
         "usage.read" => plain(plan::usage(input)),
         "plan.load" => plan::load(input),
+        "plan.window" => plain(plan::window(input, objects)),
         "plan.quote" => plain(plan::quote(input, objects)),
         "key.load" => receipt::load_key(input),
         "key.sign" => plain(receipt::sign(input, objects)),

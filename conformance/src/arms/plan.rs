@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Done, Object, Objects, a_plan, document};
 use crate::{
     input::{Input, Outcome, fault},
-    output::{map, text},
+    output::{instant, map, text},
 };
 
 pub(super) fn canonical(input: &mut Input) -> Outcome {
@@ -37,9 +37,20 @@ pub(super) fn load(input: &mut Input) -> Done {
     Ok((out, Some(Object::Plan(Box::new(plan)))))
 }
 
+pub(super) fn window(input: &mut Input, objects: &Objects) -> Outcome {
+    let plan = a_plan(input, "plan", objects)?;
+    let (id, started_at, at) =
+        (input.text("charge")?, input.instant("startedAt")?, input.instant("at")?);
+    let Some(charge) = plan.charges().iter().find(|charge| charge.id == id) else {
+        return fault(format!("no charge `{id}`"));
+    };
+    let window = plan.window(charge.period, started_at, at);
+    Ok(json!({"start": instant(window.start), "end": instant(window.end)}))
+}
+
 pub(super) fn quote(input: &mut Input, objects: &Objects) -> Outcome {
     let plan = a_plan(input, "plan", objects)?;
-    let quote = plan.quote(&input.usage("usage")?)?;
+    let quote = plan.quote(&input.usage("usage")?, input.instant("at")?)?;
     let lines = quote.lines.iter().map(|line| {
         json!({
             "charge": line.charge,

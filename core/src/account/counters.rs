@@ -6,9 +6,9 @@ use crate::{
     account::{Pending, Windows},
     amount::Exact,
     error::{Code, Error, Result},
-    plan::{Charge, Limit, LimitRule, Plan},
+    plan::{Charge, LimitRule, Plan},
     rating::Tariff,
-    time::{Timestamp, Window},
+    time::{Cycle, Timestamp, Window},
 };
 
 /// One charge's counter in one window.
@@ -42,6 +42,8 @@ pub(crate) struct Rated {
 /// Counters, spend and rates of one subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
+    /// When the subscription started: windows may be counted from there.
+    pub(crate) started_at: Timestamp,
     /// By charge of the plan.
     pub(crate) counters: Vec<Windows<Counter>>,
     /// By limit of the plan: what was billed in each window, as limits compare it.
@@ -69,15 +71,33 @@ pub(crate) fn total(rated: &[Rated]) -> Result<Exact> {
 }
 
 impl Account {
-    /// The account of a subscription that starts at `since`.
-    pub(crate) fn new(plan: &Plan, since: Timestamp) -> Account {
+    /// The account of a subscription that starts at `started_at`.
+    pub(crate) fn new(plan: &Plan, started_at: Timestamp) -> Account {
+        let pending = |charge| Pending::from(charge, started_at);
         Account {
-            pending: plan.charges().iter().map(|charge| Pending::from(charge, since)).collect(),
-            until: plan.ends(since).ok().flatten().unwrap_or(Timestamp::MAX),
+            started_at,
+            pending: plan.charges().iter().map(pending).collect(),
+            until: plan.ends(started_at).ok().flatten().unwrap_or(Timestamp::MAX),
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             spent: plan.limits().iter().map(|_| Windows::default()).collect(),
             rates: plan.limits().iter().map(|_| 0).collect(),
         }
+    }
+
+    /// The window that the instant lies in.
+    pub(crate) fn window(&self, plan: &Plan, period: Option<Cycle>, at: Timestamp) -> Window {
+        plan.window(period, self.started_at, at)
+    }
+
+    /// The charge's window that the instant lies in: one that is open already, or else a new one.
+    pub(crate) fn window_of(
+        &self,
+        plan: &Plan,
+        charge: &Charge,
+        windows: &Windows<Counter>,
+        at: Timestamp,
+    ) -> Window {
+        windows.containing(at).unwrap_or_else(|| self.window(plan, charge.period, at))
     }
 
     /// Every window that a call at `at` counts in: of the charges, then of the spend limits.
@@ -86,11 +106,13 @@ impl Account {
         let limits = plan.limits().iter().zip(&self.spent);
         let limits = limits.filter_map(move |(limit, spent)| match limit.rule {
             LimitRule::Spend { period, .. } => {
-                Some(spent.containing(at).unwrap_or_else(|| Limit::window(period, at)))
+                Some(spent.containing(at).unwrap_or_else(|| self.window(plan, period, at)))
             }
             LimitRule::Rate(_) => None,
         });
-        charges.map(move |(charge, windows)| window_of(charge, windows, at)).chain(limits)
+        charges
+            .map(move |(charge, windows)| self.window_of(plan, charge, windows, at))
+            .chain(limits)
     }
 
     /// Prices the units of one call from the counters as they stand.
@@ -107,7 +129,7 @@ impl Account {
             else {
                 return Err(Error::new(Code::EntryMisplaced).because("no such charge"));
             };
-            let window = window_of(charge, windows, at);
+            let window = self.window_of(plan, charge, windows, at);
             let (before, billed) =
                 windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
             let amount = charge.tariff.pays(before, billed, quantity)?;
@@ -145,7 +167,8 @@ impl Account {
         }
         for (limit, spent) in plan.limits().iter().zip(self.spent.iter_mut()) {
             let LimitRule::Spend { period, .. } = limit.rule else { continue };
-            let window = spent.containing(at).unwrap_or_else(|| Limit::window(period, at));
+            let window =
+                spent.containing(at).unwrap_or_else(|| plan.window(period, self.started_at, at));
             if let (Some(sum), _) = spent.open(window) {
                 *sum = sum.checked_add(compared)?;
             }
@@ -184,7 +207,7 @@ impl Account {
     ) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
         let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
-        let window = window_of(charge, windows, at);
+        let window = self.window_of(plan, charge, windows, at);
         let counter = self.counter(index, window, opened)?;
         let outstanding = counter
             .outstanding
@@ -217,8 +240,9 @@ impl Account {
     ) -> Result<()> {
         for &(index, quantity) in units {
             let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
+            let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
+            let window = self.window_of(plan, charge, windows, at);
             let windows = self.counters.get_mut(index).ok_or(Code::EntryMisplaced)?;
-            let window = window_of(charge, windows, at);
             let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
             counter.outstanding =
                 counter.outstanding.checked_sub(quantity).ok_or(Code::EntryMisplaced)?;
@@ -283,11 +307,6 @@ impl Account {
         }
         Ok(())
     }
-}
-
-/// The charge's window that the instant lies in: one that is open already, or else the calendar's.
-fn window_of(charge: &Charge, windows: &Windows<Counter>, at: Timestamp) -> Window {
-    windows.containing(at).unwrap_or_else(|| charge.window(at))
 }
 
 /// The most that outstanding units can still cost: the highest F that they can reach, less what is

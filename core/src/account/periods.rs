@@ -92,7 +92,7 @@ impl Account {
     pub(crate) fn period(&self, plan: &Plan, charge: usize, edge: Edge) -> Option<Period> {
         let from = self.pending.get(charge)?.at(edge)?;
         let found = plan.charges().get(charge)?;
-        let window = found.window(from);
+        let window = self.window(plan, found.period, from);
         let (at, due) = match edge {
             Edge::Start => (from, from),
             // Its last instant within the term.
@@ -112,21 +112,20 @@ impl Account {
 
     /// Moves on from windows that were billed what their edge asks for.
     pub(super) fn pass_periods(&mut self, plan: &Plan, charge: usize) -> Result<()> {
-        let (Some(found), Some(windows)) = (plan.charges().get(charge), self.counters.get(charge))
-        else {
-            return Ok(());
-        };
-        let Some(pending) = self.pending.get_mut(charge) else { return Ok(()) };
+        let Some(found) = plan.charges().get(charge) else { return Ok(()) };
         for edge in Edge::ALL {
-            while let Some(from) = pending.at(edge) {
-                let window = found.window(from);
-                let total = edge.total(found);
-                if windows.get(window).is_none_or(|counter| counter.billed < total) {
+            let total = edge.total(found);
+            while let Some(from) = self.pending.get(charge).and_then(|pending| pending.at(edge)) {
+                let window = self.window(plan, found.period, from);
+                let counter = self.counters.get(charge).and_then(|w| w.get(window));
+                if counter.is_none_or(|counter| counter.billed < total) {
                     break;
                 }
                 let next = window.end;
                 let more = next < self.until && next < Timestamp::MAX;
-                pending.move_to(edge, more.then_some(next));
+                if let Some(pending) = self.pending.get_mut(charge) {
+                    pending.move_to(edge, more.then_some(next));
+                }
             }
         }
         Ok(())

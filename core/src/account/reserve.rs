@@ -10,7 +10,7 @@ use crate::{
     amount::{Exact, Rounding},
     error::Result,
     meter::Hold,
-    plan::{Limit, LimitRule, Plan},
+    plan::{LimitRule, Plan},
     time::{Timestamp, Window},
 };
 
@@ -40,7 +40,7 @@ pub(crate) fn room<'a>(
     for (index, limit) in plan.limits().iter().enumerate() {
         let LimitRule::Spend { most, period } = limit.rule else { continue };
         let spent = account.spent.get(index).and_then(|windows| windows.containing(at));
-        let window = spent.unwrap_or_else(|| Limit::window(period, at));
+        let window = spent.unwrap_or_else(|| account.window(plan, period, at));
         let found = one_limit(plan, account, holds.clone(), (index, most, window), more)?;
         if let Some(room) = found
             && least.as_ref().is_none_or(|least| room.available < least.available)
@@ -66,10 +66,10 @@ pub(crate) fn admit<'a>(
     }
     for (index, limit) in plan.limits().iter().enumerate() {
         let LimitRule::Spend { most, period } = limit.rule else { continue };
-        let mut last = Limit::window(period, at);
+        let mut last = account.window(plan, period, at);
         for hold in holds.clone().filter(|hold| hold.is_reserved()) {
-            let window = Limit::window(period, hold.authorized_at);
-            if window == last || window == Limit::window(period, at) {
+            let window = account.window(plan, period, hold.authorized_at);
+            if window == last || window == account.window(plan, period, at) {
                 continue;
             }
             last = window;
@@ -186,7 +186,7 @@ fn worst_of(plan: &Plan, account: &Account, hold: &Hold) -> Result<Exact> {
         else {
             continue;
         };
-        let window = charge.window(hold.authorized_at);
+        let window = account.window_of(plan, charge, windows, hold.authorized_at);
         let (counter, outstanding) =
             windows.get(window).map_or((0, 0), |c| (c.units, c.outstanding));
         let others = outstanding.saturating_sub(units);

@@ -16,7 +16,7 @@ use crate::{
     entry::{ImportMark, ReceiptEntry},
     error::{Code, Error, Result},
     meter::{Hold, Lane, State, Subscription},
-    plan::Plan,
+    plan::{Call, Plan},
     receipt::{Body, Head, Item, Kind, window_subject},
     time::{Timestamp, Window},
     usage::Usage,
@@ -33,6 +33,13 @@ pub(crate) struct Facts<'a> {
     pub(crate) authorized_at: Timestamp,
     pub(crate) issued_at: Timestamp,
     pub(crate) import: Option<&'a ImportMark>,
+}
+
+impl Facts<'_> {
+    /// What decides which charges price it.
+    pub(crate) fn call(&self) -> Call<'_> {
+        Call { usage: self.usage, attributes: self.attributes, at: self.authorized_at }
+    }
 }
 
 /// A receipt as it would be recorded, before anything is hashed. An auditor compares it with one whose
@@ -67,7 +74,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     let (subscription, lane) = state.current(&facts.subscription)?;
     let plan = &*subscription.plan;
     check_windows(subscription, facts.authorized_at, facts.issued_at)?;
-    let units = plan.charged_units(facts.usage)?;
+    let units = plan.charged_units(&facts.call())?;
     let rated = subscription.account.rate(plan, &units, facts.authorized_at)?;
     let price = total(&rated)?;
     let needed = plan.rounding().compared(price)?;

@@ -295,8 +295,8 @@ fn write_account(w: &mut Writer, account: &Account) {
     }
 }
 
-fn read_account(r: &mut Reader<'_>, plan: &Plan, since: Timestamp) -> Result<Account> {
-    let mut account = Account::new(plan, since);
+fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result<Account> {
+    let mut account = Account::new(plan, started_at);
     for index in 0..plan.charges().len() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();
         for _ in 0..r.count(80)? {

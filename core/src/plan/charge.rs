@@ -3,12 +3,16 @@
 use alloc::string::String;
 
 use crate::{
-    amount::{Exact, parse_money},
+    amount::{Exact, UnitPrice, parse_money},
     error::{Code, Error, Result},
-    json::{Fields, Node},
-    plan::tariff::read_tariff,
-    rating::Tariff,
-    time::{Period, Timestamp, Window},
+    json::Node,
+    plan::{
+        Selector,
+        tariff::read_tariff,
+        window::{need_window, read_window},
+    },
+    rating::{Model, Tariff},
+    time::Cycle,
 };
 
 /// The meter that every call counts on its own: one per call.
@@ -21,17 +25,21 @@ pub struct Charge {
     pub id: String,
     /// The meter whose quantity it counts; `requests` for a flat charge.
     pub meter: String,
-    /// The calendar window over which it counts; `None` counts over the whole subscription.
-    pub period: Option<Period>,
+    /// Which calls it is for; `None` counts in every call, beside what is selected.
+    pub selector: Option<Selector>,
+    /// The windows over which it counts; `None` counts over the whole subscription.
+    pub period: Option<Cycle>,
     /// The price as a function of the counter, free units included.
     pub tariff: Tariff,
 }
 
 impl Charge {
-    /// The window that a call authorised at `at` counts in.
-    #[must_use]
-    pub fn window(&self, at: Timestamp) -> Window {
-        self.period.map_or(Window::ALWAYS, |period| period.window(at))
+    /// The price of every unit, where it does not depend on a counter.
+    pub(crate) fn unit_price(&self) -> Option<UnitPrice> {
+        match self.tariff.model() {
+            Model::PerUnit { price } if self.tariff.is_plain() => Some(*price),
+            _ => None,
+        }
     }
 
     pub(super) fn read(node: &Node<'_>, decimals: u8) -> Result<Charge> {
@@ -42,14 +50,22 @@ impl Charge {
             "flat" => String::from(REQUESTS),
             _ => read_name(&fields.required("meter")?)?,
         };
+        let selector = Selector::read(&mut fields)?;
         let period = match kind.text()? {
             // At the close of its window a volume charge is trued up.
-            "volume" => read_period(&fields.required("window")?).map(Some)?,
+            "volume" => need_window(&mut fields).map(Some)?,
             _ => read_window(&mut fields)?,
         };
         let tariff = read_tariff(node, &mut fields, decimals)?;
+        if tariff.is_due_without_use()
+            && let Some(effective) = fields.optional("effective")
+        {
+            return Err(effective
+                .error(Code::PlanInvalid)
+                .because("what is due without use is due in every window"));
+        }
         fields.finish()?;
-        Ok(Charge { id, meter, period, tariff })
+        Ok(Charge { id, meter, selector, period, tariff })
     }
 }
 
@@ -70,16 +86,6 @@ pub(crate) fn check_name(text: &str) -> Result<()> {
             .value(text)
             .because("a name is a to z, 0 to 9 and _, starts with a letter, at most 64"))
     }
-}
-
-pub(super) fn read_window(fields: &mut Fields<'_>) -> Result<Option<Period>> {
-    fields.optional("window").map(|node| read_period(&node)).transpose()
-}
-
-fn read_period(node: &Node<'_>) -> Result<Period> {
-    Period::parse(node.text()?).ok_or_else(|| {
-        node.error(Code::PlanInvalid).because("a window is an hour, day, week, month or year")
-    })
 }
 
 pub(super) fn read_positive(node: &Node<'_>) -> Result<u64> {

@@ -10,10 +10,12 @@ use crate::{
     plan::{
         Charge, Limit, Payee, REQUESTS, Signing, Times,
         charge::{check_name, read_positive},
+        choice::{Choice, check_choice},
         terms::read_payees,
+        window::read_zone,
     },
     rules::Condition,
-    time::Timestamp,
+    time::{Cycle, Timestamp, Window, Zone},
 };
 
 /// The format that this reader knows.
@@ -23,7 +25,7 @@ const DOMAIN: &[u8] = b"counterfoil/plan/1\n";
 /// A plan document is at most this long.
 const MAX_BYTES: usize = 256 * 1024;
 /// The most charges, and the most limits, of one plan.
-const MAX_PARTS: usize = 64;
+pub(super) const MAX_PARTS: usize = 64;
 
 /// Smart-subscription terms, read from a document and valid.
 ///
@@ -53,8 +55,10 @@ pub struct Plan {
     name: String,
     authority: Address,
     currency: Currency,
+    zone: Option<Zone>,
     meters: BTreeMap<String, String>,
     charges: Vec<Charge>,
+    choice: Choice,
     limits: Vec<Limit>,
     condition: Option<Condition>,
     payees: Vec<Payee>,
@@ -90,6 +94,7 @@ impl Plan {
         let authority = read_authority(&authority)?;
         let currency = read_currency(&fields.required("currency")?)?;
         let decimals = currency.decimals();
+        let zone = fields.optional("zone").map(|node| read_zone(&node)).transpose()?;
         let meters = read_meters(&fields.required("meters")?)?;
         let charges = read_charges(&fields.required("charges")?, decimals, &meters)?;
         let limits = match fields.optional("limits") {
@@ -121,7 +126,9 @@ impl Plan {
             name,
             authority,
             currency,
+            zone,
             meters,
+            choice: Choice::new(&charges),
             charges,
             limits,
             condition,
@@ -162,6 +169,19 @@ impl Plan {
     #[must_use]
     pub fn currency(&self) -> &Currency {
         &self.currency
+    }
+
+    /// The zone of the plan's windows; `None` is UTC.
+    #[must_use]
+    pub fn zone(&self) -> Option<&Zone> {
+        self.zone.as_ref()
+    }
+
+    /// The window in which a call authorised at `at` counts, for a charge or limit with these windows
+    /// (`None` counts over the whole subscription) and a subscription that started at `started_at`.
+    #[must_use]
+    pub fn window(&self, period: Option<Cycle>, started_at: Timestamp, at: Timestamp) -> Window {
+        period.map_or(Window::ALWAYS, |cycle| cycle.window(self.zone(), started_at, at))
     }
 
     /// Every meter and its unit, by name.
@@ -218,10 +238,8 @@ impl Plan {
         self.times
     }
 
-    /// Whether a charge counts this meter.
-    #[must_use]
-    pub fn prices(&self, meter: &str) -> bool {
-        self.charges.iter().any(|charge| charge.meter == meter)
+    pub(super) fn choice(&self) -> &Choice {
+        &self.choice
     }
 
     /// The instant at which a subscription begun at `start` ends, if the plan has a duration.
@@ -290,6 +308,13 @@ fn read_charges(
                 .value(&charge.meter)
                 .at(alloc::format!("{}/meter", item.pointer())));
         }
+        if let Some(context) = charge.selector.as_ref().and_then(|s| s.context.as_ref())
+            && !meters.contains_key(&context.meter)
+        {
+            return Err(Error::new(Code::PlanReference)
+                .value(&context.meter)
+                .at(alloc::format!("{}/context/meter", item.pointer())));
+        }
         if !ids.insert(charge.id.clone()) {
             return Err(twice(&item, &charge.id));
         }
@@ -299,6 +324,7 @@ fn read_charges(
     if charges.is_empty() {
         return Err(node.error(Code::PlanInvalid).because("a plan has at least one charge"));
     }
+    check_choice(&charges, &|index| alloc::format!("{}/{index}", node.pointer()))?;
     Ok(charges)
 }
 

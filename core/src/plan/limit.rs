@@ -6,9 +6,10 @@ use crate::{
     amount::Exact,
     error::{Code, Result},
     json::Node,
-    plan::charge::{read_money, read_name, read_positive, read_window},
+    plan::charge::{read_money, read_name, read_positive},
+    plan::window::read_window,
     rating::Rate,
-    time::{Period, Timestamp, Window},
+    time::Cycle,
 };
 
 /// A limit of a plan. Every limit must have room for a call to be authorised.
@@ -28,18 +29,13 @@ pub enum LimitRule {
         /// The bound, exact.
         most: Exact,
         /// The window; `None` is the whole subscription.
-        period: Option<Period>,
+        period: Option<Cycle>,
     },
     /// Calls per time, by GCRA.
     Rate(Rate),
 }
 
 impl Limit {
-    /// The window that a call authorised at `at` falls in, for a spend limit.
-    pub(crate) fn window(period: Option<Period>, at: Timestamp) -> Window {
-        period.map_or(Window::ALWAYS, |period| period.window(at))
-    }
-
     pub(super) fn read(node: &Node<'_>, decimals: u8) -> Result<Limit> {
         let mut fields = node.fields()?;
         let id = read_name(&fields.required("id")?)?;

@@ -5,15 +5,20 @@
 //! refused with the JSON Pointer of the offending field.
 
 mod charge;
+mod choice;
 mod document;
 mod limit;
 mod quote;
+mod selector;
 mod tariff;
 mod terms;
+mod window;
 
 pub(crate) use charge::check_name;
 pub use charge::{Charge, REQUESTS};
 pub use document::Plan;
 pub use limit::{Limit, LimitRule};
 pub use quote::{Quote, QuoteLine};
+pub(crate) use selector::Call;
+pub use selector::{Context, Effective, Selector};
 pub use terms::{Payee, Signing, Times};

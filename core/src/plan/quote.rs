@@ -5,8 +5,9 @@ use alloc::{string::String, vec::Vec};
 use crate::{
     amount::Exact,
     error::{Code, Error, Result},
-    plan::{Plan, REQUESTS},
+    plan::{Call, Plan, REQUESTS},
     rating::Step,
+    time::Timestamp,
     usage::Usage,
 };
 
@@ -37,14 +38,15 @@ pub struct QuoteLine {
 }
 
 impl Plan {
-    /// Prices a usage without any state, and says how.
+    /// Prices a usage without any state, as a call that is authorised at `at`, and says how.
     ///
     /// # Errors
-    /// `usage_unpriced` when the usage has a meter for which the plan has no price,
+    /// `usage_unpriced` when the usage has a meter for which the plan has no price in this call,
     /// `usage_contradiction` when a part exceeds its whole, `price_out_of_bounds`, `amount_overflow`.
-    pub fn quote(&self, usage: &Usage) -> Result<Quote> {
+    pub fn quote(&self, usage: &Usage, at: Timestamp) -> Result<Quote> {
         let mut quote = Quote { first: Exact::ZERO, ceiling: Exact::ZERO, lines: Vec::new() };
-        for (index, units) in self.charged_units(usage)? {
+        let call = Call { usage, attributes: usage.attributes(), at };
+        for (index, units) in self.charged_units(&call)? {
             let Some(charge) = self.charges().get(index) else { continue };
             let amount = charge.tariff.pays(0, Exact::ZERO, units)?;
             quote.first = quote.first.checked_add(amount)?;
@@ -60,18 +62,20 @@ impl Plan {
         Ok(quote)
     }
 
-    /// Whether the plan can price a usage at all.
+    /// Whether the plan can price a usage at all, as a call that is authorised at `at`.
     ///
     /// # Errors
     /// `usage_unpriced`, `usage_contradiction`.
-    pub fn check_usage(&self, usage: &Usage) -> Result<()> {
-        self.charged_units(usage).map(|_| ())
+    pub fn check_usage(&self, usage: &Usage, at: Timestamp) -> Result<()> {
+        self.charged_units(&Call { usage, attributes: usage.attributes(), at }).map(|_| ())
     }
 
-    /// The units that each charge counts for this usage: (index of the charge, units), charges that
-    /// count nothing left out. Parts with a charge of their own are taken out of their whole.
-    pub(crate) fn charged_units(&self, usage: &Usage) -> Result<Vec<(usize, u64)>> {
-        let priced = |meter: &str| self.prices(meter);
+    /// The units that each charge counts in a call: (index of the charge, units), charges that count
+    /// nothing left out. Parts with a price of their own in this call are taken out of their whole.
+    pub(crate) fn charged_units(&self, call: &Call<'_>) -> Result<Vec<(usize, u64)>> {
+        let (usage, choice) = (call.usage, self.choice());
+        let counting = choice.counting(self.charges(), call);
+        let priced = |meter: &str| choice.prices(counting, meter);
         // Every call counts itself: `requests` needs no price.
         let covered = |meter: &str| meter == REQUESTS || priced(meter);
         if let Some(meter) = usage.uncovered(&covered) {
@@ -82,8 +86,11 @@ impl Plan {
             0 => 1,
             n => n,
         };
-        let mut charged = Vec::with_capacity(self.charges().len());
+        let mut charged = Vec::with_capacity(disjoint.len().saturating_add(1));
         for (index, charge) in self.charges().iter().enumerate() {
+            if !counting.has(index) {
+                continue;
+            }
             let units = if charge.meter == REQUESTS {
                 requests
             } else {

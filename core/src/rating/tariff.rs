@@ -130,6 +130,21 @@ impl Tariff {
         &self.model
     }
 
+    /// Whether every unit has its price, wherever the counter stands: nothing is free, nothing bounds a
+    /// window.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        matches!(self.model, Model::PerUnit { .. })
+            && self.free == 0
+            && self.terms == Terms::default()
+    }
+
+    /// Whether a window costs something that nobody used: its start, or its close.
+    #[must_use]
+    pub fn is_due_without_use(&self) -> bool {
+        !self.due_at_start().is_zero() || !self.terms.minimum.is_zero()
+    }
+
     /// Units that are free.
     #[must_use]
     pub const fn free(&self) -> u64 {

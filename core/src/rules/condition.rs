@@ -65,7 +65,7 @@ impl Condition {
             Condition::Not(Box::new(Self::read_bounded(&part, left)?))
         } else if let Some(attribute) = fields.optional("attribute") {
             let attribute = String::from(attribute.text()?);
-            let values = read_sorted(&fields.required("in")?)?;
+            let values = read_set(&fields.required("in")?)?;
             Condition::In { attribute, values }
         } else {
             return Err(node
@@ -126,7 +126,7 @@ impl Condition {
 }
 
 /// A set of texts: non-empty, sorted by bytes, without repetition.
-fn read_sorted(node: &Node<'_>) -> Result<Vec<String>> {
+pub(crate) fn read_set(node: &Node<'_>) -> Result<Vec<String>> {
     let mut values: Vec<String> = Vec::new();
     for item in node.items()? {
         let value = item.text()?;

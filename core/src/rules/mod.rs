@@ -5,4 +5,5 @@
 
 mod condition;
 
+pub(crate) use condition::read_set;
 pub use condition::{Condition, Verdict};

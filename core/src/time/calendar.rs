@@ -83,7 +83,7 @@ fn days_before(year: i64, month: i64) -> i64 {
     common.saturating_add(i64::from(month > 2 && is_leap(year)))
 }
 
-fn days_in_month(year: i64, month: i64) -> i64 {
+pub(super) fn days_in_month(year: i64, month: i64) -> i64 {
     match month {
         4 | 6 | 9 | 11 => 30,
         2 if is_leap(year) => 29,
@@ -92,7 +92,7 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-fn is_leap(year: i64) -> bool {
+pub(super) fn is_leap(year: i64) -> bool {
     year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0)
 }
 

@@ -7,9 +7,9 @@ pub use encapsulate::Timestamp;
 use super::calendar::Date;
 use crate::error::{Code, Error, Result};
 
-const SECOND: i64 = 1_000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
+pub(super) const SECOND: i64 = 1_000;
+pub(super) const MINUTE: i64 = 60 * SECOND;
+pub(super) const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
 
 /// Nothing outside this module can make a [`Timestamp`] beyond the year 9999.

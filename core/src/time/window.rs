@@ -1,10 +1,6 @@
-//! Half-open windows and the calendar's own.
+//! Half-open windows, and the calendar's in UTC.
 
-use super::{
-    Timestamp,
-    calendar::{Date, month_start, year_start},
-    timestamp::DAY,
-};
+use super::{Cycle, Timestamp};
 
 /// The instants from `start`, inclusive, to `end`, exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +23,7 @@ impl Window {
     }
 }
 
-/// A calendar period in UTC.
+/// A period of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Period {
     /// From minute 0.
@@ -65,7 +61,7 @@ impl Period {
         Period::ALL.into_iter().find(|period| period.as_str() == name)
     }
 
-    /// The window of this period that contains the instant.
+    /// The calendar window in UTC that contains the instant.
     ///
     /// The windows at the edges are cut to the range of [`Timestamp`]: the first week starts on
     /// Thursday, 1970-01-01, and the last windows end with the year 9999.
@@ -80,40 +76,8 @@ impl Period {
     /// ```
     #[must_use]
     pub fn window(self, t: Timestamp) -> Window {
-        const HOUR: i64 = DAY / 24;
-        let millis = t.signed();
-        let day = millis / DAY;
-        // An instant has 48 bits: nothing here saturates.
-        let (start, end) = match self {
-            Period::Hour => {
-                let start = millis.saturating_sub(millis % HOUR);
-                return between(start, start.saturating_add(HOUR));
-            }
-            Period::Day => (day, day.saturating_add(1)),
-            Period::Week => {
-                // 1970-01-01 was a Thursday, three days after a Monday.
-                let monday = day.saturating_sub(day.saturating_add(3) % 7);
-                (monday, monday.saturating_add(7))
-            }
-            Period::Month => {
-                let date = Date::from_days(day);
-                // A thirteenth month starts where the next year does.
-                (
-                    month_start(date.year(), date.month()),
-                    month_start(date.year(), date.month().saturating_add(1)),
-                )
-            }
-            Period::Year => {
-                let year = Date::from_days(day).year();
-                (year_start(year), year_start(year.saturating_add(1)))
-            }
-        };
-        between(start.saturating_mul(DAY), end.saturating_mul(DAY))
+        Cycle::calendar(self).window(None, Timestamp::MIN, t)
     }
-}
-
-fn between(start: i64, end: i64) -> Window {
-    Window { start: Timestamp::nearest(start), end: Timestamp::nearest(end) }
 }
 
 #[cfg(test)]

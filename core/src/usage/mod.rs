@@ -12,5 +12,6 @@ mod quantities;
 mod surface;
 
 pub use parts::PARENTS;
+pub(crate) use parts::root;
 pub use quantities::{Basis, Usage};
 pub use surface::Surface;

@@ -26,6 +26,16 @@ fn parent(meter: &str) -> Option<&'static str> {
     PARENTS.iter().find(|(part, _)| *part == meter).map(|(_, whole)| *whole)
 }
 
+/// The meter that the meter is a part of and that is itself no part; a meter that is no part is its
+/// own.
+pub(crate) fn root(meter: &str) -> &str {
+    let mut at = meter;
+    while let Some(whole) = parent(at) {
+        at = whole;
+    }
+    at
+}
+
 /// The whole's next enclosing meter that has a price, going up from `meter`.
 fn priced_ancestor(meter: &str, priced: &dyn Fn(&str) -> bool) -> Option<&'static str> {
     let mut at = parent(meter);

@@ -28,7 +28,8 @@ def closes_at(plan, w):
 class Account:
     """Counters of one subscription."""
 
-    def __init__(self, plan):
+    def __init__(self, plan, started):
+        self.started = started
         self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
         self.billed = [{} for _ in plan.charges]    # window → what it was billed, never forgotten
         self.spent = [{} for _ in plan.limits]      # window → exact, never forgotten
@@ -93,7 +94,7 @@ def rate(sub, units, at):
     lines = []
     for index, quantity in units:
         charge = sub["plan"].charges[index]
-        w = window(charge["period"], at)
+        w = window(charge["period"], at, sub["started_at"])
         before, billed, _ = sub["account"].counter(index, w)
         price = charge["tariff"].pays(before, billed, quantity)
         lines.append({"item": "line", "charge": charge["id"], "window": w, "units_before": before,
@@ -124,7 +125,8 @@ def worst_of(plan, account, hold):
     total = 0
     for index, quantity in hold["units"]:
         charge = plan.charges[index]
-        units, _, held = account.counter(index, window(charge["period"], hold["at"]))
+        w = window(charge["period"], hold["at"], account.started)
+        units, _, held = account.counter(index, w)
         others = max(0, sum(held) - quantity)
         total += charge["tariff"].worst_increase(units, others, quantity)
     return exact(total)
@@ -157,7 +159,8 @@ def room(plan, account, holds, at, more):
     least = None
     for index, limit in enumerate(plan.limits):
         if "most" in limit:
-            short = one_limit(plan, account, holds, index, window(limit["period"], at), more)
+            w = window(limit["period"], at, account.started)
+            short = one_limit(plan, account, holds, index, w, more)
             if short and (least is None or short["available"] < least["available"]):
                 least = short
     return least
@@ -172,17 +175,18 @@ def admit(plan, account, holds, at, more):
         if "most" not in limit:
             continue
         for hold in filter(reserved, holds):
-            w = window(limit["period"], hold["at"])
-            if w != window(limit["period"], at):
+            w = window(limit["period"], hold["at"], account.started)
+            if w != window(limit["period"], at, account.started):
                 short = one_limit(plan, account, holds, index, w, 0)
                 if short:
                     return short
     return None
 
 
-def check_windows(plan, at, now):
+def check_windows(sub, at, now):
+    plan = sub["plan"]
     for part in plan.charges + [limit for limit in plan.limits if "most" in limit]:
-        closes = closes_at(plan, window(part["period"], at))
+        closes = closes_at(plan, window(part["period"], at, sub["started_at"]))
         need(closes is None or closes > now, "window_closed")
 
 
@@ -228,8 +232,8 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     """(entry, what the call needs, the limit that cuts it or None)."""
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
-    check_windows(plan, at, issued_at)
-    units = plan.charged_units(usage)
+    check_windows(sub, at, issued_at)
+    units = plan.charged_units(usage, attributes, at)
     lines = rate(sub, units, at)
     price = exact(sum(line["amount"] for line in lines))
     needed = compared(plan.rounding, price)
@@ -277,7 +281,7 @@ def term_windows(sub, charge, until):
     ends = sub["plan"].ends(sub["started_at"])
     at = sub["started_at"]
     while at <= until and at < LAST and (ends is None or at < ends):
-        w = window(charge["period"], at)
+        w = window(charge["period"], at, sub["started_at"])
         yield w, at, min(w[1], LAST if ends is None else ends) - 1
         at = w[1]
 
@@ -373,7 +377,7 @@ def next_head(sub, lane, body, kind, subject, at, issued_at, charge, cumulative,
 
 def change_outstanding(plan, account, hold, sign):
     for index, quantity in hold["units"]:
-        w = window(plan.charges[index]["period"], hold["at"])
+        w = window(plan.charges[index]["period"], hold["at"], account.started)
         counter = account.counters[index].setdefault(w, [0, 0, []])
         if sign < 0:
             counter[2].remove(quantity)
@@ -392,7 +396,7 @@ def advance(plan, account, lines, spent, at):
         account.billed[index][line["window"]] = counter[1]
     for limit, sums in zip(plan.limits, account.spent):
         if "most" in limit:
-            w = window(limit["period"], at)
+            w = window(limit["period"], at, account.started)
             sums[w] = exact(sums.get(w, 0) + spent)
 
 
@@ -532,7 +536,7 @@ def authorize(state, id_, request, created_at, most, now):
         if known["receipt"] == RELEASED:
             return None, {"replayed": {"state": "released", "receipt": None}}
         return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
-    units = plan.charged_units(most)
+    units = plan.charged_units(most, most.attributes, now)
     hold = {"lane": sub["lane"], "subject": subject, "input": digest, "at": now,
             "deadline": later(now, plan.times["hold"]), "units": units,
             "attributes": dict(most.attributes), "state": "open"}
@@ -549,7 +553,7 @@ def admit_hold(state, id_, hold):
     """(how much the hold raises the reserve, None) or (None, denial)."""
     sub, lane = current(state, id_)
     plan = sub["plan"]
-    check_windows(plan, hold["at"], lane["issued_at"])
+    check_windows(sub, hold["at"], lane["issued_at"])
     denial = deny_by_terms(sub, hold["attributes"], hold["at"])
     if denial:
         return None, denial
@@ -629,8 +633,8 @@ def import_(state, key, id_, at, usage, content, mark):
     plan = sub["plan"]
     subject = import_subject(mark)
     issued_at = max(at, lane["issued_at"])
-    check_windows(plan, at, issued_at)
-    plan.charged_units(usage)
+    check_windows(sub, at, issued_at)
+    plan.charged_units(usage, usage.attributes, at)
     denial = deny_by_terms(sub, usage.attributes, at)
     if denial is None:
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
@@ -748,7 +752,7 @@ def fold_open(state, e):
         plan = state.plans[lane["plan"]]
         state.subscriptions[lane["subscription"]] = {
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
-            "name": e["account"], "started_at": e["started_at"], "account": Account(plan),
+            "name": e["account"], "started_at": e["started_at"], "account": Account(plan, e["started_at"]),
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])

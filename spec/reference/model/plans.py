@@ -3,16 +3,16 @@
 import hashlib
 from functools import lru_cache
 
-from . import conditions, currencies
+from . import conditions, currencies, selectors
 from .amounts import GRID, fraction, money, part, shares, unit_price
-from .document import Node, canonical, is_control, is_name, parse
+from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import PerCall, Rate, Tariff
 from .refused import Refused, need
 from .signing import checked_address
-from .windows import later
+from .windows import LAST, PERIODS, Cycle, later
+from .zones import read as read_zone
 
 REQUESTS = "requests"
-PERIODS = ("hour", "day", "week", "month", "year")
 EVERY = {"second": 1_000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 YEAR = 366 * 86_400_000
 
@@ -34,9 +34,12 @@ class Plan:
         need(self.authority != bytes(20), "plan_invalid", authority.pointer)
         self.currency = currencies.read(fields.must("currency"))
         self.decimals = self.currency["decimals"]
+        zone = fields.get("zone")
+        self.zone = read_zone(zone, read_instant) if zone else None
         self.meters = self.read_meters(fields.must("meters"))
         self.charges = self.read_parts(fields.must("charges"), self.read_charge)
         need(self.charges, "plan_invalid", "/charges")
+        selectors.check(self.charges)
         limits = fields.get("limits")
         self.limits = self.read_parts(limits, self.read_limit) if limits else []
         condition = fields.get("condition")
@@ -72,16 +75,24 @@ class Plan:
         id_ = name_of(fields.must("id"))
         model = fields.must("model").text()
         meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
+        selector = selectors.read(fields)
         if model == "volume":
             fields.must("window")
-        period = read_period(fields)
+        period = read_window(fields, self.zone)
         if model in ("percentage", "cost_plus", "dynamic"):
             tariff = self.read_per_call(node, fields, model)
         else:
             tariff = self.read_tariff(node, fields, model)
+        if tariff.due_at_start() or tariff.minimum:
+            need(not (selector and "effective" in selector), "plan_invalid",
+                 node.pointer + "/effective")
         fields.finish()
         need(meter == REQUESTS or meter in self.meters, "plan_reference", node.pointer + "/meter")
-        return {"id": id_, "meter": meter, "period": period, "tariff": tariff}
+        if selector and "context" in selector:
+            context = selector["context"][0]
+            need(context in self.meters, "plan_reference", node.pointer + "/context/meter")
+        return {"id": id_, "meter": meter, "selector": selector, "period": period,
+                "tariff": tariff}
 
     def read_tariff(self, node, fields, model):
         """A function of the counter: R-PLAN-007, -035 to -037."""
@@ -183,7 +194,7 @@ class Plan:
         spend, rate = fields.get("spend"), None
         if spend:
             limit["most"] = money(spend.text(), self.decimals, spend.pointer)
-            limit["period"] = read_period(fields)
+            limit["period"] = read_window(fields, self.zone)
         else:
             rate = fields.get("rate")
             need(rate is not None, "plan_invalid", node.pointer)
@@ -207,15 +218,12 @@ class Plan:
         fields.finish()
         return signing
 
-    def prices(self, meter):
-        return any(charge["meter"] == meter for charge in self.charges)
-
     def ends(self, start):
         return None if self.duration is None else later(start, self.duration)
 
-    def quote(self, usage):
+    def quote(self, usage, at):
         first, ceiling, lines = 0, 0, []
-        for index, units in self.charged_units(usage):
+        for index, units in self.charged_units(usage, usage.attributes, at):
             charge = self.charges[index]
             value = charge["tariff"].pays(0, 0, units)
             first += value
@@ -223,18 +231,27 @@ class Plan:
             lines.append((charge["id"], charge["meter"], units, value))
         return first, ceiling, lines
 
-    def charged_units(self, usage):
+    def counting(self, usage, attributes, at):
+        """The indices of the charges that count in a call, in the order of the plan."""
+        meters = {charge["meter"] for charge in self.charges}
+        chosen = [selectors.choose(self.charges, meter, usage, attributes, at) for meter in meters]
+        return [i for i, c in enumerate(self.charges) if c["selector"] is None or i in chosen]
+
+    def charged_units(self, usage, attributes, at):
         """[(index of the charge, units)] for every charge that counts something."""
+        counting = self.counting(usage, attributes, at)
+        priced = {self.charges[i]["meter"] for i in counting}
         # Every call counts itself: `requests` needs no price.
-        covered = usage.uncovered(lambda meter: meter == REQUESTS or self.prices(meter))
+        covered = usage.uncovered(lambda meter: meter == REQUESTS or meter in priced)
         need(covered is None, "usage_unpriced")
-        disjoint = usage.disjoint(self.prices)
+        disjoint = usage.disjoint(lambda meter: meter in priced)
         charged = []
-        for index, charge in enumerate(self.charges):
-            if charge["meter"] == REQUESTS:
+        for index in counting:
+            meter = self.charges[index]["meter"]
+            if meter == REQUESTS:
                 units = usage.meters.get(REQUESTS, 0) or 1
             else:
-                units = disjoint.get(charge["meter"], 0)
+                units = disjoint.get(meter, 0)
             if units:
                 charged.append((index, units))
         return charged
@@ -264,12 +281,36 @@ def positive(node):
     return value
 
 
-def read_period(fields):
+def read_instant(node):
+    value = node.integer()
+    need(value <= LAST, "time_invalid", node.pointer)
+    return value
+
+
+def read_period(node):
+    need(node.text() in PERIODS, "plan_invalid", node.pointer)
+    return node.value
+
+
+def read_window(fields, zone):
     node = fields.get("window")
     if node is None:
         return None
-    need(node.text() in PERIODS, "plan_invalid", node.pointer)
-    return node.value
+    if not isinstance(node.value, dict):
+        return Cycle(read_period(node), zone=zone)
+    inner = node.fields()
+    every = read_period(inner.must("every"))
+    counted = inner.get("count")
+    count = positive(counted) if counted else 1
+    anchor = inner.must("anchor")
+    if isinstance(anchor.value, str) and not isinstance(anchor.value, Number):
+        need(anchor.value == "start", "plan_invalid", anchor.pointer)
+        origin = "start"
+    else:
+        origin = read_instant(anchor)
+    inner.finish()
+    need(count <= 366, "plan_invalid", counted.pointer if counted else None)
+    return Cycle(every, count, origin, zone)
 
 
 def read_per(fields):

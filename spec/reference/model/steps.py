@@ -166,7 +166,7 @@ def _(_, g):
 
 @operation("time.window")
 def _(_, g):
-    start, end = windows.window(g["period"], time(g["at"]))
+    start, end = windows.window(windows.Cycle(g["period"]), time(g["at"]), 0)
     return {"start": str(start), "end": str(end)}, None
 
 
@@ -190,9 +190,17 @@ def _(_, g):
             "decimals": str(plan.decimals)}, plan
 
 
+@operation("plan.window")
+def _(s, g):
+    plan = s.object(g, "plan")
+    charge = plan.charges[[c["id"] for c in plan.charges].index(g["charge"])]
+    start, end = windows.window(charge["period"], time(g["at"]), time(g["startedAt"]))
+    return {"start": str(start), "end": str(end)}, None
+
+
 @operation("plan.quote")
 def _(s, g):
-    first, ceiling, lines = s.object(g, "plan").quote(usage_of(g["usage"]))
+    first, ceiling, lines = s.object(g, "plan").quote(usage_of(g["usage"]), time(g["at"]))
     return {"first": amounts.text_of(first), "ceiling": amounts.text_of(ceiling), "lines": [
         {"charge": c, "meter": m, "units": str(n), "amount": amounts.text_of(a)}
         for c, m, n, a in lines]}, None

@@ -59,6 +59,13 @@ class Usage:
         return {meter: q for meter, q in left.items() if q}
 
 
+def root(meter):
+    """The whole that is itself no part."""
+    while meter in PARENTS:
+        meter = PARENTS[meter]
+    return meter
+
+
 def priced_ancestor(meter, priced):
     whole = PARENTS.get(meter)
     while whole is not None and not priced(whole):

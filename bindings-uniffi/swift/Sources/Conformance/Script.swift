@@ -106,8 +106,9 @@ final class Script {
                 "decimals": number(plan.currency().decimals),
             ])
         case "plan.quote":
-            try given.known("plan usage")
-            let quote = try get(given, "plan", Plan.self).quote(usage: try given.usage("usage"))
+            try given.known("plan usage at")
+            let plan = try get(given, "plan", Plan.self)
+            let quote = try plan.quote(usage: try given.usage("usage"), at: try given.instant("at"))
             let lines = quote.lines.map {
                 JSON.object([
                     "charge": .text($0.charge),

@@ -17,7 +17,7 @@ use crate::{
         },
         draft::check_windows,
     },
-    plan::Plan,
+    plan::{Call, Plan},
     receipt::request_subject,
     time::Timestamp,
 };
@@ -38,7 +38,9 @@ impl State {
         if let Some(known) = subscription.remembered.get(&subject) {
             return replay(subscription, known, &subject, input);
         }
-        let units = plan.charged_units(&request.most)?;
+        let most = &request.most;
+        let units =
+            plan.charged_units(&Call { usage: most, attributes: most.attributes(), at: now })?;
         let entry = HoldEntry {
             lane: lane_id,
             subject,

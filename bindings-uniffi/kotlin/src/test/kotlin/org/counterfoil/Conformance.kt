@@ -90,8 +90,9 @@ class Script {
             )
         }
         "plan.quote" -> {
-            given.known("plan", "usage")
-            val quote = get<Plan>(given, "plan").quote(given.usage("usage"))
+            given.known("plan", "usage", "at")
+            val plan = get<Plan>(given, "plan")
+            val quote = plan.quote(given.usage("usage"), given.instant("at"))
             val lines = quote.lines.map {
                 json(
                     "charge" to it.charge,

@@ -1,0 +1,325 @@
+//! The charges that count in a call.
+//!
+//! A charge without a selector counts in every call. Of the charges of one meter that have a selector,
+//! the one with the most dimensions among those that apply counts, and no other.
+//!
+//! *That one is always unique, and more specific than every other.* Let A be a charge with the most
+//! dimensions of those that apply, and B another. The call lies in both, so they meet, and as the plan
+//! was read, one of these holds. B's dimensions are fewer and among A's: as claimed. A's are fewer and
+//! among B's: then A had not the most. Each has dimensions that the other lacks, and a third charge has
+//! those of both and covers what they share: then it applies, and A had not the most. (That both have
+//! the same dimensions is refused.)
+
+use alloc::{format, string::String, vec::Vec};
+
+use crate::{
+    error::{Code, Error, Result},
+    plan::{Call, Charge, Selector, document::MAX_PARTS},
+    usage::root,
+};
+
+/// A set of charges by their index.
+type Set = u64;
+
+const _: () = assert!(MAX_PARTS <= 64, "a set has a bit for every charge");
+
+/// What is known before any call of which charges count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// The charges without a selector.
+    always: Set,
+    /// Every meter that charges count, by name.
+    meters: Vec<Meter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Meter {
+    name: String,
+    /// Its charges.
+    charges: Set,
+    /// Those with a selector, the most dimensions first.
+    selected: Vec<usize>,
+}
+
+/// The charges that count in one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counting(Set);
+
+impl Counting {
+    pub(super) fn has(self, charge: usize) -> bool {
+        self.0 & bit(charge) != 0
+    }
+}
+
+impl Choice {
+    /// Sorts the charges of a plan by meter.
+    pub(super) fn new(charges: &[Charge]) -> Choice {
+        let mut choice = Choice { always: 0, meters: Vec::new() };
+        for (index, charge) in charges.iter().enumerate() {
+            let found = choice.meters.binary_search_by(|m| m.name.as_str().cmp(&charge.meter));
+            let at = found.unwrap_or_else(|at| {
+                let name = charge.meter.clone();
+                choice.meters.insert(at, Meter { name, charges: 0, selected: Vec::new() });
+                at
+            });
+            let Some(meter) = choice.meters.get_mut(at) else { continue };
+            meter.charges |= bit(index);
+            match charge.selector {
+                None => choice.always |= bit(index),
+                Some(_) => meter.selected.push(index),
+            }
+        }
+        let dimensions = |index: &usize| {
+            let selector = charges.get(*index).and_then(|charge| charge.selector.as_ref());
+            selector.map_or(0, Selector::dimensions)
+        };
+        for meter in &mut choice.meters {
+            meter.selected.sort_by_key(|index| core::cmp::Reverse(dimensions(index)));
+        }
+        choice
+    }
+
+    /// The charges that count in a call.
+    pub(super) fn counting(&self, charges: &[Charge], call: &Call<'_>) -> Counting {
+        let mut set = self.always;
+        let applies = |index: &&usize| {
+            let selector = charges.get(**index).and_then(|charge| charge.selector.as_ref());
+            selector.is_some_and(|selector| selector.applies(call))
+        };
+        for meter in &self.meters {
+            if let Some(index) = meter.selected.iter().find(applies) {
+                set |= bit(*index);
+            }
+        }
+        Counting(set)
+    }
+
+    /// Whether one of the charges that count is this meter's.
+    pub(super) fn prices(&self, counting: Counting, meter: &str) -> bool {
+        self.meters
+            .binary_search_by(|known| known.name.as_str().cmp(meter))
+            .ok()
+            .and_then(|at| self.meters.get(at))
+            .is_some_and(|known| known.charges & counting.0 != 0)
+    }
+}
+
+/// A bit for the charge; none for an index that no plan has.
+fn bit(charge: usize) -> Set {
+    u32::try_from(charge).ok().and_then(|n| 1_u64.checked_shl(n)).unwrap_or(0)
+}
+
+/// Refuses charges that leave open which of them counts, and sizes of calls that no hold could bound.
+/// `at` gives a charge's place in the document.
+pub(super) fn check_choice(charges: &[Charge], at: &dyn Fn(usize) -> String) -> Result<()> {
+    for (index, charge) in charges.iter().enumerate() {
+        check_context(charges, charge, index, at)?;
+        let Some(selector) = &charge.selector else { continue };
+        for earlier in charges.iter().take(index).filter(|c| c.meter == charge.meter) {
+            let Some(other) = &earlier.selector else { continue };
+            if !is_ordered(charges, charge, selector, other) {
+                return Err(Error::new(Code::PlanAmbiguous)
+                    .value(format!("{} and {}", earlier.id, charge.id))
+                    .because("neither is more specific, and no third one decides between them")
+                    .at(at(index)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is clear which of two charges of a meter counts in a call that lies in both.
+fn is_ordered(charges: &[Charge], charge: &Charge, a: &Selector, b: &Selector) -> bool {
+    match (a.has_dimensions_of(b), b.has_dimensions_of(a)) {
+        (true, true) => a.meet(b).is_none(),
+        (true, false) | (false, true) => true,
+        (false, false) => a.meet(b).is_none_or(|both| {
+            charges.iter().filter(|third| third.meter == charge.meter).any(|third| {
+                third.selector.as_ref().is_some_and(|third| {
+                    third.dimensions() == both.dimensions()
+                        && third.has_dimensions_of(&both)
+                        && third.covers(&both)
+                })
+            })
+        }),
+    }
+}
+
+/// Where the size of a call decides prices, the prices of a whole and all of its parts depend on the
+/// size of one meter, and are the same for every unit.
+fn check_context(
+    charges: &[Charge],
+    charge: &Charge,
+    index: usize,
+    at: &dyn Fn(usize) -> String,
+) -> Result<()> {
+    let family = root(&charge.meter);
+    let context =
+        |charge: &Charge| charge.selector.as_ref()?.context.as_ref().map(|c| c.meter.clone());
+    let Some(meter) = charges.iter().filter(|other| root(&other.meter) == family).find_map(context)
+    else {
+        return Ok(());
+    };
+    if charge.unit_price().is_none() {
+        return Err(Error::new(Code::PlanInvalid)
+            .value(&charge.id)
+            .because("beside a `context`, charges are per unit and without free units")
+            .at(at(index)));
+    }
+    if context(charge).is_some_and(|own| own != meter) {
+        return Err(Error::new(Code::PlanInvalid)
+            .value(&charge.id)
+            .because("contexts of a whole and its parts are of one meter")
+            .at(format!("{}/context/meter", at(index))));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{collections::BTreeMap, vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        amount::UnitPrice,
+        plan::{Context, Effective},
+        rating::{Model, Tariff},
+        time::Timestamp,
+        usage::{Basis, Surface, Usage},
+    };
+
+    const ATTRIBUTES: [&str; 3] = ["model", "region", "tier"];
+    const VALUES: [&str; 3] = ["a", "b", "c"];
+
+    fn instant(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis).unwrap()
+    }
+
+    /// A range of small numbers: (above, up to).
+    fn range() -> impl Strategy<Value = Option<(u64, u64)>> {
+        proptest::option::weighted(0.3, (0..4_u64, 1..4_u64).prop_map(|(a, n)| (a, a + n)))
+    }
+
+    fn selector() -> impl Strategy<Value = Option<Selector>> {
+        let values = proptest::sample::subsequence(&VALUES[..], 1..=3);
+        let attributes = proptest::collection::btree_map(
+            proptest::sample::select(&ATTRIBUTES[..]),
+            values,
+            0..=3,
+        );
+        let one = (attributes, range(), range()).prop_map(|(attributes, context, effective)| {
+            let owned = |values: Vec<&str>| values.into_iter().map(String::from).collect();
+            Selector {
+                attributes: attributes.into_iter().map(|(n, v)| (n.into(), owned(v))).collect(),
+                context: context.map(|(above, up_to)| Context {
+                    meter: "a".into(),
+                    above: Some(above),
+                    up_to: Some(up_to),
+                }),
+                effective: effective.map(|(from, until)| Effective {
+                    from: Some(instant(from)),
+                    until: Some(instant(until)),
+                }),
+            }
+        });
+        proptest::option::weighted(0.9, one)
+    }
+
+    fn charge(number: usize, selector: Option<Selector>) -> Charge {
+        let model = Model::PerUnit { price: UnitPrice::ZERO };
+        Charge {
+            id: format!("c{number}"),
+            meter: "a".into(),
+            selector,
+            period: None,
+            tariff: Tariff::new(model, 0).unwrap(),
+        }
+    }
+
+    /// The charges of those given that a plan takes together.
+    fn readable(selectors: Vec<Option<Selector>>) -> Vec<Charge> {
+        let mut charges = Vec::new();
+        for selector in selectors {
+            let mut more = charges.clone();
+            more.push(charge(charges.len(), selector));
+            if check_choice(&more, &|_| String::new()).is_ok() {
+                charges = more;
+            }
+        }
+        charges
+    }
+
+    /// Every call that the selectors can tell from another.
+    fn calls() -> Vec<(BTreeMap<String, String>, u64, Timestamp)> {
+        let mut calls = Vec::new();
+        for number in 0..64 * 8 * 8 {
+            let mut attributes = BTreeMap::new();
+            for (place, name) in ATTRIBUTES.iter().enumerate() {
+                if let Some(value) = VALUES.get((number >> (2 * place)) & 3) {
+                    attributes.insert(String::from(*name), String::from(*value));
+                }
+            }
+            let rest = u64::try_from(number >> 6).unwrap();
+            calls.push((attributes, rest & 7, instant(rest >> 3)));
+        }
+        calls
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn of_the_selected_that_apply_the_one_that_counts_is_more_specific_than_all_others(
+            selectors in proptest::collection::vec(selector(), 1..12)
+        ) {
+            let charges = readable(selectors);
+            let choice = Choice::new(&charges);
+            for (attributes, quantity, at) in calls() {
+                let mut usage = Usage::new(Surface::Plain, Basis::Measured);
+                usage.set("a", quantity).unwrap();
+                let call = Call { usage: &usage, attributes: &attributes, at };
+                let counting = choice.counting(&charges, &call);
+                let (mut applying, mut counted) = (vec![], vec![]);
+                for (index, charge) in charges.iter().enumerate() {
+                    let Some(selector) = &charge.selector else {
+                        prop_assert!(counting.has(index));
+                        continue;
+                    };
+                    if selector.applies(&call) {
+                        applying.push(selector);
+                    }
+                    if counting.has(index) {
+                        counted.push(selector);
+                    }
+                }
+                prop_assert_eq!(counted.len(), usize::from(!applying.is_empty()));
+                for best in counted {
+                    prop_assert!(best.applies(&call));
+                    for other in &applying {
+                        prop_assert!(best.has_dimensions_of(other));
+                        prop_assert!(best == *other || !other.has_dimensions_of(best));
+                    }
+                }
+            }
+        }
+
+        /// What meets, meets in some call.
+        #[test]
+        fn selectors_meet_where_some_call_lies_in_both(a in selector(), b in selector()) {
+            let (Some(a), Some(b)) = (a, b) else { return Ok(()) };
+            let meet = a.meet(&b);
+            let mut found = false;
+            for (attributes, quantity, at) in calls() {
+                let mut usage = Usage::new(Surface::Plain, Basis::Measured);
+                usage.set("a", quantity).unwrap();
+                let call = Call { usage: &usage, attributes: &attributes, at };
+                let both = a.applies(&call) && b.applies(&call);
+                prop_assert_eq!(both, meet.as_ref().is_some_and(|meet| meet.applies(&call)));
+                found |= both;
+            }
+            prop_assert_eq!(found, meet.is_some());
+        }
+    }
+}

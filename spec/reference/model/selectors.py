@@ -1,0 +1,142 @@
+"""R-PLAN-020 to -028: which calls a charge is for.
+
+A selector is a dict of dimensions: ("match", attribute) → set of values, "context" → (meter, above,
+up to), "effective" → (from, until).
+"""
+
+from .document import is_name
+from .refused import need
+from .usages import root
+from .windows import LAST
+
+ENDLESS = 2**64
+
+
+def read(fields):
+    """The dimensions of a charge, or None where it has no selector."""
+    match, context, effective = (fields.get(n) for n in ("match", "context", "effective"))
+    if match is None and context is None and effective is None:
+        return None
+    selector = {}
+    if match is not None:
+        for name, node in match.fields().all():
+            need(is_name(name), "text_invalid", node.pointer)
+            values = []
+            for item in node.items():
+                value = item.text()
+                good = not values or values[-1].encode() < value.encode()
+                need(good, "plan_order", item.pointer)
+                values.append(value)
+            need(values, "plan_invalid", node.pointer)
+            selector["match", name] = set(values)
+    if context is not None:
+        inner = context.fields()
+        meter = inner.must("meter")
+        need(is_name(meter.text()), "text_invalid", meter.pointer)
+        above, up_to = inner.get("above"), inner.get("up_to")
+        low = -1 if above is None else above.integer()
+        high = ENDLESS
+        if up_to is not None:
+            high = up_to.integer()
+            need(high >= 1, "plan_invalid", up_to.pointer)
+        inner.finish()
+        good = (above is not None or up_to is not None) and low < high
+        need(good, "plan_invalid", context.pointer)
+        selector["context"] = (meter.value, low, high)
+    if effective is not None:
+        inner = effective.fields()
+        span = [0, ENDLESS]
+        found = 0
+        for place, name in enumerate(("from", "until")):
+            node = inner.get(name)
+            if node is not None:
+                span[place] = node.integer()
+                need(span[place] <= LAST, "time_invalid", node.pointer)
+                found += 1
+        inner.finish()
+        need(found and span[0] < span[1], "plan_invalid", effective.pointer)
+        selector["effective"] = tuple(span)
+    return selector
+
+
+def lies_in(dimension, allowed, usage, attributes, at):
+    if dimension == "context":
+        meter, low, high = allowed
+        return low < usage.meters.get(meter, 0) <= high
+    if dimension == "effective":
+        return allowed[0] <= at < allowed[1]
+    return attributes.get(dimension[1]) in allowed
+
+
+def choose(charges, meter, usage, attributes, at):
+    """The index of the most specific charge of a meter that applies, or None."""
+    applying = [i for i, c in enumerate(charges) if c["meter"] == meter
+                and c["selector"] is not None
+                and all(lies_in(d, allowed, usage, attributes, at)
+                        for d, allowed in c["selector"].items())]
+    best = max(applying, key=lambda i: len(charges[i]["selector"]), default=None)
+    # The law: it has the dimensions of every other, and more.
+    assert all(i == best or set(charges[i]["selector"]) < set(charges[best]["selector"])
+               for i in applying)
+    return best
+
+
+def meet(a, b):
+    """What lies in both, dimension by dimension; None where nothing can."""
+    both = {**a, **b}
+    for dimension in set(a) & set(b):
+        if dimension == "context":
+            both[dimension] = (a[dimension][0], max(a[dimension][1], b[dimension][1]),
+                               min(a[dimension][2], b[dimension][2]))
+            if both[dimension][1] >= both[dimension][2]:
+                return None
+        elif dimension == "effective":
+            both[dimension] = (max(a[dimension][0], b[dimension][0]),
+                               min(a[dimension][1], b[dimension][1]))
+            if both[dimension][0] >= both[dimension][1]:
+                return None
+        else:
+            both[dimension] = a[dimension] & b[dimension]
+            if not both[dimension]:
+                return None
+    return both
+
+
+def decides(third, both):
+    """A charge with all the dimensions of both that takes in what they share."""
+    return third.keys() == both.keys() and meet(third, both) == both
+
+
+def check(charges):
+    """No two charges of a meter may leave open which of them counts."""
+    for number, charge in enumerate(charges):
+        place = f"/charges/{number}"
+        check_context(charges, charge, place)
+        if charge["selector"] is None:
+            continue
+        same = [c["selector"] for c in charges
+                if c["meter"] == charge["meter"] and c["selector"] is not None]
+        for earlier in charges[:number]:
+            if earlier["meter"] != charge["meter"] or earlier["selector"] is None:
+                continue
+            a, b = earlier["selector"], charge["selector"]
+            if set(a) < set(b) or set(b) < set(a):
+                continue
+            both = meet(a, b)
+            good = both is None or (set(a) != set(b) and any(decides(t, both) for t in same))
+            need(good, "plan_ambiguous", place)
+
+
+def check_context(charges, charge, place):
+    """A whole and its parts: contexts of one meter, and then a plain price for every unit."""
+    family = [c for c in charges if root(c["meter"]) == root(charge["meter"])]
+    contexts = [c["selector"]["context"][0] for c in family
+                if c["selector"] and "context" in c["selector"]]
+    if not contexts:
+        return
+    tariff = charge["tariff"]
+    plain = tariff.model == "per_unit" and tariff.free == 0
+    need(plain and (tariff.off, tariff.cap, tariff.minimum) == (0, None, 0), "plan_invalid", place)
+    if charge["selector"] and "context" in charge["selector"]:
+        need(charge["selector"]["context"][0] == contexts[0], "plan_invalid",
+             place + "/context/meter")
