@@ -102,6 +102,8 @@ def charge(r, number):
         part["meter"] = r.choice(METERS)
     if model not in ("graduated", "volume"):
         part["price"] = price(r)
+    if model in MODELS[1:] and r.random() < 0.1:
+        part["aggregate"] = r.choice(["sum", "count"])
     if model == "package":
         part["size"] = r.randrange(1, 12)
     if model in ("graduated", "volume"):

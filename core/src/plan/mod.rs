@@ -15,7 +15,7 @@ mod terms;
 mod window;
 
 pub(crate) use charge::check_name;
-pub use charge::{Charge, REQUESTS};
+pub use charge::{Aggregate, Charge, REQUESTS};
 pub use document::Plan;
 pub use limit::{Limit, LimitRule};
 pub use quote::{Quote, QuoteLine};

@@ -91,11 +91,12 @@ impl Plan {
             if !counting.has(index) {
                 continue;
             }
-            let units = if charge.meter == REQUESTS {
+            let quantity = if charge.meter == REQUESTS {
                 requests
             } else {
                 disjoint.iter().find(|(meter, _)| *meter == charge.meter).map_or(0, |(_, n)| *n)
             };
+            let units = charge.aggregate.units(quantity);
             if units > 0 {
                 charged.push((index, units));
             }

@@ -75,6 +75,10 @@ class Plan:
         id_ = name_of(fields.must("id"))
         model = fields.must("model").text()
         meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
+        alone = model in ("flat", "percentage", "cost_plus", "dynamic")
+        aggregate = None if alone else fields.get("aggregate")
+        need(not aggregate or aggregate.text() in ("sum", "count"), "plan_invalid",
+             aggregate and aggregate.pointer)
         selector = selectors.read(fields)
         if model == "volume":
             fields.must("window")
@@ -92,7 +96,7 @@ class Plan:
             context = selector["context"][0]
             need(context in self.meters, "plan_reference", node.pointer + "/context/meter")
         return {"id": id_, "meter": meter, "selector": selector, "period": period,
-                "tariff": tariff}
+                "tariff": tariff, "count": bool(aggregate) and aggregate.value == "count"}
 
     def read_tariff(self, node, fields, model):
         """A function of the counter: R-PLAN-007, -035 to -037."""
@@ -253,7 +257,7 @@ class Plan:
             else:
                 units = disjoint.get(meter, 0)
             if units:
-                charged.append((index, units))
+                charged.append((index, 1 if self.charges[index]["count"] else units))
         return charged
 
 

@@ -135,7 +135,7 @@ def check_context(charges, charge, place):
     if not contexts:
         return
     tariff = charge["tariff"]
-    plain = tariff.model == "per_unit" and tariff.free == 0
+    plain = tariff.model == "per_unit" and tariff.free == 0 and not charge["count"]
     need(plain and (tariff.off, tariff.cap, tariff.minimum) == (0, None, 0), "plan_invalid", place)
     if charge["selector"] and "context" in charge["selector"]:
         need(charge["selector"]["context"][0] == contexts[0], "plan_invalid",
