@@ -13,7 +13,7 @@ export type Surface =
   | "plain";
 export type Basis = "reported" | "measured" | "estimated";
 export type Rounding = "carry" | "up" | "down" | "half_even";
-export type ReceiptKind = "call" | "true_up";
+export type ReceiptKind = "call" | "period" | "true_up";
 
 /** What one call consumed. Quantities that are read are always `bigint`. */
 export interface Usage {

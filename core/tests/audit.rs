@@ -30,7 +30,9 @@ fn terms() -> Terms {
         {"id":"a","meter":"a","model":"graduated","window":"day","free":3,
          "tiers":[{"up_to":10,"price":"0.004"},{"price":"0.001"}]},
         {"id":"b","meter":"b","model":"volume","window":"day",
-         "tiers":[{"up_to":20,"price":"0.05"},{"price":"0.01"}]}]"#;
+         "tiers":[{"up_to":20,"price":"0.05"},{"price":"0.01"}]},
+        {"id":"fee","model":"flat","window":"day","price":"0.02","zero":true},
+        {"id":"least","meter":"b","model":"per_unit","window":"day","price":"0.0001","minimum":"0.01"}]"#;
     Terms::new()
         .with("charges", charges)
         .with("limits", r#"[{"id":"cap","spend":"2","window":"day"},{"id":"pace","rate":{"calls":30,"every":"minute","burst":5}}]"#)
@@ -38,7 +40,7 @@ fn terms() -> Terms {
 }
 
 /// A ledger with every kind of entry: holds, imports, denials, releases, late calls, true-ups,
-/// checkpoints, money, a restore.
+/// periods, checkpoints, money, a restore.
 fn ledger(terms: &Terms, days: u64) -> Host {
     let plan = terms.plan();
     let mut host = Host::new();
@@ -103,12 +105,17 @@ fn undetected(host: &Host) -> BTreeMap<&'static str, Vec<usize>> {
     let mut seen: BTreeMap<&'static str, u32> = BTreeMap::new();
     let mut before = Auditor::new();
     for (n, bytes) in host.ledger.iter().enumerate() {
-        let name = Entry::from_bytes(bytes).unwrap().name();
+        let entry = Entry::from_bytes(bytes).unwrap();
+        let receipt = matches!(entry, Entry::Receipt(_));
+        let name = match &entry {
+            Entry::Receipt(receipt) => receipt.head.kind.as_str(),
+            other => other.name(),
+        };
         let times = seen.entry(name).or_default();
         *times += 1;
         for byte in 0..if *times > 2 { 0 } else { bytes.len() } {
             // Receipts in every bit, the others in one bit of each byte.
-            for bit in if name == "receipt" { 0..8 } else { byte % 8..byte % 8 + 1 } {
+            for bit in if receipt { 0..8 } else { byte % 8..byte % 8 + 1 } {
                 let mut flipped = bytes.clone();
                 flipped[byte] ^= 1 << bit;
                 let rest = core::iter::once(&flipped).chain(&host.ledger[n + 1..]);
@@ -127,7 +134,7 @@ fn undetected(host: &Host) -> BTreeMap<&'static str, Vec<usize>> {
 fn a_flipped_bit_in_a_receipt_is_found_and_named() {
     for terms in [terms(), checkpointed()] {
         let missed = undetected(&ledger(&terms, 2));
-        for kind in ["receipt", "open", "plan", "checkpoint"] {
+        for kind in ["call", "period", "true_up", "open", "plan", "checkpoint"] {
             assert_eq!(missed.get(kind), None, "{missed:?}");
         }
         // What no signature covers, and the frame's checksum alone protects from accidents: a
@@ -230,6 +237,37 @@ fn an_unchanged_receipt_signed_again_passes() {
     host.call(sub, "1", a(12), at(0));
     resign(&mut host, |_| {});
     host.audit().unwrap();
+}
+
+#[test]
+fn a_period_is_made_again() {
+    type Change = fn(&mut ReceiptEntry);
+    let cheats: [(&str, &str, Change); 5] = [
+        ("a higher fee", "line fee", |r| {
+            if let Item::Line { amount, .. } = &mut r.body.items[0] {
+                *amount = amount.checked_add(exact("1")).unwrap();
+            }
+        }),
+        ("another window", "authorizedAt", |r| {
+            r.head.authorized_at = at(0);
+        }),
+        ("a fee that is not due", "no window is due", |r| {
+            if let Item::Line { charge, .. } = &mut r.body.items[0] {
+                *charge = "a".to_owned();
+            }
+        }),
+        ("the other edge", "no window is due", |r| r.head.subject = r.head.body),
+        ("nothing", "line", |r| drop(r.body.items.remove(0))),
+    ];
+    for (what, found, change) in cheats {
+        let mut host = Host::new();
+        let sub = host.subscribe(&terms().plan());
+        host.call(sub, "1", a(12), at(0));
+        host.due(at(2 * DAY));
+        resign(&mut host, change);
+        let error = host.audit().unwrap_err().to_string();
+        assert!(error.contains(found), "{what}: {error}");
+    }
 }
 
 #[test]

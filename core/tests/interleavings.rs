@@ -23,7 +23,7 @@ use counterfoil::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const MODELS: [&str; 13] = [
+const MODELS: [&str; 15] = [
     r#""model":"per_unit","price":"0.3""#,
     r#""model":"flat","price":"2.5""#,
     r#""model":"package","size":7,"price":"1.1""#,
@@ -37,6 +37,8 @@ const MODELS: [&str; 13] = [
     r#""model":"percentage","price":"1","rate":"0.029","fixed":"0.3","min":"0.5","max":"2""#,
     r#""model":"cost_plus","price":"1","margin":"0.7""#,
     r#""model":"dynamic","price":"0.1","max":"9999""#,
+    r#""model":"per_unit","price":"0.3","minimum":"2""#,
+    r#""model":"flat","price":"1.5","zero":true,"minimum":"2.5""#,
 ];
 const GRANTS: [&str; 5] = [
     r#"{"id":"g0","kind":"trial","money":"30.5"}"#,
@@ -76,7 +78,9 @@ fn plan() -> impl Strategy<Value = Plan> {
                         true => String::new(),
                         false => format!(r#""meter":"{meter}","#),
                     };
-                    let window = match windowed || model.contains("volume") {
+                    let windowed =
+                        windowed || model.contains("volume") || model.contains("minimum");
+                    let window = match windowed {
                         true => format!(r#","window":{}"#, PERIODS[period]),
                         false => String::new(),
                     };
@@ -288,7 +292,7 @@ fn value(limit: &Limit, receipt: &ReceiptEntry) -> Option<String> {
 /// What the receipts billed in each window and value of each spend limit, as limits compare it.
 fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window, String), Exact> {
     let mut sums = BTreeMap::new();
-    for receipt in receipts.iter().filter(|receipt| receipt.head.kind == Kind::Call) {
+    for receipt in receipts.iter().filter(|receipt| receipt.head.kind != Kind::TrueUp) {
         // Before grants pay: limits count first.
         let exact = price(receipt).unwrap().0;
         let billed = match plan.rounding() {
@@ -424,7 +428,8 @@ proptest! {
                 }
                 prop_assert!(owed <= credit(&plan), "{owed} owed");
                 // A late call reserves nothing, and still moves the counters under the others.
-                let prices: Vec<_> = all.iter().filter_map(price).collect();
+                let calls = all.iter().filter(|receipt| receipt.head.kind == Kind::Call);
+                let prices: Vec<_> = calls.filter_map(price).collect();
                 if prices.iter().all(|(_, _, late)| !late) {
                     prop_assert!(prices.iter().all(|(_, uncollected, _)| uncollected.is_zero()));
                 }

@@ -162,6 +162,8 @@ def charge(r, number):
         part["meter"] = r.choice(METERS)
     if model not in ("graduated", "volume"):
         part["price"] = price(r)
+    if model in MODELS[1:] and r.random() < 0.1:
+        part["aggregate"] = r.choice(["sum", "count"])
     if model == "package":
         part["size"] = r.randrange(1, 12)
     if model in ("graduated", "volume"):
@@ -179,6 +181,10 @@ def charge(r, number):
         part["off"] = price(r)
     if r.random() < 0.2:
         part["cap"] = str(r.randrange(1, 60))
+    if "window" in part and r.random() < 0.2:
+        part["minimum"] = str(r.randrange(1, 60))
+        if "cap" in part and int(part["cap"]) < int(part["minimum"]):
+            part["cap"] = part["minimum"]
     flat = part.get("price", part.get("tiers", [{}])[0].get("flat", "0"))
     if model in ("flat", "graduated", "volume") and flat != "0" and r.random() < 0.4:
         part["zero"] = True
@@ -512,7 +518,8 @@ class Case:
         self.add("meter.begin", meter="m", origin="log", signer=ADDRESS, now=str(self.now))
         self.add("meter.addPlan", meter="m", plan="p", now=str(self.now))
         opened = self.add("meter.subscribe", meter="m", now=str(self.now), account="acme",
-                          plan=loaded["out"]["id"], payer=None, startedAt=str(self.now - 1_000))
+                          plan=loaded["out"]["id"], payer=None, startedAt=str(
+                              self.now - self.r.choice([0, 1_000, 1_000, 7_200_000])))
         return opened.get("out")
 
     def event(self, subscription, lane):
@@ -554,6 +561,10 @@ class Case:
                      **self.journal())
         elif kind == "due":
             self.add("meter.due", meter=self.meter, now=now, **self.journal())
+            for _ in range(r.choice([0, 0, 2, 5])):
+                if "out" not in self.steps[-1]:
+                    break
+                self.add("meter.due", meter=self.meter, now=now)
         elif kind == "checkpoint":
             self.add("meter.checkpoint", meter=self.meter, **self.journal())
         elif kind == "collect":
@@ -591,6 +602,13 @@ class Case:
             self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
 
     def finish(self, subscription, lane):
+        if self.r.random() < 0.5:
+            # Windows close.
+            self.now += self.r.choice([3_600_000, 90_000_000, 40 * 86_400_000])
+            for _ in range(8):
+                if self.add("meter.due", meter=self.meter, now=str(self.now)).get("out") == {
+                        "nothing": {}}:
+                    break
         self.add("meter.subscription", meter=self.meter, subscription=subscription)
         self.add("meter.lane", meter=self.meter, lane=lane)
         self.add("ledger.audit", meter=self.meter, key="k")

@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeSet, vec::Vec};
 
 use crate::{
-    account::{Counted, Grants, Pace, Tally, Windows},
+    account::{Counted, Grants, Pace, Pending, Tally, Windows},
     amount::Exact,
     error::{Code, Error, Result},
     meter::Hold,
@@ -57,6 +57,10 @@ pub(crate) struct Account {
     pub(crate) holds: u64,
     /// What calls draw on before they cost.
     pub(crate) grants: Grants,
+    /// By charge of the plan: where the windows begin that are still to be billed without a call.
+    pub(crate) pending: Vec<Pending>,
+    /// When the subscription ends; the last instant where it does not.
+    pub(crate) until: Timestamp,
 }
 
 /// When a window is closed for good: its end and the plan's settle grace. A window without end never
@@ -74,9 +78,13 @@ pub(crate) fn total(rated: &[Rated]) -> Result<Exact> {
 }
 
 impl Account {
+    /// The account of a subscription that starts at `started_at`.
     pub(crate) fn new(plan: &Plan, started_at: Timestamp) -> Account {
+        let pending = |charge| Pending::from(charge, started_at);
         Account {
             started_at,
+            pending: plan.charges().iter().map(pending).collect(),
+            until: plan.ends(started_at).ok().flatten().unwrap_or(Timestamp::MAX),
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             tallies: plan.limits().iter().map(|_| Tally::default()).collect(),
             rates: plan.limits().iter().map(|_| Pace::default()).collect(),
@@ -164,6 +172,7 @@ impl Account {
                 .ok_or_else(|| Error::new(Code::AmountOverflow))?;
             counter.billed = counter.billed.checked_add(line.amount)?;
             self.refresh(plan, line.charge, line.window)?;
+            self.pass_periods(plan, line.charge)?;
         }
         Ok(opened)
     }
@@ -173,7 +182,9 @@ impl Account {
         let counters = self.counters.clone();
         let (tallies, rates) = (Vec::new(), Vec::new());
         let grants = Grants::restore(self.started_at, Vec::new(), BTreeSet::new());
-        Account { started_at: self.started_at, counters, tallies, rates, holds: 0, grants }
+        let (pending, until) = (Vec::new(), self.until);
+        let started_at = self.started_at;
+        Account { started_at, counters, tallies, rates, holds: 0, grants, pending, until }
     }
 
     /// Records what limits count of a settled or imported call.
@@ -265,7 +276,7 @@ impl Account {
         Ok(())
     }
 
-    /// Drops windows that `reserve` opened.
+    /// Drops windows: those that `reserve` opened, or that are done with.
     pub(crate) fn close(&mut self, opened: &[(usize, Window)]) {
         for (charge, window) in opened {
             if let Some(windows) = self.counters.get_mut(*charge) {
@@ -297,20 +308,26 @@ impl Account {
         Ok(())
     }
 
-    /// Forgets windows that are closed at `now`. A window that owes a true-up stays until it is made.
+    /// Forgets windows that are closed at `now`, but the latest. A window that owes a true-up stays
+    /// until it is made, one that is still to be billed, or comes after such a one, until it is.
     pub(crate) fn forget_closed(&mut self, plan: &Plan, now: Timestamp) {
         self.grants.forget_closed(plan, now);
-        for windows in &mut self.counters {
-            if windows.len() > 1 {
-                windows.drop_where(|window, counter| {
-                    counter.outstanding == 0
-                        && !counter.owes
-                        && closes_at(window, plan).is_some_and(|closes| closes <= now)
-                });
-            }
+        let closed = |window| closes_at(window, plan).is_some_and(|closes| closes <= now);
+        let mut counters = core::mem::take(&mut self.counters);
+        for (charge, windows) in counters.iter_mut().enumerate() {
+            let latest = windows.newest().map(|(window, _)| *window);
+            windows.drop_where(|window, counter| {
+                Some(window) != latest
+                    && counter.outstanding == 0
+                    && !counter.owes
+                    && closed(window)
+                    && !self.awaits(charge, window)
+            });
         }
+        self.counters = counters;
+        let earliest = self.earliest_period();
         for tally in &mut self.tallies {
-            tally.forget_closed(plan, now);
+            tally.forget_closed(plan, now, earliest);
         }
     }
 

@@ -9,6 +9,7 @@ mod counters;
 mod credit;
 mod grants;
 mod pace;
+mod periods;
 mod reserve;
 mod tally;
 mod windows;
@@ -18,6 +19,7 @@ pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
 pub(crate) use credit::{backing, credit_room, tighter};
 pub(crate) use grants::{Given, Grants, draw_money, draw_units, pay_lines, payable};
 pub(crate) use pace::{Pace, Refusal};
+pub(crate) use periods::{Edge, Pending, Period};
 pub(crate) use reserve::{
     Books, Room, admit, aggregate, aggregate_of, left_by, room, without_hold,
 };

@@ -139,10 +139,18 @@ impl Tally {
         }
     }
 
-    /// Forgets windows that are closed at `now` and in which nothing reserves.
-    pub(crate) fn forget_closed(&mut self, plan: &Plan, now: Timestamp) {
+    /// Forgets windows that are closed at `now` and in which nothing reserves; not those after
+    /// `earliest`, the start of the first window that is still to be billed without a call.
+    pub(crate) fn forget_closed(
+        &mut self,
+        plan: &Plan,
+        now: Timestamp,
+        earliest: Option<Timestamp>,
+    ) {
         self.0.drop_where(|window, values| {
-            values.held.is_empty() && closes_at(window, plan).is_some_and(|closes| closes <= now)
+            values.held.is_empty()
+                && closes_at(window, plan).is_some_and(|closes| closes <= now)
+                && earliest.is_none_or(|earliest| window.end <= earliest)
         });
     }
 

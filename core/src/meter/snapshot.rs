@@ -10,7 +10,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, Given, Grants, closes_at},
+    account::{Account, Counter, Given, Grants, Pending, closes_at},
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -129,6 +129,9 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
 fn index(state: &mut State, id: Digest, subscription: &Subscription) {
     for hold in subscription.holds.values().filter(|hold| hold.is_reserved()) {
         state.expiries.insert((hold.deadline, id, hold.subject));
+    }
+    for period in subscription.account.periods(&subscription.plan) {
+        state.periods.insert((period.due, id, period.charge, period.edge));
     }
     for (charge, windows) in subscription.account.counters.iter().enumerate() {
         for (window, _) in windows.iter().filter(|(_, counter)| counter.owes) {
@@ -299,6 +302,11 @@ fn write_account(w: &mut Writer, account: &Account) {
             w.text(value).u128(state);
         }
     }
+    for from in account.pending.iter().flat_map(|pending| [pending.start, pending.close]) {
+        write_option(w, from.as_ref(), |w, from| {
+            w.u64(from.millis());
+        });
+    }
     write_grants(w, &account.grants);
 }
 
@@ -390,6 +398,9 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
         for _ in 0..r.count(20)? {
             pace.restore(r.text()?, r.u128()?);
         }
+    }
+    for pending in &mut account.pending {
+        *pending = Pending { start: read_option(r, read_time)?, close: read_option(r, read_time)? };
     }
     account.grants = read_grants(r, plan, started_at)?;
     Ok(account)

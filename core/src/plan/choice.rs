@@ -262,7 +262,7 @@ mod tests {
     use super::*;
     use crate::{
         amount::UnitPrice,
-        plan::{Context, Effective},
+        plan::{Aggregate, Context, Effective},
         rating::{Model, Tariff},
         time::Timestamp,
         usage::{Basis, Surface, Usage},
@@ -324,6 +324,7 @@ mod tests {
             meter: "a".into(),
             selector,
             period: None,
+            aggregate: Aggregate::Sum,
             tariff: Tariff::new(model, 0).unwrap(),
         }
     }

@@ -21,7 +21,7 @@ mod units;
 mod window;
 
 pub(crate) use charge::check_name;
-pub use charge::{Charge, REQUESTS};
+pub use charge::{Aggregate, Charge, REQUESTS};
 pub use derived::{Derived, Weight};
 pub use document::Plan;
 pub(crate) use grant::whole;

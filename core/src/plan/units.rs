@@ -101,10 +101,11 @@ impl Plan {
             if !counted.charges.has(index) {
                 continue;
             }
-            let units = match self.derived().contains_key(&charge.meter) {
+            let quantity = match self.derived().contains_key(&charge.meter) {
                 false => of(&charge.meter),
                 true => derived_units(counted, &charge.meter, &of)?,
             };
+            let units = charge.aggregate.units(quantity);
             if units > 0 {
                 charged.push((index, units));
             }

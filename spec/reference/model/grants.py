@@ -196,7 +196,8 @@ def draw_units(plan, grants, usable, own, units, issued_at):
     left, draws = dict(units), []
     for given in usable:
         meter = given.terms["meter"]
-        counting = [i for i in left if plan.charges[i]["meter"] == meter]
+        counting = [i for i in left if plan.charges[i]["meter"] == meter
+                    and not plan.charges[i]["count"]]
         if meter is None or not counting:
             continue
         held = sum(n for id_, at, n in own if (id_, at) == (given.terms["id"], given.given_at))

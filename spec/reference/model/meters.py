@@ -10,7 +10,7 @@ from .document import is_control
 from .entries import attributes as attribute_bytes
 from .entries import encode
 from .plans import REQUESTS, read
-from .receipts import CALL, TRUE_UP, text, u
+from .receipts import CALL, PERIOD, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
 from .windows import ALWAYS, LAST, contains, later, window
@@ -35,6 +35,7 @@ class Account:
         self.grants = grants.Grants(plan, started)
         self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
         self.granted = [{} for _ in plan.charges]   # window → what grants paid
+        self.billed = [{} for _ in plan.charges]    # window → what it was billed, never forgotten
 
     def counter(self, index, w):
         return self.counters[index].get(w, [0, 0, []])
@@ -357,23 +358,10 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     authorized = hold["attributes"] if hold else attributes
     short = room_for(state, sub, hold, authorized, units, lines, at, needed, mark is not None, usable,
                      issued_at)
-    charged = price
-    if short:
-        available = short["available"]
-        if plan.rounding != "carry":
-            available = available // GRID * GRID
-        charged = min(price, available)
-    draws, net = grants.draw_money(
-        plan, account.grants, usable, [(index_of(plan, line["charge"]), line["amount"])
-                                       for line in lines],
-        compared(plan.rounding, charged), issued_at)
-    atomic, remainder = bill(plan.rounding, net, lane["cumulative_remainder"])
+    atomic, paid = priced(plan, account, lane, lines, short, usable, issued_at,
+                          bool(hold) and not reserved(hold))
     items = [{"item": "quantity", "meter": m, "quantity": q} for m, q in usage.items()]
-    items += granted + lines
-    items.append({"item": "price", "exact": charged,
-                  "remainder_before": lane["cumulative_remainder"], "remainder_after": remainder,
-                  "uncollected": price - charged, "late": bool(hold) and not reserved(hold)})
-    items += draws
+    items += granted + lines + paid
     items += [{"item": "attribute", "name": n, "value": v} for n, v in sorted(
         attributes.items(), key=lambda pair: pair[0].encode())]
     items.append({"item": "source", "surface": usage.surface, "basis": usage.basis,
@@ -437,6 +425,90 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
     return tighter(spend, credit(account, others, needed))
 
 
+# What windows cost without a call: R-METER-090 to -094.
+
+START, CLOSE = 1, 2
+
+
+def term_windows(sub, charge, until):
+    """The windows of a charge within the subscription's term, up to an instant."""
+    ends = sub["plan"].ends(sub["started_at"])
+    at = sub["started_at"]
+    while at <= until and at < LAST and (ends is None or at < ends):
+        w = window(charge["period"], at, sub["started_at"])
+        yield w, at, min(w[1], LAST if ends is None else ends) - 1
+        at = w[1]
+
+
+def unbilled(sub, index, edge, until):
+    """The windows that lack what an edge asks for: (window, authorized at, due, total)."""
+    charge = sub["plan"].charges[index]
+    tariff = charge["tariff"]
+    total = tariff.due_at_start() if edge == START else tariff.minimum
+    if total == 0:
+        return
+    for w, first, last in term_windows(sub, charge, until):
+        if sub["account"].billed[index].get(w, 0) < total:
+            if edge == START:
+                yield w, first, first, total
+            else:
+                yield w, last, closes_at(sub["plan"], w), total
+
+
+def periods_of(state, now):
+    """(due, subscription, charge, edge) of the first window of each."""
+    for id_, sub in state.subscriptions.items():
+        for index in range(len(sub["plan"].charges)):
+            for edge in (START, CLOSE):
+                found = next(unbilled(sub, index, edge, now), None)
+                if found and found[2] is not None and found[2] <= now:
+                    yield found[2], id_, index, edge
+
+
+def draft_period(state, id_, index, edge, issued_at, salt):
+    sub, lane = current(state, id_)
+    plan, account = sub["plan"], sub["account"]
+    charge = plan.charges[index]
+    w, at, _, total = next(unbilled(sub, index, edge, issued_at))
+    units, billed, _ = account.counter(index, w)
+    line = {"item": "line", "charge": charge["id"], "window": w, "units_before": units,
+            "units": 0, "billed_before": billed, "amount": total - billed}
+    holds = list(sub["holds"].values())
+    usable = account.grants.usable({}, at, issued_at)
+    after = deepcopy(account)
+    advance(plan, after, [line])
+    needed = compared(plan.rounding, line["amount"])
+    short = tighter(room(plan, after, holds, {}, at, needed), credit_room(
+        state, sub, after, holds, usable, [index], needed, issued_at))
+    atomic, paid = priced(plan, account, lane, [line], short, usable, issued_at, False)
+    body = {"salt": salt, "items": [line] + paid}
+    subject = sha256(b"counterfoil/period/0\n", u(edge, 1), u(w[0], 8), charge["id"].encode())
+    head = next_head(sub, lane, body, PERIOD, subject, at, issued_at, atomic,
+                     amount(lane["cumulative"] + atomic), lane["credited"])
+    return {"head": head, "body": body, "import": None}
+
+
+def priced(plan, account, lane, lines, short, usable, issued_at, late):
+    """(what is billed, the items that say so): cut to what a short limit leaves, less what grants
+    pay."""
+    price = exact(sum(line["amount"] for line in lines))
+    charged = price
+    if short:
+        available = short["available"]
+        if plan.rounding != "carry":
+            available = available // GRID * GRID
+        charged = min(price, available)
+    draws, net = grants.draw_money(
+        plan, account.grants, usable,
+        [(index_of(plan, line["charge"]), line["amount"]) for line in lines],
+        compared(plan.rounding, charged), issued_at)
+    atomic, remainder = bill(plan.rounding, net, lane["cumulative_remainder"])
+    return atomic, [{"item": "price", "exact": charged,
+                     "remainder_before": lane["cumulative_remainder"],
+                     "remainder_after": remainder, "uncollected": price - charged,
+                     "late": late}] + draws
+
+
 def draft_true_up(state, id_, index, w, issued_at, salt):
     sub, lane = current(state, id_)
     plan = sub["plan"]
@@ -487,6 +559,7 @@ def advance(plan, account, lines):
         counter = account.counters[index].setdefault(line["window"], [0, 0, []])
         counter[0] += line["units"]
         counter[1] = exact(counter[1] + line["amount"])
+        account.billed[index][line["window"]] = counter[1]
 
 
 def counts(plan, account, e, attributes):
@@ -538,23 +611,22 @@ def owes(plan, account, index, w):
     return tariff.can_fall() and billed > tariff.due_at_close(units, billed)
 
 
-def forget_closed(plan, account, holds, now):
-    """Drops closed windows: of a charge never the only one, and none that owes a true-up; of a limit
-    none in which something reserves."""
+def forget_closed(sub, now):
+    """Drops closed windows, never the latest, none that owes a true-up and none that is still to be
+    billed or comes after such a one. (What limits count is never asked for again once it may be
+    forgotten, so it is kept here.)"""
+    plan, account = sub["plan"], sub["account"]
     account.grants.forget(now)
-    def closed(w):
-        closes = closes_at(plan, w)
-        return closes is not None and closes <= now
     for index, counters in enumerate(account.counters):
-        if len(counters) > 1:
-            for w in [w for w in counters if closed(w) and not counters[w][2]
-                      and not owes(plan, account, index, w)]:
+        for w in sorted(counters)[:-1]:
+            closes = closes_at(plan, w)
+            if (closes is not None and closes <= now and not counters[w][2]
+                    and not owes(plan, account, index, w) and not awaits(sub, index, w)):
                 del counters[w]
-    for limit, sums in zip(plan.limits, account.counted):
-        places = [place_of(account, limit, hold["attributes"], hold["at"]) for hold in filter(reserved, holds)]
-        busy = {place[0] for place in places if place}
-        for place in [p for p in sums if closed(p[0]) and p[0] not in busy]:
-            del sums[place]
+
+
+def awaits(sub, index, w):
+    return any(next(unbilled(sub, index, edge, w[1] - 1), None) for edge in (START, CLOSE))
 
 
 # Deciding.
@@ -809,9 +881,13 @@ def due(state, key, now):
         hold = state.subscriptions[id_]["holds"][subject]
         entry = {"lane": hold["lane"], "subject": subject, "at": now, "reason": "expired"}
         return ("release", entry), {"released": {"subject": subject}}
-    closings = sorted(closings_of(state))
-    if closings and closings[0][0] <= now:
-        _, id_, index, start, w = closings[0]
+    # At one instant, of one charge: what starts, what is trued up, what lacks its minimum.
+    ready = [(due_at, id_, index, 2 * edge - 2, None) for due_at, id_, index, edge
+             in periods_of(state, now)]
+    ready += [(closes, id_, index, 1, w) for closes, id_, index, w in closings_of(state)
+              if closes <= now]
+    if ready:
+        _, id_, index, what, w = min(ready)
         sub = state.subscriptions[id_]
         lane = state.lanes[sub["lane"]]
         if lane["open"]["origin"] != state.instance["origin"]:
@@ -819,7 +895,10 @@ def due(state, key, now):
             return entry, {"opened": outcome}
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
         issued_at = max(now, lane["issued_at"])
-        return receipt_outcome(state, draft_true_up(state, id_, index, w, issued_at, salt))
+        if what == 1:
+            return receipt_outcome(state, draft_true_up(state, id_, index, w, issued_at, salt))
+        entry = draft_period(state, id_, index, what // 2 + 1, issued_at, salt)
+        return receipt_outcome(state, entry, crossings(sub["plan"], sub["account"], entry, {}))
     if state.prove_now or (state.prove_by is not None and state.prove_by <= now):
         return checkpoint(state)
     return None, {"nothing": {}}
@@ -831,7 +910,7 @@ def closings_of(state):
             for w in counters:
                 closes = closes_at(sub["plan"], w)
                 if closes is not None and owes(sub["plan"], sub["account"], index, w):
-                    yield closes, id_, index, w[0], w
+                    yield closes, id_, index, w
 
 
 def lanes_root(state):
@@ -998,10 +1077,14 @@ def fold_receipt(state, e):
     digest = receipts.head_digest(head)
     if head["kind"] == CALL:
         fold_call(state, sub, e, digest)
+    elif head["kind"] == PERIOD:
+        fold_period(sub, e)
     else:
         for item in items:
             if item["item"] == "correction":
-                account.counters[index_of(plan, item["charge"])].pop(item["window"], None)
+                index = index_of(plan, item["charge"])
+                need(not awaits(sub, index, item["window"]), "entry_misplaced")
+                account.counters[index].pop(item["window"], None)
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, head["issued_at"])
     lane.update(sequence=head["sequence"], head=digest, cumulative=head["cumulative"],
@@ -1030,19 +1113,7 @@ def fold_call(state, sub, e, digest):
     head, plan, account = e["head"], sub["plan"], sub["account"]
     subject, items = head["subject"], e["body"]["items"]
     lines = [item for item in items if item["item"] == "line"]
-    unpaid = [[index_of(plan, line["charge"]), line["amount"]] for line in lines]
-    for item in items:
-        if item["item"] in ("draw", "draw_units"):
-            given = account.grants.use(item["grant"], item["given_at"], head["authorized_at"],
-                                       head["issued_at"])
-            if item["item"] == "draw":
-                given.drawn += item["amount"]
-                grants.pay_lines(given.terms, unpaid, item["amount"])
-            else:
-                given.drawn += item["units"] * GRID
-    for line, (index, left) in zip(lines, unpaid):
-        paid = account.granted[index]
-        paid[line["window"]] = paid.get(line["window"], 0) + line["amount"] - left
+    take_draws(plan, account, e, lines)
     hold = sub["holds"].pop(subject, None)
     need((hold is None) == (e["import"] is not None), "entry_misplaced")
     if hold:
@@ -1058,7 +1129,34 @@ def fold_call(state, sub, e, digest):
     count(plan, account, e, attributes)
     if e["import"]:
         advance_rates(plan, account, attributes, head["authorized_at"])
-    forget_closed(plan, account, sub["holds"].values(), head["issued_at"])
+    forget_closed(sub, head["issued_at"])
+
+
+def fold_period(sub, e):
+    plan, account = sub["plan"], sub["account"]
+    lines = [item for item in e["body"]["items"] if item["item"] == "line"]
+    take_draws(plan, account, e, lines)
+    advance(plan, account, lines)
+    count(plan, account, e, {})
+    forget_closed(sub, e["head"]["issued_at"])
+
+
+def take_draws(plan, account, e, lines):
+    """What grants paid of a receipt leaves them."""
+    head = e["head"]
+    unpaid = [[index_of(plan, line["charge"]), line["amount"]] for line in lines]
+    for item in e["body"]["items"]:
+        if item["item"] in ("draw", "draw_units"):
+            given = account.grants.use(item["grant"], item["given_at"], head["authorized_at"],
+                                       head["issued_at"])
+            if item["item"] == "draw":
+                given.drawn += item["amount"]
+                grants.pay_lines(given.terms, unpaid, item["amount"])
+            else:
+                given.drawn += item["units"] * GRID
+    for line, (index, left) in zip(lines, unpaid):
+        paid = account.granted[index]
+        paid[line["window"]] = paid.get(line["window"], 0) + line["amount"] - left
 
 
 def used_of(items):

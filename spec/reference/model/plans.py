@@ -79,6 +79,10 @@ class Plan:
         id_ = name_of(fields.must("id"))
         model = fields.must("model").text()
         meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
+        alone = model in ("flat", "percentage", "cost_plus", "dynamic")
+        aggregate = None if alone else fields.get("aggregate")
+        need(not aggregate or aggregate.text() in ("sum", "count"), "plan_invalid",
+             aggregate and aggregate.pointer)
         selector = selectors.read(fields)
         if model == "volume":
             fields.must("window")
@@ -87,6 +91,9 @@ class Plan:
             tariff = self.read_per_call(node, fields, model)
         else:
             tariff = self.read_tariff(node, fields, model)
+        if tariff.due_at_start() or tariff.minimum:
+            need(not (selector and "effective" in selector), "plan_invalid",
+                 node.pointer + "/effective")
         fields.finish()
         known = meter == REQUESTS or meter in self.meters or meter in self.derived
         need(known, "plan_reference", node.pointer + "/meter")
@@ -94,7 +101,7 @@ class Plan:
             context = selector["context"][0]
             need(context in self.meters, "plan_reference", node.pointer + "/context/meter")
         return {"id": id_, "meter": meter, "selector": selector, "period": period,
-                "tariff": tariff}
+                "tariff": tariff, "count": bool(aggregate) and aggregate.value == "count"}
 
     def read_tariff(self, node, fields, model):
         """A function of the counter: R-PLAN-007, -035 to -037."""
@@ -383,7 +390,7 @@ class Plan:
                 count = sum(w["weight"] * units.get(w["meter"], 0) for w in weights[meter])
                 need(count < 2**63, "usage_quantity")
             if count:
-                charged.append((index, count))
+                charged.append((index, 1 if self.charges[index]["count"] else count))
         return charged
 
     def held_units(self, usage, attributes, at, granted):
@@ -433,7 +440,7 @@ class Plan:
             charge = self.charges[i]
             if charge["meter"] in family:
                 tariff = charge["tariff"]
-                simple = simple and selectors.plain(tariff)
+                simple = simple and selectors.plain(charge)
                 prices.setdefault(charge["meter"], []).append(tariff.price)
                 kinds.add(None)
         for name, some in weights.items():

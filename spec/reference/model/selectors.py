@@ -181,9 +181,10 @@ def check_one(charges, number, place):
         need(good, "plan_ambiguous", place)
 
 
-def plain(tariff):
+def plain(charge):
     """Whether every unit has one price, wherever the counter stands."""
-    return (tariff.model == "per_unit" and tariff.free == 0
+    tariff = charge["tariff"]
+    return (not charge["count"] and tariff.model == "per_unit" and tariff.free == 0
             and (tariff.off, tariff.cap, tariff.minimum) == (0, None, 0))
 
 
@@ -197,7 +198,7 @@ def check_context(charges, derived, charge, place):
     weighted = {root(w["meter"]) for weights in derived.values() for w in weights}
     need(charge["meter"] not in derived and root(charge["meter"]) not in weighted,
          "plan_invalid", place)
-    need(plain(charge["tariff"]), "plan_invalid", place)
+    need(plain(charge), "plan_invalid", place)
     if charge["selector"] and "context" in charge["selector"]:
         need(charge["selector"]["context"][0] == contexts[0], "plan_invalid",
              place + "/context/meter")

@@ -63,7 +63,7 @@ def receipt_text(r):
     correction = next((i for i in items if i["item"] == "correction"), None)
     return {
         "digest": hexed(r["digest"]), "position": str(r["position"]), "lane": hexed(head["lane"]),
-        "sequence": str(head["sequence"]), "kind": "call" if price else "true_up",
+        "sequence": str(head["sequence"]), "kind": receipts.KINDS[head["kind"]],
         "subject": hexed(head["subject"]), "authorizedAt": str(head["authorized_at"]),
         "issuedAt": str(head["issued_at"]), "charge": str(head["charge"]),
         "cumulative": str(head["cumulative"]), "credited": str(head["credited"]),
