@@ -12,6 +12,10 @@ use crate::values::{DenialCode, Digest, Exact, Timestamp, Window};
 
 /// The decision of a step.
 #[derive(uniffi::Enum)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a variant is copied field by field to the other language: a box would only add to it"
+)]
 pub enum Outcome {
     /// Done; nothing more to say.
     Done,
