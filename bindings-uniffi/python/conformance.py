@@ -122,6 +122,12 @@ def _(s, surface, body):
     return {"meters": {m: str(n) for m, n in read.meters.items()}, "attributes": read.attributes}
 
 
+@arm("usage.map", "mapping event")
+def _(s, mapping, event):
+    read = c.map_usage(mapping, event)
+    return {"meters": {m: str(n) for m, n in read.meters.items()}, "attributes": read.attributes}
+
+
 @arm("plan.load", "text")
 def _(s, text):
     plan = s.made = c.Plan.from_json(text)

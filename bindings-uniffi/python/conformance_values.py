@@ -126,6 +126,26 @@ def receipt(issued: c.Issued) -> Any:
         "late": late,
         "body": head.body,
         "sign": sign(issued.sign),
+        "crossed": [{"limit": crossed.limit, "value": crossed.value, "fraction": crossed.fraction,
+                     "start": str(crossed.window.start), "end": str(crossed.window.end)}
+                    for crossed in issued.crossed],
+    }
+
+
+def denied(denial: c.Denial) -> Any:
+    window = denial.window
+    return {
+        "code": denial.code,
+        "rule": denial.rule,
+        "value": denial.value,
+        "start": None if window is None else str(window.start),
+        "end": None if window is None else str(window.end),
+        "meter": denial.meter,
+        "most": denial.most,
+        "spent": denial.spent,
+        "needed": denial.needed,
+        "available": denial.available,
+        "retryAt": None if denial.retry_at is None else str(denial.retry_at),
     }
 
 
@@ -138,9 +158,7 @@ def outcome(done: Any) -> Any:
             return {"authorized": {"subject": done.subject, "lane": done.lane,
                                    "deadline": str(done.deadline), "reserved": done.reserved}}
         case c.Denial():
-            retry = None if done.retry_at is None else str(done.retry_at)
-            return {"denied": {"code": done.code, "rule": done.rule, "needed": done.needed,
-                               "available": done.available, "retryAt": retry}}
+            return {"denied": denied(done)}
         case c.Replay():
             return {"replayed": {"state": done.state.name.lower(), "receipt": done.receipt}}
         case c.Issued():

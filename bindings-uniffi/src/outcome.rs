@@ -8,10 +8,14 @@ use crate::Result;
 use crate::log::Checkpoint;
 use crate::receipt::Receipt;
 use crate::sign::{SignRequest, request};
-use crate::values::{DenialCode, Digest, Exact, Timestamp};
+use crate::values::{DenialCode, Digest, Exact, Timestamp, Window};
 
 /// The decision of a step.
 #[derive(uniffi::Enum)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a variant is copied field by field to the other language: a box would only add to it"
+)]
 pub enum Outcome {
     /// Done; nothing more to say.
     Done,
@@ -64,13 +68,25 @@ type Denial = counterfoil::entry::Denial;
 /// Which rule refused a call, by how much, and when it would be allowed.
 #[uniffi::remote(Record)]
 pub struct Denial {
-    /// Why: `limit_reached`, `condition_failed`, `rate_exceeded` or `term_ended`.
+    /// Why: `limit_reached`, `condition_failed`, `rate_exceeded`, `term_ended`,
+    /// `concurrency_reached` or `values_reached`.
     pub code: DenialCode,
     /// The rule in the plan that decided.
     pub rule: String,
-    /// For a spend limit: what the call may cost at most, exact.
+    /// For a limit with `per`: the value that it refused, "" for a call without the attribute.
+    pub value: Option<String>,
+    /// The window in which there is no room.
+    pub window: Option<Window>,
+    /// For a limit on units: the meter. The four numbers below are then its units; without it money in
+    /// atomic units, for `concurrency_reached` calls, for `values_reached` values.
+    pub meter: Option<String>,
+    /// The limit.
+    pub most: Option<Exact>,
+    /// What is counted already, without what open calls reserve.
+    pub spent: Option<Exact>,
+    /// What the call needs at most.
     pub needed: Option<Exact>,
-    /// For a spend limit: what it leaves, exact.
+    /// What is left beside what open calls reserve.
     pub available: Option<Exact>,
     /// The earliest instant at which the same call would pass this rule, if time alone changes it.
     pub retry_at: Option<Timestamp>,
@@ -93,6 +109,23 @@ pub struct Issued {
     pub position: u64,
     /// The signature that is wanted; absent in checkpoint mode.
     pub sign: Option<Arc<SignRequest>>,
+    /// The shares of limits that the call reached, once each.
+    pub crossed: Vec<Crossed>,
+}
+
+type Crossed = counterfoil::meter::Crossed;
+
+/// A share of a limit that a call reached.
+#[uniffi::remote(Record)]
+pub struct Crossed {
+    /// The limit's id.
+    pub limit: String,
+    /// For a limit with `per`: the value that reached it, "" for calls without the attribute.
+    pub value: Option<String>,
+    /// The share, as the plan's `notify` has it: "0.8" of the limit.
+    pub fraction: Exact,
+    /// The window in which it was reached.
+    pub window: Window,
 }
 
 /// A hold that has ended or changed.
@@ -148,13 +181,13 @@ impl From<Decided> for Outcome {
                 },
             },
             Decided::Denied(value) => Outcome::Denied { value },
-            Decided::Receipt { receipt, position, sign } => {
+            Decided::Receipt { receipt, position, sign, crossed } => {
                 let digest = receipt.digest;
                 let (head, body) = (receipt.head.clone(), Some(receipt.body.clone()));
                 let receipt = counterfoil::Receipt { head, signature: None, body };
                 let receipt = Arc::new(Receipt(receipt));
                 let sign = sign.map(request);
-                Outcome::Receipt { value: Issued { receipt, digest, position, sign } }
+                Outcome::Receipt { value: Issued { receipt, digest, position, sign, crossed } }
             }
             Decided::Released { subject } => Outcome::Released { value: Released { subject } },
             Decided::Replayed(replay) => Outcome::Replayed { value: replay.into() },

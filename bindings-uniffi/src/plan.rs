@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use counterfoil::json::{Limits, parse};
-use counterfoil::usage::{Basis, Surface};
+use counterfoil::usage::{Basis, Mapping, Surface};
 use counterfoil::{Code, Error, Timestamp};
 
 use crate::Result;
@@ -61,6 +61,14 @@ fn read_usage(surface: &str, body: &str) -> Result<Usage> {
     let surface: Surface = surface.parse()?;
     let body = parse(body.as_bytes(), &Limits::default())?;
     Ok((&counterfoil::Usage::from_json(surface, &body)?).into())
+}
+
+/// Reads the usage of an event of the host's own, as a mapping document says.
+#[uniffi::export]
+fn map_usage(mapping: &str, event: &str) -> Result<Usage> {
+    let mapping = Mapping::from_json(mapping.as_bytes())?;
+    let event = parse(event.as_bytes(), &Limits::default())?;
+    Ok((&mapping.read(&event)?).into())
 }
 
 /// The immutable terms of a smart subscription.
@@ -128,6 +136,8 @@ pub struct QuoteLine {
     pub charge: String,
     /// The meter that it counts.
     pub meter: String,
+    /// Which calls the charge is for, in words. Absent where it counts in every call.
+    pub selected: Option<String>,
     /// The units counted.
     pub units: u64,
     /// The exact price.

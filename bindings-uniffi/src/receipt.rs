@@ -21,7 +21,7 @@ pub struct Head {
     pub sequence: u64,
     /// The digest of the receipt before, or the lane's id for the first.
     pub previous: Digest,
-    /// `call` or `true_up`.
+    /// `call`, `period` or `true_up`.
     pub kind: Kind,
     /// The hash of the request id, or of the window.
     pub subject: Digest,

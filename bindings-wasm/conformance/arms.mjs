@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import {
   Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, VerifiedReceipt, billExact,
-  claimCalldata, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
+  claimCalldata, mapUsage, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
 } from "../js/index.js";
 import { instant, nested, text } from "./given.mjs";
@@ -22,14 +22,16 @@ const write = {
   authorized: ({ subject, lane, deadline, reserved }) => ({
     authorized: { subject, lane, deadline: String(deadline), reserved },
   }),
-  denied: ({ code, rule, needed, available, retryAt }) => ({
+  denied: (d) => ({
     denied: {
-      code, rule, needed: orNull(needed), available: orNull(available), retryAt: orNull(retryAt),
+      code: d.code, rule: d.rule, value: orNull(d.value), start: orNull(d.start), end: orNull(d.end),
+      meter: orNull(d.meter), most: orNull(d.most), spent: orNull(d.spent), needed: orNull(d.needed),
+      available: orNull(d.available), retryAt: orNull(d.retryAt),
     },
   }),
   replayed: ({ state, receipt }) => ({ replayed: { state, receipt: orNull(receipt) } }),
   released: ({ subject }) => ({ subject }),
-  receipt: ({ receipt: r, position, sign }) => ({
+  receipt: ({ receipt: r, position, sign, crossed }) => ({
     receipt: {
       ...texts({
         digest: r.digest, position, lane: r.lane, sequence: r.sequence, kind: r.kind,
@@ -39,6 +41,9 @@ const write = {
       }),
       late: r.late,
       sign: signText(sign),
+      crossed: crossed.map(({ limit, value, fraction, start, end }) => ({
+        limit, value: orNull(value), fraction, start: String(start), end: String(end),
+      })),
     },
   }),
   checkpoint: ({ checkpoint: c, sign }) => ({
@@ -109,6 +114,10 @@ export const arms = {
   },
   "usage.read"(given) {
     const { meters, attributes } = readUsage(given.text("surface"), given.text("body"));
+    return [{ meters: texts(meters), attributes }];
+  },
+  "usage.map"(given) {
+    const { meters, attributes } = mapUsage(given.text("mapping"), given.text("event"));
     return [{ meters: texts(meters), attributes }];
   },
   "plan.load"(given) {

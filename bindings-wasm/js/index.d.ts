@@ -7,12 +7,12 @@ import type {
 export {
   Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
   Receipt, Settlement, SignRequest, Step, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher,
-  billExact, claimCalldata, claimWithSignatureCalldata, proveConsistency, proveInclusion, readUsage,
-  settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
+  billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion,
+  readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {
   Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,
-  Collect, ConsistencyProof, Counter, Counts, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
+  Collect, ConsistencyProof, Counter, Counts, Crossed, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
   ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
   Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,

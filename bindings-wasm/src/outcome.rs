@@ -2,14 +2,14 @@
 
 use counterfoil::{
     entry::Denial,
-    meter::{Hold, Outcome, Replay},
+    meter::{Crossed, Hold, Outcome, Replay},
 };
 use wasm_bindgen::prelude::*;
 
 use crate::{
     checkpoint::Checkpoint,
     key::SignRequest,
-    output::{Record, map},
+    output::{Record, instant, list, map},
     receipt::Receipt,
 };
 
@@ -27,10 +27,11 @@ pub(crate) fn outcome(outcome: Outcome) -> JsValue {
             hold(Record::of("authorized"), &granted).text("reserved", reserved)
         }
         Outcome::Denied(denial) => denied(&denial),
-        Outcome::Receipt { receipt, position, sign: wanted } => Record::of("receipt")
+        Outcome::Receipt { receipt, position, sign: wanted, crossed } => Record::of("receipt")
             .set("receipt", Receipt::made(receipt))
             .set("position", position)
-            .maybe("sign", wanted.map(sign)),
+            .maybe("sign", wanted.map(sign))
+            .set("crossed", list(crossed, crossing)),
         Outcome::Released { subject } => Record::of("released").text("subject", subject),
         Outcome::Replayed(replay) => replayed(&replay),
         Outcome::Checkpointed { checkpoint, sign: wanted } => Record::of("checkpoint")
@@ -54,9 +55,25 @@ fn denied(denial: &Denial) -> Record {
         .set("code", denial.code.as_str())
         .set("httpStatus", u32::from(denial.code.http_status()))
         .set("rule", denial.rule.as_str())
+        .maybe_text("value", denial.value.as_ref())
+        .maybe("start", denial.window.map(|window| instant(window.start)))
+        .maybe("end", denial.window.map(|window| instant(window.end)))
+        .maybe_text("meter", denial.meter.as_ref())
+        .maybe_text("most", denial.most)
+        .maybe_text("spent", denial.spent)
         .maybe_text("needed", denial.needed)
         .maybe_text("available", denial.available)
-        .maybe("retryAt", denial.retry_at.map(crate::output::instant))
+        .maybe("retryAt", denial.retry_at.map(instant))
+}
+
+fn crossing(crossed: Crossed) -> JsValue {
+    Record::new()
+        .text("limit", crossed.limit)
+        .maybe_text("value", crossed.value)
+        .text("fraction", crossed.fraction)
+        .instant("start", crossed.window.start)
+        .instant("end", crossed.window.end)
+        .into()
 }
 
 fn replayed(replay: &Replay) -> Record {

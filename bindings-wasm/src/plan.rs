@@ -79,6 +79,7 @@ impl Plan {
             Record::new()
                 .set("charge", line.charge)
                 .set("meter", line.meter)
+                .maybe("selected", line.selected)
                 .set("units", line.units)
                 .text("amount", line.amount)
                 .set("steps", list(line.steps, step))

@@ -13,7 +13,7 @@ export type Surface =
   | "plain";
 export type Basis = "reported" | "measured" | "estimated";
 export type Rounding = "carry" | "up" | "down" | "half_even";
-export type ReceiptKind = "call" | "true_up";
+export type ReceiptKind = "call" | "period" | "true_up";
 
 /** What one call consumed. Quantities that are read are always `bigint`. */
 export interface Usage {
@@ -29,7 +29,10 @@ export interface Billed { amount: bigint; /** In 10^-18 atomic unit. */ remainde
 
 export interface Quote { first: Exact; ceiling: Exact; lines: QuoteLine[] }
 export interface QuoteLine {
-  charge: string; meter: string; units: bigint; amount: Exact; steps: QuoteStep[];
+  charge: string; meter: string;
+  /** Which calls the charge is for, in words; absent where it counts in every call. */
+  selected?: string;
+  units: bigint; amount: Exact; steps: QuoteStep[];
 }
 export interface QuoteStep { units: bigint; price: Exact; amount: Exact; what: string }
 
@@ -92,13 +95,33 @@ export interface HoldFields {
 export interface Authorized extends HoldFields { kind: "authorized"; reserved: Exact }
 export interface Denied {
   kind: "denied";
-  code: "limit_reached" | "condition_failed" | "rate_exceeded" | "term_ended";
-  httpStatus: number; rule: string; needed?: Exact; available?: Exact; retryAt?: Instant;
+  code:
+    | "limit_reached" | "condition_failed" | "rate_exceeded" | "term_ended" | "concurrency_reached"
+    | "values_reached";
+  httpStatus: number; rule: string;
+  /** For a limit with `per`: the value that it refused, "" for a call without the attribute. */
+  value?: string;
+  /** The window in which there is no room. */
+  start?: Instant; end?: Instant;
+  /** For a limit on units: the meter. The four numbers below are then its units; without it money in
+   * atomic units, for `concurrency_reached` calls, for `values_reached` values. */
+  meter?: string;
+  most?: Exact; spent?: Exact; needed?: Exact; available?: Exact; retryAt?: Instant;
 }
 export interface Settled {
   kind: "receipt"; receipt: Receipt; position: bigint;
   /** The signature that is wanted; absent in checkpoint mode. */
   sign?: SignRequest;
+  /** The shares of limits that the call reached, once each. */
+  crossed: Crossed[];
+}
+export interface Crossed {
+  limit: string;
+  /** For a limit with `per`: the value that reached it, "" for calls without the attribute. */
+  value?: string;
+  /** The share, as the plan's `notify` has it: "0.8" of the limit. */
+  fraction: Exact;
+  start: Instant; end: Instant;
 }
 export interface Released { kind: "released"; subject: Hex }
 export type Replayed =

@@ -3,7 +3,7 @@
 use counterfoil::{
     Code, Error, Usage,
     json::{Limits, parse},
-    usage::{Basis, Surface},
+    usage::{Basis, Mapping, Surface},
 };
 use wasm_bindgen::prelude::*;
 
@@ -49,8 +49,22 @@ pub fn read_usage(
 ) -> std::result::Result<JsValue, Thrown> {
     let surface: Surface = input::parsed(&surface)?;
     let body = parse(&input::document(&body)?, &Limits::default())?;
-    let usage = Usage::from_json(surface, &body)?;
-    Ok(Record::new()
+    Ok(record(&Usage::from_json(surface, &body)?))
+}
+
+/// Reads the usage of an event of the host's own, as a mapping document says.
+#[wasm_bindgen(js_name = mapUsage, unchecked_return_type = "Usage")]
+pub fn map_usage(
+    #[wasm_bindgen(unchecked_param_type = "string | Uint8Array")] mapping: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "string | Uint8Array")] event: JsValue,
+) -> std::result::Result<JsValue, Thrown> {
+    let mapping = Mapping::from_json(&input::document(&mapping)?)?;
+    let event = parse(&input::document(&event)?, &Limits::default())?;
+    Ok(record(&mapping.read(&event)?))
+}
+
+fn record(usage: &Usage) -> JsValue {
+    Record::new()
         .set("surface", usage.surface().as_str())
         .set("basis", usage.basis().as_str())
         .set("meters", map(usage.iter()))
@@ -58,5 +72,5 @@ pub fn read_usage(
             "attributes",
             map(usage.attributes().iter().map(|(name, value)| (name, value.as_str()))),
         )
-        .into())
+        .into()
 }

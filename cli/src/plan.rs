@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use counterfoil::json::{Object, Value};
-use counterfoil::plan::{Charge, Credit, Grant, Limit, LimitRule, Term};
+use counterfoil::plan::{Charge, Credit, Derived, Grant, Limit, LimitRule, Term};
 use counterfoil::rating::{Model, Plus, Tier};
 use counterfoil::time::{Anchor, Cycle, Zone};
 use counterfoil::{Exact, Plan, Result};
@@ -49,6 +49,9 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
     ];
     if let Some(zone) = plan.zone() {
         lines.push(format!("  zone       {}", describe_zone(zone)));
+    }
+    for (name, derived) in plan.derived() {
+        lines.push(format!("  derived    {}", describe_derived(name, derived)));
     }
     for charge in plan.charges() {
         lines.push(format!("  charge     {}", describe_charge(charge, decimals, &label)));
@@ -99,6 +102,19 @@ fn describe_window(cycle: Option<Cycle>) -> String {
         Anchor::Start => format!("{every} from the subscription's start"),
         Anchor::At(instant) => format!("{every} from {instant}"),
     }
+}
+
+/// `credits (credit): 1 × input_tokens, 20 × output_tokens for model=large`.
+fn describe_derived(name: &str, derived: &Derived) -> String {
+    let weights: Vec<String> = derived
+        .weights
+        .iter()
+        .map(|weight| {
+            let calls = weight.selector.as_ref().map(|calls| format!(" for {calls}"));
+            format!("{} × {}{}", grouped(weight.weight), weight.meter, calls.unwrap_or_default())
+        })
+        .collect();
+    format!("{name} ({}): {}", derived.unit, weights.join(", "))
 }
 
 fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
@@ -171,30 +187,43 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         0 => String::new(),
         free => format!("; the first {} free", grouped(free)),
     };
-    format!("{}: {} {window}, {model}{free}{around}", charge.id, charge.meter)
+    let calls = match &charge.selector {
+        Some(selector) => format!("; for {selector}"),
+        None => String::new(),
+    };
+    format!("{}: {} {window}, {model}{free}{around}{calls}", charge.id, charge.meter)
 }
 
 fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
-    match &limit.rule {
-        LimitRule::Spend { most, period } => format!(
-            "{}: at most {} {label} {}",
-            limit.id,
-            most.to_decimal(decimals),
-            describe_window(*period)
-        ),
-        LimitRule::Credit { most } => format!(
-            "{}: at most {} {label} owed beyond what grants pay",
-            limit.id,
-            most.to_decimal(decimals)
-        ),
-        LimitRule::Rate(rate) => format!(
-            "{}: {} calls per {} ms, burst {}",
-            limit.id,
-            rate.limit(),
-            rate.period_ms(),
-            rate.burst()
-        ),
+    let mut text = match &limit.rule {
+        LimitRule::Spend { most, period } => {
+            format!("at most {} {label} {}", most.to_decimal(decimals), describe_window(*period))
+        }
+        LimitRule::Units { meter, most, period } => {
+            format!("at most {} {meter} {}", grouped(*most), describe_window(*period))
+        }
+        LimitRule::Credit { most } => {
+            format!("at most {} {label} owed beyond what grants pay", most.to_decimal(decimals))
+        }
+        LimitRule::Concurrency { most } => format!("at most {} calls at one time", grouped(*most)),
+        LimitRule::Rate(rate) => {
+            format!("{} calls per {} ms, burst {}", rate.limit(), rate.period_ms(), rate.burst())
+        }
+    };
+    if let Some(per) = &limit.per {
+        text.push_str(&format!(", for each {per}"));
     }
+    for (name, values) in &limit.matches {
+        text.push_str(&format!(", where {name} is {}", values.join(" or ")));
+    }
+    if limit.soft {
+        text.push_str(", only reported");
+    }
+    if !limit.notify.is_empty() {
+        let shares: Vec<_> = limit.notify.iter().map(|share| share.fraction.to_string()).collect();
+        text.push_str(&format!(", reported at {}", shares.join(", ")));
+    }
+    format!("{}: {text}", limit.id)
 }
 
 fn describe_grant(grant: &Grant, decimals: u8, label: &str) -> String {

@@ -2,9 +2,9 @@
 
 use counterfoil::json::{Limits, Value, parse};
 use counterfoil::plan::{Charge, Quote, QuoteLine};
-use counterfoil::rating::{Model, Step};
+use counterfoil::rating::{Model, Plus, Step};
 use counterfoil::usage::Surface;
-use counterfoil::{Error, Plan, Result, Usage};
+use counterfoil::{Error, Exact, Plan, Result, Usage};
 
 use crate::args;
 use crate::arguments;
@@ -51,12 +51,14 @@ fn told(plan: &Plan, quote: &Quote) -> Vec<String> {
     let label = label(plan.currency());
     let mut lines = Vec::new();
     for line in &quote.lines {
+        let selected = line.selected.as_ref().map(|calls| format!(" ({calls})"));
         lines.push(format!(
-            "{}: {} {} = {} {label}",
+            "{}: {} {} = {} {label}{}",
             line.charge,
             grouped(line.units),
             line.meter,
-            line.amount.to_decimal(decimals)
+            line.amount.to_decimal(decimals),
+            selected.unwrap_or_default()
         ));
         for step in &line.steps {
             let how = step_text(plan, line, step);
@@ -77,22 +79,52 @@ fn step_text(plan: &Plan, line: &QuoteLine, step: &Step) -> String {
     if step.price.is_zero() && step.what.ends_with("free") {
         return format!("{counted} free");
     }
+    let money = |amount: Exact| format!("{} {label}", amount.to_decimal(decimals));
+    // What tiers, a discount or a cap have to say stands in words behind the price.
+    let tier = match (step.what.rfind(" (tier "), step.what.rfind(')')) {
+        (Some(from), Some(to)) => step.what.get(from..=to).unwrap_or_default(),
+        _ => "",
+    };
+    let terms = charge_of(plan, line).map(|charge| *charge.tariff.terms()).unwrap_or_default();
+    let mut cut = String::new();
+    if step.what.contains(" discount") {
+        cut.push_str(&format!(", less a discount of {} in all", money(terms.off)));
+    }
+    if let Some(cap) = terms.cap.filter(|_| step.what.ends_with("the cap")) {
+        cut.push_str(&format!(", at most {} in all", money(cap)));
+    }
+    if step.what.starts_with("flat amount of") {
+        return format!("flat amount of {}{tier}{cut}", money(step.price));
+    }
     match charge_of(plan, line).map(|charge| charge.tariff.model()) {
-        Some(Model::Flat { amount }) => {
-            format!("flat amount of {} {label}", amount.to_decimal(decimals))
+        Some(Model::Percentage(p)) => {
+            let mut told = format!(
+                "{} of {counted} at {}",
+                p.rate,
+                unit_price(p.worth.exact(), decimals, &label)
+            );
+            if !p.fixed.is_zero() {
+                told.push_str(&format!(" and {}", money(p.fixed)));
+            }
+            told
         }
+        Some(Model::CostPlus(c)) => {
+            let (word, part) = match c.plus {
+                Plus::Markup(part) => ("markup", part),
+                Plus::Margin(part) => ("margin", part),
+            };
+            let cost = unit_price(c.cost.exact(), decimals, &label);
+            format!("{counted} at a cost of {cost}, with a {word} of {part}")
+        }
+        Some(Model::Dynamic(_)) => format!("{counted}: the price that comes with the call"),
         Some(Model::Package { size, price }) => format!(
-            "{} × {} {} at {} {label} a package",
+            "{} × {} {} at {} {label} a package{cut}",
             grouped(step.units),
             grouped(*size),
             line.meter,
             price.to_decimal(decimals)
         ),
-        _ => {
-            let tier =
-                step.what.split_once(" (").map_or_else(String::new, |(_, t)| format!(" ({t}"));
-            format!("{counted} at {}{tier}", unit_price(step.price, decimals, &label))
-        }
+        _ => format!("{counted} at {}{tier}{cut}", unit_price(step.price, decimals, &label)),
     }
 }
 
@@ -108,6 +140,7 @@ fn quote_value(plan: &Plan, quote: &Quote, decimals: u8) -> Value {
             Value::object([
                 ("charge", Value::from(line.charge.as_str())),
                 ("meter", Value::from(line.meter.as_str())),
+                ("selected", line.selected.as_deref().map_or(Value::Null, Value::from)),
                 ("units", Value::from(line.units)),
                 ("amount", Value::from(line.amount.to_decimal(decimals))),
                 (

@@ -17,6 +17,7 @@ pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
     let meter = auditor.into_meter();
     let signer = meter.signer().map(|address| address.to_string());
     let owed = meter.owed_true_ups().fold(0_u64, |n, _| n.saturating_add(1));
+    let unbilled = meter.owed_periods(meter.latest()).fold(0_u64, |n, _| n.saturating_add(1));
     if json {
         let mut value = Object::new();
         value.insert("verified", true);
@@ -27,6 +28,7 @@ pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
         value.insert("unproven", unproven);
         value.insert("signer", signer.map_or(Value::Null, Value::from));
         value.insert("true_ups_owed", owed);
+        value.insert("periods_owed", unbilled);
         value.insert("root", checkpoint.map_or(Value::Null, Value::from));
         return Ok(say(&Value::Object(value).compact())?);
     }
@@ -45,6 +47,9 @@ pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
     }
     if owed > 0 {
         text.push_str(&format!("\n{owed} windows still owe their buyers a true-up"));
+    }
+    if unbilled > 0 {
+        text.push_str(&format!("\n{unbilled} charges have windows that are due and not billed"));
     }
     Ok(say(&text)?)
 }

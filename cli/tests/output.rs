@@ -182,7 +182,7 @@ fn a_quote_speaks_of_money_not_of_atomic_units() {
         output: 1 output_tokens = 0.00001 USDC\n\
         \x20 1 output_tokens at 10 USDC per 1,000,000 = 0.00001 USDC\n\
         total 0.06926 USDC as a subscription's first call\n\
-        at most 0.07126 USDC wherever its counters stand\n"
+        at most 0.07326 USDC wherever its counters stand\n"
     );
     let checked = {
         let mut command = counterfoil(["plan", "check", "plan.json"]);
@@ -191,6 +191,28 @@ fn a_quote_speaks_of_money_not_of_atomic_units() {
     assert!(checked.contains("2.5 USDC per 1,000,000 up to 20,000"), "{checked}");
     assert!(checked.contains("at most 0.2 USDC per day"), "{checked}");
     assert!(checked.contains("A6A65: 30 %") || checked.contains(": 30 %"), "{checked}");
+}
+
+#[test]
+fn a_quote_says_which_calls_a_charge_is_for() {
+    let bench = Bench::new(EACH);
+    let plan = fs::read_to_string(bench.path("plan.json")).unwrap();
+    let output = r#""id": "output","#;
+    assert!(plan.contains(output), "{plan}");
+    let long = plan.replace(output, r#""id": "output", "match": { "model": ["large"] },"#);
+    fs::write(bench.path("plan.json"), long).unwrap();
+    let usage = ["--usage", "{\"output_tokens\": 1}", "--at", "2026-03-01T00:00:00Z"];
+    let quote = |more: &[&str]| {
+        let mut command = counterfoil(["quote", "--plan", "plan.json"]);
+        run(command.args(usage).args(more).current_dir(bench.tmp.path()))
+    };
+    let told = quote(&["--attribute", "model=large"]).ok().out;
+    assert!(told.starts_with("output: 1 output_tokens = 0.00001 USDC (model=large)\n"), "{told}");
+    assert!(quote(&["--attribute", "model=small"]).err.contains("usage_unpriced"));
+    assert!(quote(&["--attribute", "model"]).err.contains("--attribute is NAME=VALUE"));
+    let mut command = counterfoil(["plan", "check", "plan.json"]);
+    let checked = run(command.current_dir(bench.tmp.path())).ok().out;
+    assert!(checked.contains("; for model=large\n"), "{checked}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use counterfoil::{
     Digest, Error, Timestamp,
     entry::{Denial, ReceiptEntry},
     log::Checkpoint,
-    meter::SignRequest,
+    meter::{Crossed, SignRequest},
     receipt::Item,
 };
 use serde_json::{Map, Value, json};
@@ -72,13 +72,34 @@ pub(crate) fn denial(denial: &Denial) -> Value {
     json!({
         "code": denial.code.as_str(),
         "rule": denial.rule,
+        "value": denial.value,
+        "start": option(denial.window.map(|window| window.start.millis())),
+        "end": option(denial.window.map(|window| window.end.millis())),
+        "meter": denial.meter,
+        "most": option(denial.most),
+        "spent": option(denial.spent),
         "needed": option(denial.needed),
         "available": option(denial.available),
         "retryAt": option(denial.retry_at.map(Timestamp::millis)),
     })
 }
 
-pub(crate) fn receipt(entry: &ReceiptEntry, position: u64, request: Option<&SignRequest>) -> Value {
+fn crossing(crossed: &Crossed) -> Value {
+    json!({
+        "limit": crossed.limit,
+        "value": crossed.value,
+        "fraction": text(crossed.fraction),
+        "start": instant(crossed.window.start),
+        "end": instant(crossed.window.end),
+    })
+}
+
+pub(crate) fn receipt(
+    entry: &ReceiptEntry,
+    position: u64,
+    request: Option<&SignRequest>,
+    crossed: &[Crossed],
+) -> Value {
     let head = &entry.head;
     let (mut exact, mut remainder) = (Value::Null, Value::Null);
     let (mut uncollected, mut late) = (text(0), false);
@@ -118,6 +139,7 @@ pub(crate) fn receipt(entry: &ReceiptEntry, position: u64, request: Option<&Sign
         "late": late,
         "body": text(head.body),
         "sign": sign(request),
+        "crossed": crossed.iter().map(crossing).collect::<Vec<_>>(),
     })
 }
 

@@ -232,7 +232,8 @@ codes! {
     UsageTotal = "usage_total", "total differs from the sum of its parts";
     /// A quantity is not an exact integer below 2^63.
     UsageQuantity = "usage_quantity", "quantity is not an exact non-negative integer below 2^63";
-    /// The call used a meter that the plan does not have, or one without any price.
+    /// The call used a meter that the plan does not have, or one of which no price is the right one: it
+    /// has none, or it is what two priced meters share.
     UsageUnpriced = "usage_unpriced", "the plan has no price for this meter";
     /// A price that came with the call lies outside the plan's bounds for it.
     PriceOutOfBounds = "price_out_of_bounds", "price outside the plan's bounds";

@@ -30,7 +30,9 @@ fn terms() -> Terms {
         {"id":"a","meter":"a","model":"graduated","window":"day","free":3,
          "tiers":[{"up_to":10,"price":"0.004"},{"price":"0.001"}]},
         {"id":"b","meter":"b","model":"volume","window":"day",
-         "tiers":[{"up_to":20,"price":"0.05"},{"price":"0.01"}]}]"#;
+         "tiers":[{"up_to":20,"price":"0.05"},{"price":"0.01"}]},
+        {"id":"fee","model":"flat","window":"day","price":"0.02","zero":true},
+        {"id":"least","meter":"b","model":"per_unit","window":"day","price":"0.0001","minimum":"0.01"}]"#;
     Terms::new()
         .with("charges", charges)
         .with("limits", r#"[{"id":"cap","spend":"2","window":"day"},{"id":"pace","rate":{"calls":30,"every":"minute","burst":5}}]"#)
@@ -38,7 +40,7 @@ fn terms() -> Terms {
 }
 
 /// A ledger with every kind of entry: holds, imports, denials, releases, late calls, true-ups,
-/// checkpoints, money, a restore.
+/// periods, checkpoints, money, a restore.
 fn ledger(terms: &Terms, days: u64) -> Host {
     let plan = terms.plan();
     let mut host = Host::new();
@@ -103,12 +105,17 @@ fn undetected(host: &Host) -> BTreeMap<&'static str, Vec<usize>> {
     let mut seen: BTreeMap<&'static str, u32> = BTreeMap::new();
     let mut before = Auditor::new();
     for (n, bytes) in host.ledger.iter().enumerate() {
-        let name = Entry::from_bytes(bytes).unwrap().name();
+        let entry = Entry::from_bytes(bytes).unwrap();
+        let receipt = matches!(entry, Entry::Receipt(_));
+        let name = match &entry {
+            Entry::Receipt(receipt) => receipt.head.kind.as_str(),
+            other => other.name(),
+        };
         let times = seen.entry(name).or_default();
         *times += 1;
         for byte in 0..if *times > 2 { 0 } else { bytes.len() } {
             // Receipts in every bit, the others in one bit of each byte.
-            for bit in if name == "receipt" { 0..8 } else { byte % 8..byte % 8 + 1 } {
+            for bit in if receipt { 0..8 } else { byte % 8..byte % 8 + 1 } {
                 let mut flipped = bytes.clone();
                 flipped[byte] ^= 1 << bit;
                 let rest = core::iter::once(&flipped).chain(&host.ledger[n + 1..]);
@@ -127,7 +134,7 @@ fn undetected(host: &Host) -> BTreeMap<&'static str, Vec<usize>> {
 fn a_flipped_bit_in_a_receipt_is_found_and_named() {
     for terms in [terms(), checkpointed()] {
         let missed = undetected(&ledger(&terms, 2));
-        for kind in ["receipt", "open", "plan", "checkpoint"] {
+        for kind in ["call", "period", "true_up", "open", "plan", "checkpoint"] {
             assert_eq!(missed.get(kind), None, "{missed:?}");
         }
         // What no signature covers, and the frame's checksum alone protects from accidents: a
@@ -233,6 +240,37 @@ fn an_unchanged_receipt_signed_again_passes() {
 }
 
 #[test]
+fn a_period_is_made_again() {
+    type Change = fn(&mut ReceiptEntry);
+    let cheats: [(&str, &str, Change); 5] = [
+        ("a higher fee", "line fee", |r| {
+            if let Item::Line { amount, .. } = &mut r.body.items[0] {
+                *amount = amount.checked_add(exact("1")).unwrap();
+            }
+        }),
+        ("another window", "authorizedAt", |r| {
+            r.head.authorized_at = at(0);
+        }),
+        ("a fee that is not due", "no window is due", |r| {
+            if let Item::Line { charge, .. } = &mut r.body.items[0] {
+                *charge = "a".to_owned();
+            }
+        }),
+        ("the other edge", "no window is due", |r| r.head.subject = r.head.body),
+        ("nothing", "line", |r| drop(r.body.items.remove(0))),
+    ];
+    for (what, found, change) in cheats {
+        let mut host = Host::new();
+        let sub = host.subscribe(&terms().plan());
+        host.call(sub, "1", a(12), at(0));
+        host.due(at(2 * DAY));
+        resign(&mut host, change);
+        let error = host.audit().unwrap_err().to_string();
+        assert!(error.contains(found), "{what}: {error}");
+    }
+}
+
+#[test]
 fn a_cheating_seller_is_re_rated() {
     type Change = fn(&mut ReceiptEntry);
     fn items(receipt: &mut ReceiptEntry, change: impl Fn(&mut Item)) {
@@ -315,6 +353,58 @@ fn a_cheating_seller_is_re_rated() {
     }
 }
 
+/// The receipt names the charge that priced it, and what that charge was chosen by.
+#[test]
+fn a_receipt_is_priced_by_the_charge_for_its_attributes() {
+    let charges = r#"[
+        {"id":"any","meter":"a","model":"per_unit","price":"0.01","match":{}},
+        {"id":"large","meter":"a","model":"per_unit","price":"0.03","match":{"model":["large"]}},
+        {"id":"long","meter":"a","model":"per_unit","price":"0.02","context":{"meter":"a","above":10}},
+        {"id":"both","meter":"a","model":"per_unit","price":"0.09","match":{"model":["large"]},
+         "context":{"meter":"a","above":10}}]"#;
+    let sold = |change: &dyn Fn(&mut ReceiptEntry)| {
+        let mut host = Host::new();
+        let sub = host.subscribe(&Terms::new().with("charges", charges).plan());
+        let mut used = a(10);
+        used.set_attribute("model", "large").unwrap();
+        host.import(sub, used, at(0)).unwrap();
+        resign(&mut host, change);
+        host.audit().map(|_| ())
+    };
+    sold(&|_| {}).unwrap();
+    let rename = |to: &'static str| {
+        move |r: &mut ReceiptEntry| {
+            for item in &mut r.body.items {
+                if let Item::Line { charge, .. } = item {
+                    to.clone_into(charge);
+                }
+            }
+        }
+    };
+    let error = sold(&rename("both")).unwrap_err();
+    assert_eq!(code(&error), "audit_mismatch");
+    assert!(error.place().unwrap().ends_with("line both"), "{error}");
+    let error = sold(&|r| {
+        for item in &mut r.body.items {
+            if let Item::Attribute { value, .. } = item {
+                "small".clone_into(value);
+            }
+        }
+    })
+    .unwrap_err();
+    assert_eq!(code(&error), "audit_mismatch");
+    assert!(error.place().unwrap().ends_with("line large"), "{error}");
+    let error = sold(&|r| {
+        for item in &mut r.body.items {
+            if let Item::Quantity { quantity, .. } = item {
+                *quantity = 11;
+            }
+        }
+    })
+    .unwrap_err();
+    assert!(error.place().unwrap().ends_with("line large"), "{error}");
+}
+
 /// A ledger whose entry at the first place that `pick` finds is changed by `change`.
 fn altered(host: &Host, change: impl Fn(&mut Entry) -> bool) -> Error {
     let mut ledger = host.ledger.clone();
@@ -361,6 +451,72 @@ fn holds_that_the_plan_refuses_are_found() {
     ledger.retain(|bytes| !matches!(Entry::from_bytes(bytes).unwrap(), Entry::Hold(_)));
     let error = audit(&ledger, &host.signatures).map(|_| ()).unwrap_err();
     assert_eq!(code(&error), "entry_misplaced");
+}
+
+#[test]
+fn calls_above_a_limit_of_any_kind_are_found() {
+    let keyed = |key: &str| {
+        let mut usage = a(6);
+        usage.set_attribute("key", key).unwrap();
+        usage
+    };
+    for limit in [
+        r#"{"id":"l","concurrency":1}"#,
+        r#"{"id":"l","meter":"a","most":10}"#,
+        r#"{"id":"l","meter":"a","most":10,"window":"day","match":{"key":["x","y"]}}"#,
+        r#"{"id":"l","spend":"1","per":"key","values":1}"#,
+    ] {
+        let mut host = Host::new();
+        let sub = host.subscribe(&Terms::new().with("limits", format!("[{limit}]")).plan());
+        host.authorize(sub, "1", keyed("x"), at(0)).unwrap();
+        host.release(sub, "1", ReleaseReason::Released, at(1)).unwrap();
+        host.authorize(sub, "2", keyed("y"), at(2)).unwrap();
+        host.audit().unwrap();
+        // Without its release the first call would still be open when the second comes.
+        let mut ledger = host.ledger.clone();
+        ledger.retain(|bytes| !matches!(Entry::from_bytes(bytes).unwrap(), Entry::Release(_)));
+        let error = audit(&ledger, &host.signatures).map(|_| ()).unwrap_err();
+        let found = (code(&error), error.place());
+        assert_eq!(found, ("audit_mismatch", Some("entry 4: limits/l")), "{limit}");
+    }
+    // A hold that says it holds units of a limit which does not count them.
+    let mut host = Host::new();
+    let limits = r#"[{"id":"m","spend":"9"},{"id":"l","meter":"a","most":10}]"#;
+    let sub = host.subscribe(&Terms::new().with("limits", limits).plan());
+    host.authorize(sub, "1", a(6), at(0)).unwrap();
+    for limited in [vec![(0, 6)], vec![(2, 6)], vec![(1, 3), (1, 3)]] {
+        let error = altered(&host, |entry| match entry {
+            Entry::Hold(hold) => {
+                hold.limited = limited.clone().into();
+                true
+            }
+            _ => false,
+        });
+        assert_eq!(code(&error), "entry_misplaced");
+    }
+    // An import that a limit on units would have refused.
+    let mut host = Host::new();
+    let sub = host.subscribe(&Terms::new().with("limits", limits).plan());
+    host.import(sub, a(6), at(0)).unwrap();
+    host.import(sub, a(4), at(1)).unwrap();
+    let receipt = host.recorded().pop().unwrap();
+    let error = cheat_last(&mut host, receipt, 5);
+    let place = error.place().unwrap().to_owned();
+    assert!(code(&error) == "audit_mismatch" && place.ends_with(": limits/l"), "{place}");
+}
+
+/// The ledger's last receipt again, as if `units` of `a` had been used, with all hashes right.
+fn cheat_last(host: &mut Host, mut receipt: ReceiptEntry, units: u64) -> Error {
+    for item in &mut receipt.body.items {
+        if let Item::Quantity { quantity, .. } = item {
+            *quantity = units;
+        }
+    }
+    receipt.head.body = receipt.body.root();
+    receipt.digest = receipt.head.digest();
+    let last = host.ledger.len() - 1;
+    host.ledger[last] = Entry::Receipt(Arc::new(receipt)).to_bytes();
+    audit(&host.ledger, &host.signatures).map(|_| ()).unwrap_err()
 }
 
 #[test]

@@ -13,17 +13,17 @@ mod common;
 
 use common::{HOUR, Host, SALT, Terms, at, usage};
 use counterfoil::{
-    Digest, Exact, Meter, Plan, Rounding, Timestamp,
+    Digest, Exact, Meter, Plan, Rounding, Timestamp, Usage,
     entry::{Entry, ReceiptEntry, ReleaseReason},
     meter::{Command, Outcome, Settle},
-    plan::LimitRule,
+    plan::{Limit, LimitRule},
     receipt::{Item, Kind},
     time::Window,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const MODELS: [&str; 13] = [
+const MODELS: [&str; 15] = [
     r#""model":"per_unit","price":"0.3""#,
     r#""model":"flat","price":"2.5""#,
     r#""model":"package","size":7,"price":"1.1""#,
@@ -37,6 +37,8 @@ const MODELS: [&str; 13] = [
     r#""model":"percentage","price":"1","rate":"0.029","fixed":"0.3","min":"0.5","max":"2""#,
     r#""model":"cost_plus","price":"1","margin":"0.7""#,
     r#""model":"dynamic","price":"0.1","max":"9999""#,
+    r#""model":"per_unit","price":"0.3","minimum":"2""#,
+    r#""model":"flat","price":"1.5","zero":true,"minimum":"2.5""#,
 ];
 const GRANTS: [&str; 5] = [
     r#"{"id":"g0","kind":"trial","money":"30.5"}"#,
@@ -45,6 +47,8 @@ const GRANTS: [&str; 5] = [
     r#"{"id":"g3","kind":"promotional","money":"12","charges":["a","rest_a"],"priority":1}"#,
     r#"{"id":"g4","kind":"promotional","money":"8","window":"day","expires":4000000}"#,
 ];
+/// Which calls a limit is for.
+const WHO: [&str; 4] = ["", "", r#","match":{"key":["k0","k2"]}"#, r#","per":"key""#];
 const PERIODS: [&str; 4] = [
     r#""hour""#,
     r#""day""#,
@@ -54,7 +58,7 @@ const PERIODS: [&str; 4] = [
 
 fn plan() -> impl Strategy<Value = Plan> {
     let charge = (0..MODELS.len(), 0..PERIODS.len(), 0..8_u64, any::<bool>());
-    let limit = (1..60_u64, 0..=PERIODS.len());
+    let limit = (1..60_u64, 0..=PERIODS.len(), 0..7_usize, 0..WHO.len());
     (
         prop::collection::vec(charge, 2),
         prop::collection::vec(limit, 1..4),
@@ -74,7 +78,9 @@ fn plan() -> impl Strategy<Value = Plan> {
                         true => String::new(),
                         false => format!(r#""meter":"{meter}","#),
                     };
-                    let window = match windowed || model.contains("volume") {
+                    let windowed =
+                        windowed || model.contains("volume") || model.contains("minimum");
+                    let window = match windowed {
                         true => format!(r#","window":{}"#, PERIODS[period]),
                         false => String::new(),
                     };
@@ -91,10 +97,19 @@ fn plan() -> impl Strategy<Value = Plan> {
             let mut limits: Vec<_> = limits
                 .into_iter()
                 .enumerate()
-                .map(|(n, (most, period))| {
+                .map(|(n, (most, period, kind, who))| {
                     let window = PERIODS.get(period);
                     let window = window.map_or(String::new(), |w| format!(r#","window":{w}"#));
-                    format!(r#"{{"id":"l{n}","spend":"{most}.5"{window}}}"#)
+                    let rule = match kind {
+                        0 => format!(r#""meter":"a","most":{most}{window}"#),
+                        1 => format!(r#""meter":"requests","most":{most}{window}"#),
+                        2 => format!(r#""concurrency":{}"#, 1 + most / 20),
+                        3 => format!(
+                            r#""soft":true,"notify":["0.5","1"],"spend":"{most}.5"{window}"#
+                        ),
+                        _ => format!(r#""spend":"{most}.5"{window}"#),
+                    };
+                    format!(r#"{{"id":"l{n}",{rule}{}}}"#, WHO[who])
                 })
                 .collect();
             if rate {
@@ -148,6 +163,13 @@ fn acts(most_percent: u64) -> impl Strategy<Value = Vec<(Act, u64)>> {
     prop::collection::vec((act, wait), 1..70)
 }
 
+/// The usage of a call, under a key that follows from what it asked for at most.
+fn keyed(a: u64, b: u64, key: u64) -> Usage {
+    let mut usage = usage(&[("a", a), ("b", b)]);
+    usage.set_attribute("key", &format!("k{}", key % 3)).unwrap();
+    usage
+}
+
 /// A host that acts, and remembers which requests may still be settled.
 struct Story {
     host: Host,
@@ -185,8 +207,7 @@ impl Story {
             Act::Authorize(a, b) => {
                 self.calls += 1;
                 let id = format!("{}", self.calls);
-                let most = usage(&[("a", *a), ("b", *b)]);
-                let held = host.authorize(self.sub, &id, most, now).unwrap();
+                let held = host.authorize(self.sub, &id, keyed(*a, *b, *a), now).unwrap();
                 if matches!(held, Outcome::Authorized { .. }) {
                     self.open.push((id, *a, *b));
                 }
@@ -214,7 +235,7 @@ impl Story {
                 let _ = host.release(self.sub, id, ReleaseReason::Unknown, now);
             }
             Act::Import(a, b) => {
-                drop(host.import(self.sub, usage(&[("a", *a), ("b", *b)]), now).unwrap());
+                drop(host.import(self.sub, keyed(*a, *b, *a), now).unwrap());
             }
             Act::Grant(amount, units) if self.punctual => {
                 self.calls += 1;
@@ -252,10 +273,26 @@ fn price(receipt: &ReceiptEntry) -> Option<(Exact, Exact, bool)> {
     })
 }
 
-/// What the receipts cost in each window of each spend limit, as limits compare it.
-fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window), Exact> {
+/// Under which value a limit counts a call, if it covers it.
+fn value(limit: &Limit, receipt: &ReceiptEntry) -> Option<String> {
+    let attribute = |wanted: &str| {
+        receipt.body.items.iter().find_map(|item| match item {
+            Item::Attribute { name, value } if name == wanted => Some(value.clone()),
+            _ => None,
+        })
+    };
+    let covered = limit
+        .matches
+        .iter()
+        .all(|(name, values)| attribute(name).is_some_and(|value| values.contains(&value)));
+    let per = limit.per.as_ref().and_then(|name| attribute(name));
+    covered.then(|| per.unwrap_or_default())
+}
+
+/// What the receipts billed in each window and value of each spend limit, as limits compare it.
+fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window, String), Exact> {
     let mut sums = BTreeMap::new();
-    for receipt in receipts.iter().filter(|receipt| receipt.head.kind == Kind::Call) {
+    for receipt in receipts.iter().filter(|receipt| receipt.head.kind != Kind::TrueUp) {
         // Before grants pay: limits count first.
         let exact = price(receipt).unwrap().0;
         let billed = match plan.rounding() {
@@ -264,8 +301,9 @@ fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window), Ex
         };
         for (index, limit) in plan.limits().iter().enumerate() {
             let LimitRule::Spend { period, .. } = limit.rule else { continue };
+            let Some(value) = value(limit, receipt) else { continue };
             let window = plan.window(period, at(0), receipt.head.authorized_at);
-            let sum = sums.entry((index, window)).or_insert(Exact::ZERO);
+            let sum = sums.entry((index, window, value)).or_insert(Exact::ZERO);
             *sum = sum.checked_add(billed).unwrap();
         }
     }
@@ -273,9 +311,30 @@ fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window), Ex
 }
 
 fn assert_within(plan: &Plan, receipts: &[ReceiptEntry]) {
-    for ((index, window), sum) in spent(plan, receipts) {
-        let LimitRule::Spend { most, .. } = plan.limits()[index].rule else { panic!() };
-        assert!(sum <= most, "{sum} of {most} in {window:?}");
+    for ((index, window, value), sum) in spent(plan, receipts) {
+        let limit = &plan.limits()[index];
+        let LimitRule::Spend { most, .. } = limit.rule else { panic!() };
+        assert!(limit.soft || sum <= most, "{sum} of {most} in {window:?} of {value}");
+    }
+}
+
+/// No more units than the limits on them allow, where no call used more than it held.
+fn assert_units(plan: &Plan, receipts: &[ReceiptEntry]) {
+    let mut sums: BTreeMap<(usize, Window, String), u64> = BTreeMap::new();
+    for receipt in receipts.iter().filter(|receipt| receipt.head.kind == Kind::Call) {
+        for (index, limit) in plan.limits().iter().enumerate() {
+            let LimitRule::Units { meter, most, period } = &limit.rule else { continue };
+            let Some(value) = value(limit, receipt) else { continue };
+            let quantity = receipt.body.items.iter().find_map(|item| match item {
+                Item::Quantity { meter: of, quantity } if of == meter => Some(*quantity),
+                _ => None,
+            });
+            let units = quantity.unwrap_or(u64::from(meter == "requests"));
+            let window = plan.window(*period, at(0), receipt.head.authorized_at);
+            let sum = sums.entry((index, window, value)).or_default();
+            *sum += units;
+            assert!(*sum <= *most, "{sum} of {most} {meter} in {window:?}");
+        }
     }
 }
 
@@ -364,9 +423,13 @@ proptest! {
                 let (drained, owed) = drain(&story.host.meter, story.sub, &open, at(story.now));
                 let all = [charged.clone(), drained].concat();
                 assert_within(&plan, &all);
+                if all.iter().filter_map(price).all(|(_, _, late)| !late) {
+                    assert_units(&plan, &all);
+                }
                 prop_assert!(owed <= credit(&plan), "{owed} owed");
                 // A late call reserves nothing, and still moves the counters under the others.
-                let prices: Vec<_> = all.iter().filter_map(price).collect();
+                let calls = all.iter().filter(|receipt| receipt.head.kind == Kind::Call);
+                let prices: Vec<_> = calls.filter_map(price).collect();
                 if prices.iter().all(|(_, _, late)| !late) {
                     prop_assert!(prices.iter().all(|(_, uncollected, _)| uncollected.is_zero()));
                 }
@@ -380,9 +443,13 @@ proptest! {
             for (index, limit) in plan.limits().iter().enumerate() {
                 if let LimitRule::Spend { most, period: None } = limit.rule
                     && plan.rounding() == Rounding::Carry
+                    && !limit.soft
+                    && limit.per.is_none()
+                    && limit.matches.is_empty()
                 {
                     let sums = spent(&plan, &charged);
-                    let sum = sums.get(&(index, Window::ALWAYS)).copied().unwrap_or(Exact::ZERO);
+                    let whole = (index, Window::ALWAYS, String::new());
+                    let sum = sums.get(&whole).copied().unwrap_or(Exact::ZERO);
                     prop_assert!(sum.checked_add(view.reserved).unwrap() <= most);
                 }
             }

@@ -26,6 +26,7 @@ ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 PAYEES = ["0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
           "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC", "data", "model"]
 METERS = ["input_tokens", "output_tokens", "gpu_ms"]
+VALUES = {"purpose": ["inference", "training"], "region": ["asia", "eu"], "key": ["a", "b", "c"]}
 PARTS = ["cached_input_tokens", "cache_write_tokens", "cache_write_5m_tokens", "audio_input_tokens",
          "cached_audio_input_tokens"]
 # Where surfaces look, and the totals that they check: (the usage object, counts, the total).
@@ -161,6 +162,8 @@ def charge(r, number):
         part["meter"] = r.choice(METERS)
     if model not in ("graduated", "volume"):
         part["price"] = price(r)
+    if model in MODELS[1:] and r.random() < 0.1:
+        part["aggregate"] = r.choice(["sum", "count"])
     if model == "package":
         part["size"] = r.randrange(1, 12)
     if model in ("graduated", "volume"):
@@ -178,6 +181,10 @@ def charge(r, number):
         part["off"] = price(r)
     if r.random() < 0.2:
         part["cap"] = str(r.randrange(1, 60))
+    if "window" in part and r.random() < 0.2:
+        part["minimum"] = str(r.randrange(1, 60))
+        if "cap" in part and int(part["cap"]) < int(part["minimum"]):
+            part["cap"] = part["minimum"]
     flat = part.get("price", part.get("tiers", [{}])[0].get("flat", "0"))
     if model in ("flat", "graduated", "volume") and flat != "0" and r.random() < 0.4:
         part["zero"] = True
@@ -233,6 +240,35 @@ def grant(r, number, charges, given=False):
     return part
 
 
+def limit(r, number):
+    kind = r.choice(["spend", "spend", "spend", "units", "units", "concurrency", "rate"])
+    part = {"id": f"l{number}"}
+    if kind == "spend":
+        part["spend"] = str(r.randrange(1, 400))
+    elif kind == "units":
+        part.update(meter=r.choice(METERS + ["requests"]), most=r.choice([1, 3, 20, 60, 200]))
+    elif kind == "concurrency":
+        part["concurrency"] = r.randrange(1, 4)
+    else:
+        part["rate"] = {"calls": r.randrange(1, 8), "every": r.choice(["second", "minute", "hour"]),
+                        "burst": r.randrange(1, 6)}
+    if kind in ("spend", "units"):
+        if r.random() < 0.7:
+            part["window"] = window(r)
+        if r.random() < 0.4:
+            shares = ["0.05", "0.25", "0.333333333333333333", "0.5", "0.8", "1", "1.5"]
+            part["notify"] = sorted(r.sample(shares, r.randrange(1, 5)))
+            part["soft"] = r.random() < 0.4
+    if r.random() < 0.3:
+        name = r.choice(["purpose", "region"])
+        part["match"] = {name: sorted(r.sample(VALUES[name], r.randrange(1, 3)))}
+    if r.random() < 0.4:
+        part["per"] = r.choice(["key", "key", "region"])
+        if kind != "concurrency" and r.random() < 0.6:
+            part["values"] = r.randrange(1, 4)
+    return part
+
+
 def some(r, values):
     return sorted(r.sample(values, r.randrange(1, len(values) + 1)))
 
@@ -243,9 +279,9 @@ def selector(r, start, contexts):
     for _ in range(r.randrange(3)):
         kind = r.randrange(6)
         if kind == 0:
-            part.setdefault("match", {})["region"] = some(r, ["asia", "eu"])
+            part.setdefault("match", {})["region"] = some(r, VALUES["region"])
         elif kind <= 2:
-            part.setdefault("match", {})["purpose"] = some(r, ["inference", "training"])
+            part.setdefault("match", {})["purpose"] = some(r, VALUES["purpose"])
         elif kind == 3:
             turn = start + r.choice([0, 1_000, 600_000, 3_600_000])
             part["effective"] = r.choice([{"from": turn}, {"until": turn}])
@@ -301,19 +337,34 @@ def around(charges):
         "charges": charges, "payees": [{"payee": "seller", "weight": 1}]}
 
 
+def credits(r):
+    """Derived meters."""
+    derived = {}
+    for name in r.sample(["credits", "points"], r.randrange(1, 3)):
+        weights = []
+        for _ in range(r.randrange(1, 5)):
+            weight = {"meter": r.choice(METERS + PARTS[:2] + ["requests"]),
+                      "weight": r.randrange(1, 6)}
+            if r.random() < 0.4:
+                weight["match"] = selector(r, 0, None).get("match", {})
+            weights.append(weight)
+        derived[name] = {"unit": "credit", "weights": weights}
+    return derived
+
+
 def plan(r, start):
     charges = [charge(r, n) for n in range(r.randrange(1, 5))]
+    derived = {}
     if r.random() < 0.5:
         charges = selected(r, start)
-    limits = []
-    for n in range(r.randrange(3)):
-        limit = {"id": f"l{n}", "spend": str(r.randrange(1, 400))}
-        if r.random() < 0.7:
-            limit["window"] = window(r)
-        limits.append(limit)
-    if r.random() < 0.3:
-        limits.append({"id": "rate", "rate": {"calls": r.randrange(1, 8), "every": r.choice(
-            ["second", "minute", "hour"]), "burst": r.randrange(1, 6)}})
+    elif r.random() < 0.4:
+        derived = credits(r)
+        for part in charges:
+            if part["model"] != "flat":
+                part["meter"] = r.choice([*derived, *derived, r.choice(METERS + PARTS[:1])])
+                if r.random() < 0.2:
+                    part["match"] = selector(r, 0, None).get("match", {})
+    limits = [limit(r, n) for n in range(r.choice([0, 1, 1, 2, 2, 3, 5]))]
     hold = r.choice([1_000, 60_000, 600_000])
     document = {
         **around(charges),
@@ -327,6 +378,8 @@ def plan(r, start):
         "times": {"hold": hold, "grace": hold * r.randrange(1, 4), "replay": r.choice(
             [hold, 3_600_000])},
     }
+    if derived:
+        document["derived"] = derived
     if r.random() < 0.3:
         limits.append({"id": "owed", "credit": str(r.choice([0, 0, 5, 30]))})
     if not limits:
@@ -365,10 +418,17 @@ def usage(r, priced, large=False):
         meters["requests"] = str(r.randrange(4))
     given = {"meters": meters}
     if r.random() < 0.7:
-        given["attributes"] = {"purpose": r.choice(["inference", "training"])}
+        given["attributes"] = {"purpose": r.choice(VALUES["purpose"])}
         if r.random() < 0.5:
-            given["attributes"]["region"] = r.choice(["eu", "asia"])
+            given["attributes"]["region"] = r.choice(VALUES["region"])
+        if r.random() < 0.6:
+            given["attributes"]["key"] = r.choice(VALUES["key"])
     return given
+
+
+def asked(step):
+    """The step without its result: what an earlier one gave is not what this one gives."""
+    return {name: step[name] for name in ("op", "in", "as") if name in step}
 
 
 def details(r, name):
@@ -442,7 +502,13 @@ class Case:
     def begin(self):
         document = plan(self.r, self.now)
         self.parts = document["charges"]
-        self.priced = sorted({c["meter"] for c in document["charges"] if "meter" in c})
+        priced = {c["meter"] for c in document["charges"] if "meter" in c}
+        for name, derived in document.get("derived", {}).items():
+            if name in priced:
+                priced |= {weight["meter"] for weight in derived["weights"]} - {"requests"}
+                if self.r.random() < 0.95:
+                    priced.remove(name)
+        self.priced = sorted(priced)
         self.charges = [c["id"] for c in document["charges"]]
         loaded = self.add("plan.load", "p", text=json.dumps(document))
         if "error" in loaded:
@@ -452,7 +518,8 @@ class Case:
         self.add("meter.begin", meter="m", origin="log", signer=ADDRESS, now=str(self.now))
         self.add("meter.addPlan", meter="m", plan="p", now=str(self.now))
         opened = self.add("meter.subscribe", meter="m", now=str(self.now), account="acme",
-                          plan=loaded["out"]["id"], payer=None, startedAt=str(self.now - 1_000))
+                          plan=loaded["out"]["id"], payer=None, startedAt=str(
+                              self.now - self.r.choice([0, 1_000, 1_000, 7_200_000])))
         return opened.get("out")
 
     def event(self, subscription, lane):
@@ -472,9 +539,10 @@ class Case:
                      **self.journal())
         elif kind == "again" and self.requests:
             earlier = [s for s in self.steps if s["op"] in ("meter.authorize", "meter.settle")]
-            step = json.loads(json.dumps(r.choice(earlier)))
+            step = asked(json.loads(json.dumps(r.choice(earlier))))
             step["in"].update(now=now, meter=self.meter)
             step["in"].pop("journal", None)
+            step.pop("error", None)  # its place is not that of what comes now
             if "as" in step:
                 step["as"] = f"x{len(self.steps)}"
             self.take(step)
@@ -493,6 +561,10 @@ class Case:
                      **self.journal())
         elif kind == "due":
             self.add("meter.due", meter=self.meter, now=now, **self.journal())
+            for _ in range(r.choice([0, 0, 2, 5])):
+                if "out" not in self.steps[-1]:
+                    break
+                self.add("meter.due", meter=self.meter, now=now)
         elif kind == "checkpoint":
             self.add("meter.checkpoint", meter=self.meter, **self.journal())
         elif kind == "collect":
@@ -530,6 +602,13 @@ class Case:
             self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
 
     def finish(self, subscription, lane):
+        if self.r.random() < 0.5:
+            # Windows close.
+            self.now += self.r.choice([3_600_000, 90_000_000, 40 * 86_400_000])
+            for _ in range(8):
+                if self.add("meter.due", meter=self.meter, now=str(self.now)).get("out") == {
+                        "nothing": {}}:
+                    break
         self.add("meter.subscription", meter=self.meter, subscription=subscription)
         self.add("meter.lane", meter=self.meter, lane=lane)
         self.add("ledger.audit", meter=self.meter, key="k")
@@ -574,7 +653,7 @@ def minimise(program, case):
     while at >= 0:
         fewer = steps[:at] + steps[at + 1:]
         try:
-            smaller = run({**case, "steps": fewer})
+            smaller = run({**case, "steps": [asked(step) for step in fewer]})
             if "expected" in (program.compare(smaller) or ""):
                 steps = smaller["steps"]
         except KeyError:

@@ -17,7 +17,7 @@ const HEAD: &str = "\
 Every failure has a *code*, which never changes its meaning and is the same in every language, a
 *place* (a JSON Pointer, a file and byte, a lane and sequence), the *offending value* cut to a
 readable length, and a message. Programs should look at the code; the message is for people and may
-be reworded. A refused call is not an error: it is a denial, with its own reasons.
+be reworded. A refused call is not an error: it is a [denial](denials.md), with its own reasons.
 
 `cargo xtask errors` writes this page from `core/src/error.rs`.
 

@@ -75,7 +75,7 @@ impl Collector {
                 *count = count.saturating_add(1);
                 self.seen(at);
             }
-            Entry::Receipt(receipt) if receipt.head.kind == Kind::Call => self.call(receipt)?,
+            Entry::Receipt(receipt) if receipt.head.kind != Kind::TrueUp => self.charge(receipt)?,
             _ => {}
         }
         Ok(())
@@ -90,17 +90,19 @@ impl Collector {
         self.period = Some((first.min(at), last.max(at)));
     }
 
-    fn call(&mut self, receipt: &ReceiptEntry) -> Result<()> {
+    /// A call, or a window that was billed without one.
+    fn charge(&mut self, receipt: &ReceiptEntry) -> Result<()> {
         let head = &receipt.head;
         let at = head.authorized_at.millis();
         let charge = head.charge.atomic();
+        let call = u64::from(head.kind == Kind::Call);
         let step = self.step(at);
-        step.calls = step.calls.saturating_add(1);
+        step.calls = step.calls.saturating_add(call);
         step.charged = step.charged.saturating_add(charge);
         self.seen(at);
         let subscription = self.lanes.get(&head.lane).copied().unwrap_or(head.lane);
         let sums = self.subscribers.entry(subscription).or_default();
-        sums.calls = sums.calls.saturating_add(1);
+        sums.calls = sums.calls.saturating_add(call);
         sums.charged = sums.charged.saturating_add(charge);
         let mut usage = Vec::new();
         let mut exact = Exact::ZERO;
@@ -326,7 +328,12 @@ fn window_name(cycle: Option<Cycle>, start: u64) -> String {
 fn reason(denial: &Denial) -> String {
     let name = denial.rule.strip_prefix("limits/").unwrap_or(&denial.rule);
     match denial.code {
+        DenialCode::LimitReached if denial.meter.is_some() => {
+            format!("Usage limit reached: {name}")
+        }
         DenialCode::LimitReached => format!("Spend limit reached: {name}"),
+        DenialCode::ConcurrencyReached => format!("Too many calls at one time: {name}"),
+        DenialCode::ValuesReached => format!("Too many values: {name}"),
         DenialCode::RateExceeded => format!("Rate limit exceeded: {name}"),
         DenialCode::TermEnded => String::from("The subscription had ended"),
         DenialCode::ConditionFailed => match name.strip_prefix("condition") {

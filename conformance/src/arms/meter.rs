@@ -173,8 +173,8 @@ fn show(decided: Decided) -> (Value, Option<Object>) {
             "reserved": text(reserved),
         }}),
         Decided::Denied(denial) => json!({"denied": output::denial(denial)}),
-        Decided::Receipt { receipt, position, sign } => {
-            json!({"receipt": output::receipt(receipt, *position, sign.as_ref())})
+        Decided::Receipt { receipt, position, sign, crossed } => {
+            json!({"receipt": output::receipt(receipt, *position, sign.as_ref(), crossed)})
         }
         Decided::Released { subject } => json!({"subject": text(subject)}),
         Decided::Replayed(replay) => {

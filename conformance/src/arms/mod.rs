@@ -47,6 +47,7 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "time.window" => plain(money::window(input)),
         "json.canonical" => plain(plan::canonical(input)),
         "usage.read" => plain(plan::usage(input)),
+        "usage.map" => plain(plan::map_usage(input)),
         "plan.load" => plan::load(input),
         "plan.window" => plain(plan::window(input, objects)),
         "plan.quote" => plain(plan::quote(input, objects)),

@@ -1,6 +1,9 @@
 //! Documents: canonical form, usage, plans, quotes.
 
-use counterfoil::{Plan, Usage, usage::Surface};
+use counterfoil::{
+    Plan, Usage,
+    usage::{Mapping, Surface},
+};
 use serde_json::{Value, json};
 
 use super::{Done, Object, Objects, a_plan, document};
@@ -20,9 +23,18 @@ pub(super) fn canonical(input: &mut Input) -> Outcome {
 pub(super) fn usage(input: &mut Input) -> Outcome {
     let (surface, body) = (input.text("surface")?, input.text("body")?);
     let surface: Surface = surface.parse()?;
-    let usage = Usage::from_json(surface, &document(&body)?)?;
+    Ok(read(&Usage::from_json(surface, &document(&body)?)?))
+}
+
+pub(super) fn map_usage(input: &mut Input) -> Outcome {
+    let (mapping, event) = (input.text("mapping")?, input.text("event")?);
+    let mapping = Mapping::from_json(mapping.as_bytes())?;
+    Ok(read(&mapping.read(&document(&event)?)?))
+}
+
+fn read(usage: &Usage) -> Value {
     let attributes = usage.attributes().iter().map(|(name, value)| (name.as_str(), value));
-    Ok(json!({"meters": map(usage.iter()), "attributes": map(attributes)}))
+    json!({"meters": map(usage.iter()), "attributes": map(attributes)})
 }
 
 pub(super) fn load(input: &mut Input) -> Done {

@@ -1,12 +1,13 @@
 //! Counters and the rating of one call against them.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use crate::{
-    account::{Grants, Windows},
+    account::{Counted, Grants, Pace, Pending, Tally, Windows},
     amount::Exact,
     error::{Code, Error, Result},
-    plan::{Charge, LimitRule, Plan},
+    meter::Hold,
+    plan::{Charge, Limit, Plan},
     rating::Tariff,
     time::{Cycle, Timestamp, Window},
 };
@@ -48,12 +49,18 @@ pub(crate) struct Account {
     pub(crate) started_at: Timestamp,
     /// By charge of the plan.
     pub(crate) counters: Vec<Windows<Counter>>,
-    /// By limit of the plan: what was billed in each window, as limits compare it.
-    pub(crate) spent: Vec<Windows<Exact>>,
-    /// By limit of the plan: the GCRA state.
-    pub(crate) rates: Vec<u128>,
+    /// By limit of the plan: what it has counted, and what reserves.
+    pub(crate) tallies: Vec<Tally>,
+    /// By limit of the plan: the GCRA states.
+    pub(crate) rates: Vec<Pace>,
+    /// How many holds reserve. It follows from the holds.
+    pub(crate) holds: u64,
     /// What calls draw on before they cost.
     pub(crate) grants: Grants,
+    /// By charge of the plan: where the windows begin that are still to be billed without a call.
+    pub(crate) pending: Vec<Pending>,
+    /// When the subscription ends; the last instant where it does not.
+    pub(crate) until: Timestamp,
 }
 
 /// When a window is closed for good: its end and the plan's settle grace. A window without end never
@@ -71,12 +78,17 @@ pub(crate) fn total(rated: &[Rated]) -> Result<Exact> {
 }
 
 impl Account {
+    /// The account of a subscription that starts at `started_at`.
     pub(crate) fn new(plan: &Plan, started_at: Timestamp) -> Account {
+        let pending = |charge| Pending::from(charge, started_at);
         Account {
             started_at,
+            pending: plan.charges().iter().map(pending).collect(),
+            until: plan.ends(started_at).ok().flatten().unwrap_or(Timestamp::MAX),
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
-            spent: plan.limits().iter().map(|_| Windows::default()).collect(),
-            rates: plan.limits().iter().map(|_| 0).collect(),
+            tallies: plan.limits().iter().map(|_| Tally::default()).collect(),
+            rates: plan.limits().iter().map(|_| Pace::default()).collect(),
+            holds: 0,
             grants: Grants::new(plan, started_at),
         }
     }
@@ -97,16 +109,23 @@ impl Account {
         windows.containing(at).unwrap_or_else(|| self.window(plan, charge.period, at))
     }
 
-    /// Every window that a call at `at` counts in: of the charges, then of the spend limits.
+    /// A limit's window that the instant lies in; a rate has none.
+    pub(crate) fn limit_window(
+        &self,
+        plan: &Plan,
+        limit: &Limit,
+        tally: &Tally,
+        at: Timestamp,
+    ) -> Option<Window> {
+        tally.window(plan, limit, self.started_at, at)
+    }
+
+    /// Every window that a call at `at` counts in: of the charges, then of the limits that count.
     pub(crate) fn windows(&self, plan: &Plan, at: Timestamp) -> impl Iterator<Item = Window> {
         let charges = plan.charges().iter().zip(&self.counters);
-        let limits = plan.limits().iter().zip(&self.spent);
-        let limits = limits.filter_map(move |(limit, spent)| match limit.rule {
-            LimitRule::Spend { period, .. } => {
-                Some(spent.containing(at).unwrap_or_else(|| self.window(plan, period, at)))
-            }
-            LimitRule::Credit { .. } | LimitRule::Rate(_) => None,
-        });
+        let limits = plan.limits().iter().zip(&self.tallies);
+        let limits =
+            limits.filter_map(move |(limit, tally)| self.limit_window(plan, limit, tally, at));
         charges
             .map(move |(charge, windows)| self.window_of(plan, charge, windows, at))
             .chain(limits)
@@ -142,15 +161,8 @@ impl Account {
         Ok(lines)
     }
 
-    /// Records a settled call: counters and what the limits count of it. Returns the windows that
-    /// are new, by charge.
-    pub(crate) fn advance(
-        &mut self,
-        plan: &Plan,
-        rated: &[Rated],
-        compared: Exact,
-        at: Timestamp,
-    ) -> Result<Vec<(usize, Window)>> {
+    /// Moves the counters of a settled call. Returns the windows that are new, by charge.
+    pub(crate) fn advance(&mut self, plan: &Plan, rated: &[Rated]) -> Result<Vec<(usize, Window)>> {
         let mut opened = Vec::new();
         for line in rated {
             let counter = self.counter(line.charge, line.window, &mut opened)?;
@@ -160,16 +172,47 @@ impl Account {
                 .ok_or_else(|| Error::new(Code::AmountOverflow))?;
             counter.billed = counter.billed.checked_add(line.amount)?;
             self.refresh(plan, line.charge, line.window)?;
-        }
-        for (limit, spent) in plan.limits().iter().zip(self.spent.iter_mut()) {
-            let LimitRule::Spend { period, .. } = limit.rule else { continue };
-            let window =
-                spent.containing(at).unwrap_or_else(|| plan.window(period, self.started_at, at));
-            if let (Some(sum), _) = spent.open(window) {
-                *sum = sum.checked_add(compared)?;
-            }
+            self.pass_periods(plan, line.charge)?;
         }
         Ok(opened)
+    }
+
+    /// The counters alone, to see what a call would make of them.
+    pub(crate) fn counters_only(&self) -> Account {
+        let counters = self.counters.clone();
+        let (tallies, rates) = (Vec::new(), Vec::new());
+        let grants = Grants::restore(self.started_at, Vec::new(), BTreeSet::new());
+        let (pending, until) = (Vec::new(), self.until);
+        let started_at = self.started_at;
+        Account { started_at, counters, tallies, rates, holds: 0, grants, pending, until }
+    }
+
+    /// Records what limits count of a settled or imported call.
+    pub(crate) fn count(&mut self, plan: &Plan, call: &Counted<'_>) -> Result<()> {
+        for (limit, tally) in plan.limits().iter().zip(self.tallies.iter_mut()) {
+            if let Some((value, more)) = call.under(limit)
+                && let Some(window) = tally.window(plan, limit, self.started_at, call.at)
+            {
+                tally.count(window, value, more)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A hold reserves from now on: what limits see of it.
+    pub(crate) fn enter(&mut self, plan: &Plan, hold: &Hold) {
+        self.holds = self.holds.saturating_add(1);
+        for (index, (limit, tally)) in plan.limits().iter().zip(&mut self.tallies).enumerate() {
+            tally.enter(plan, limit, self.started_at, hold, index);
+        }
+    }
+
+    /// A hold no longer reserves.
+    pub(crate) fn leave(&mut self, plan: &Plan, hold: &Hold) {
+        self.holds = self.holds.saturating_sub(1);
+        for (index, (limit, tally)) in plan.limits().iter().zip(&mut self.tallies).enumerate() {
+            tally.leave(plan, limit, self.started_at, hold, index);
+        }
     }
 
     /// Records what grants paid of a call's lines.
@@ -233,7 +276,7 @@ impl Account {
         Ok(())
     }
 
-    /// Drops windows that `reserve` opened.
+    /// Drops windows: those that `reserve` opened, or that are done with.
     pub(crate) fn close(&mut self, opened: &[(usize, Window)]) {
         for (charge, window) in opened {
             if let Some(windows) = self.counters.get_mut(*charge) {
@@ -265,24 +308,26 @@ impl Account {
         Ok(())
     }
 
-    /// Forgets windows that are closed at `now`. A window that owes a true-up stays until it is made.
+    /// Forgets windows that are closed at `now`, but the latest. A window that owes a true-up stays
+    /// until it is made, one that is still to be billed, or comes after such a one, until it is.
     pub(crate) fn forget_closed(&mut self, plan: &Plan, now: Timestamp) {
         self.grants.forget_closed(plan, now);
-        for windows in &mut self.counters {
-            if windows.len() > 1 {
-                windows.drop_where(|window, counter| {
-                    counter.outstanding == 0
-                        && !counter.owes
-                        && closes_at(window, plan).is_some_and(|closes| closes <= now)
-                });
-            }
+        let closed = |window| closes_at(window, plan).is_some_and(|closes| closes <= now);
+        let mut counters = core::mem::take(&mut self.counters);
+        for (charge, windows) in counters.iter_mut().enumerate() {
+            let latest = windows.newest().map(|(window, _)| *window);
+            windows.drop_where(|window, counter| {
+                Some(window) != latest
+                    && counter.outstanding == 0
+                    && !counter.owes
+                    && closed(window)
+                    && !self.awaits(charge, window)
+            });
         }
-        for windows in &mut self.spent {
-            if windows.len() > 1 {
-                windows.drop_where(|window, _| {
-                    closes_at(window, plan).is_some_and(|closes| closes <= now)
-                });
-            }
+        self.counters = counters;
+        let earliest = self.earliest_period();
+        for tally in &mut self.tallies {
+            tally.forget_closed(plan, now, earliest);
         }
     }
 

@@ -9,8 +9,10 @@
 //! limit alone. A grant that backs only some holds is not counted, for another call might empty it
 //! first. The sum is a bound: it may refuse what in the end would have been paid, never the reverse.
 
+use alloc::string::String;
+
 use crate::{
-    account::{Account, Given, Room, aggregate_of, payable},
+    account::{Books, Given, Room, aggregate_of, payable},
     amount::Exact,
     error::Result,
     meter::Hold,
@@ -20,22 +22,28 @@ use crate::{
 
 /// The credit limit that leaves the least, where one has no room for `more`. `backing` is the sum of
 /// [`backing`], `owed` what the subscription owes.
-pub(crate) fn credit_room<'a>(
-    plan: &Plan,
-    account: &Account,
-    holds: impl Iterator<Item = &'a Hold> + Clone,
+pub(crate) fn credit_room(
+    books: Books<'_>,
     (owed, backing): (Exact, Exact),
     more: Exact,
 ) -> Result<Option<Room>> {
     let mut least: Option<Room> = None;
-    for (index, limit) in plan.limits().iter().enumerate() {
+    for (index, limit) in books.plan.limits().iter().enumerate() {
         let LimitRule::Credit { most } = limit.rule else { continue };
         let most = most.checked_add(backing)?;
-        let reserved = aggregate_of(plan, account, holds.clone())?;
+        let reserved = aggregate_of(books)?;
         let committed = owed.checked_add(reserved)?.checked_add(more)?;
         let available = most.minus_or_zero(owed).minus_or_zero(reserved);
         if committed > most && least.as_ref().is_none_or(|room| available < room.available) {
-            least = Some(Room { limit: index, window: Window::ALWAYS, available, committed });
+            least = Some(Room {
+                limit: index,
+                window: Window::ALWAYS,
+                value: String::new(),
+                most,
+                spent: owed,
+                available,
+                committed,
+            });
         }
     }
     Ok(least)

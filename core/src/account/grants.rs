@@ -16,7 +16,7 @@ use crate::{
     amount::{Exact, Rounding},
     error::{Code, Error, Result},
     meter::ReservedUnits,
-    plan::{Credit, Grant, Plan, Rollover, Term, whole},
+    plan::{Aggregate, Credit, Grant, Plan, Rollover, Term, whole},
     receipt::Item,
     time::{Cycle, Timestamp, Window},
 };
@@ -417,7 +417,10 @@ pub(crate) fn draw_units(
     let mut drawn = Vec::new();
     for given in usable {
         let Credit::Units { meter, .. } = &given.terms.credit else { continue };
-        let counts = |charge: usize| plan.charges().get(charge).is_some_and(|c| c.meter == *meter);
+        let counts = |charge: usize| {
+            let found = plan.charges().get(charge);
+            found.is_some_and(|c| c.meter == *meter && c.aggregate == Aggregate::Sum)
+        };
         let Some(wanted) = units.iter().find(|(charge, _)| counts(*charge)).map(|(_, n)| *n) else {
             continue;
         };

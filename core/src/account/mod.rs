@@ -1,16 +1,27 @@
 //! The account of one subscription: counters, what limits have seen, what open holds may still cost.
 //!
 //! Every number here is the fold of entries. `rate` prices a call against the counters without
-//! changing them; the changes are made by `advance`, `reserve` and `free`, which entries drive.
+//! changing them; the changes are made by `advance`, `reserve` and `free`, and for limits by `count`,
+//! `enter` and `leave`, which entries drive.
 
+mod counted;
 mod counters;
 mod credit;
 mod grants;
+mod pace;
+mod periods;
 mod reserve;
+mod tally;
 mod windows;
 
+pub(crate) use counted::Counted;
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
 pub(crate) use credit::{backing, credit_room, tighter};
 pub(crate) use grants::{Given, Grants, draw_money, draw_units, pay_lines, payable};
-pub(crate) use reserve::{Room, admit, aggregate, aggregate_of, room, without_hold};
+pub(crate) use pace::{Pace, Refusal};
+pub(crate) use periods::{Edge, Pending, Period};
+pub(crate) use reserve::{
+    Books, Room, admit, aggregate, aggregate_of, left_by, room, without_hold,
+};
+pub(crate) use tally::{Held, Tally};
 pub(crate) use windows::Windows;

@@ -5,76 +5,116 @@
 //! only some of the holds the reserve is the smaller of R and the sum of those holds' own worst
 //! cases. Where each receipt is rounded on its own, it is the sum of the worst cases, each rounded.
 
+use alloc::{
+    collections::BTreeMap,
+    string::{String, ToString},
+};
+
 use crate::{
-    account::Account,
+    account::{Account, Held, Tally},
     amount::{Exact, Rounding},
+    crypto::Digest,
     error::Result,
     meter::Hold,
-    plan::{LimitRule, Plan},
+    plan::Plan,
     time::{Timestamp, Window},
 };
 
-/// The limit with the least room, where there is too little.
+/// What admission looks at.
+#[derive(Clone, Copy)]
+pub(crate) struct Books<'a> {
+    pub(crate) plan: &'a Plan,
+    /// What limits have counted, and what reserves.
+    pub(crate) account: &'a Account,
+    /// The counters: the account's, or as a call would leave them.
+    pub(crate) counters: &'a Account,
+    /// The subscription's holds.
+    pub(crate) holds: &'a BTreeMap<Digest, Hold>,
+    /// A hold that reserves no longer, because it is being settled.
+    pub(crate) without: Option<&'a Hold>,
+}
+
+/// A spend limit that has too little room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Room {
     /// The limit's index in the plan.
     pub(crate) limit: usize,
     /// The limit's window.
     pub(crate) window: Window,
+    /// The limit's value of `per`, or "".
+    pub(crate) value: String,
+    /// The limit.
+    pub(crate) most: Exact,
+    /// What was billed in it.
+    pub(crate) spent: Exact,
     /// What may still be billed in it beside what is reserved; zero when it is overdrawn.
     pub(crate) available: Exact,
     /// What was billed in it, is reserved, and was asked for.
     pub(crate) committed: Exact,
 }
 
-/// Whether every spend limit that a call at `at` falls under has room for `more` beside what was
-/// billed and what `holds` reserve. `None` when all have; otherwise the one that leaves the least.
-pub(crate) fn room<'a>(
-    plan: &Plan,
-    account: &Account,
-    holds: impl Iterator<Item = &'a Hold> + Clone,
+/// One value of a spend limit in one window.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    limit: usize,
+    tally: &'a Tally,
+    window: Window,
+    value: &'a str,
+    most: Exact,
+}
+
+/// Whether every spend limit that covers a call at `at` with these attributes has room for `more`
+/// beside what was billed and what holds reserve. `None` when all have; otherwise the one that leaves
+/// the least.
+pub(crate) fn room(
+    books: Books<'_>,
+    attributes: &BTreeMap<String, String>,
     at: Timestamp,
     more: Exact,
 ) -> Result<Option<Room>> {
     let mut least: Option<Room> = None;
-    for (index, limit) in plan.limits().iter().enumerate() {
-        let LimitRule::Spend { most, period } = limit.rule else { continue };
-        let spent = account.spent.get(index).and_then(|windows| windows.containing(at));
-        let window = spent.unwrap_or_else(|| account.window(plan, period, at));
-        let found = one_limit(plan, account, holds.clone(), (index, most, window), more)?;
-        if let Some(room) = found
-            && least.as_ref().is_none_or(|least| room.available < least.available)
+    for (index, limit) in books.plan.limits().iter().enumerate() {
+        if let Some(most) = limit.most_spend()
+            && let Some(value) = limit.value(attributes)
+            && let Some(tally) = books.account.tallies.get(index)
+            && let Some(window) = books.account.limit_window(books.plan, limit, tally, at)
         {
-            least = Some(room);
+            let found = one_limit(books, Place { limit: index, tally, window, value, most }, more)?;
+            if let Some(room) = found
+                && least.as_ref().is_none_or(|least| room.available < least.available)
+            {
+                least = Some(room);
+            }
         }
     }
     Ok(least)
 }
 
-/// As [`room`], and whether the limits that the call does not fall under still have room for the
-/// holds that do: a call moves the counters, which may raise what those can cost.
-pub(crate) fn admit<'a>(
-    plan: &Plan,
-    account: &Account,
-    holds: impl Iterator<Item = &'a Hold> + Clone,
+/// As [`room`], and whether the windows and values that the call does not fall under still have room
+/// for the holds that do: a call moves the counters, which may raise what those can cost.
+pub(crate) fn admit(
+    books: Books<'_>,
+    attributes: &BTreeMap<String, String>,
     at: Timestamp,
     more: Exact,
 ) -> Result<Option<Room>> {
-    let own = room(plan, account, holds.clone(), at, more)?;
+    let own = room(books, attributes, at, more)?;
     if own.is_some() {
         return Ok(own);
     }
-    for (index, limit) in plan.limits().iter().enumerate() {
-        let LimitRule::Spend { most, period } = limit.rule else { continue };
-        let mut last = account.window(plan, period, at);
-        for hold in holds.clone().filter(|hold| hold.is_reserved()) {
-            let window = account.window(plan, period, hold.authorized_at);
-            if window == last || window == account.window(plan, period, at) {
+    for (index, limit) in books.plan.limits().iter().enumerate() {
+        let (Some(most), Some(tally)) = (limit.most_spend(), books.account.tallies.get(index))
+        else {
+            continue;
+        };
+        let own =
+            books.account.limit_window(books.plan, limit, tally, at).zip(limit.value(attributes));
+        for (window, value, _) in tally.busy() {
+            if own == Some((window, value)) {
                 continue;
             }
-            last = window;
-            let limit = (index, most, window);
-            if let Some(short) = one_limit(plan, account, holds.clone(), limit, Exact::ZERO)? {
+            let place = Place { limit: index, tally, window, value, most };
+            if let Some(short) = one_limit(books, place, Exact::ZERO)? {
                 return Ok(Some(short));
             }
         }
@@ -84,79 +124,78 @@ pub(crate) fn admit<'a>(
 
 /// The room as it is without the hold that found too little: what is left, and what the hold asked
 /// for.
-pub(crate) fn without_hold<'a>(
-    plan: &Plan,
-    account: &Account,
-    holds: impl Iterator<Item = &'a Hold> + Clone,
-    short: &Room,
-) -> Result<(Room, Exact)> {
-    let most = match plan.limits().get(short.limit).map(|limit| &limit.rule) {
-        Some(LimitRule::Spend { most, .. }) => *most,
-        _ => Exact::ZERO,
+pub(crate) fn without_hold(books: Books<'_>, short: &Room) -> Result<(Room, Exact)> {
+    let reserved = match books.account.tallies.get(short.limit) {
+        Some(tally) => reserve(books, tally.held(short.window, &short.value), short.window)?,
+        None => Exact::ZERO,
     };
-    let (spent, reserved) = committed(plan, account, holds, short.limit, short.window)?;
-    let before = spent.checked_add(reserved)?;
-    let available = most.minus_or_zero(before);
+    left_by(reserved, short)
+}
+
+/// What a limit leaves beside this reserve, and what was asked for beyond it.
+pub(crate) fn left_by(reserved: Exact, short: &Room) -> Result<(Room, Exact)> {
+    let before = short.spent.checked_add(reserved)?;
+    let available = short.most.minus_or_zero(before);
     let needed = short.committed.minus_or_zero(before);
     Ok((Room { available, ..short.clone() }, needed))
 }
 
-/// What was billed in a limit's window, and what the holds in it reserve.
-fn committed<'a>(
-    plan: &Plan,
-    account: &Account,
-    holds: impl Iterator<Item = &'a Hold> + Clone,
-    index: usize,
-    window: Window,
-) -> Result<(Exact, Exact)> {
-    let spent = account
-        .spent
-        .get(index)
-        .and_then(|windows| windows.get(window).copied())
-        .unwrap_or(Exact::ZERO);
-    Ok((spent, reserve(plan, account, holds, window)?))
-}
-
-fn one_limit<'a>(
-    plan: &Plan,
-    account: &Account,
-    holds: impl Iterator<Item = &'a Hold> + Clone,
-    (index, most, window): (usize, Exact, Window),
-    more: Exact,
-) -> Result<Option<Room>> {
-    let (spent, reserved) = committed(plan, account, holds, index, window)?;
+fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<Room>> {
+    let Place { limit, tally, window, value, most } = place;
+    let spent = tally.counted(window, value);
+    // R is never below the reserve: what has room beside it needs no look at the holds.
+    if books.plan.rounding() == Rounding::Carry {
+        let all = aggregate(books.counters)?;
+        let sum = spent.checked_add(all).and_then(|sum| sum.checked_add(more));
+        if sum.is_ok_and(|sum| sum <= most) {
+            return Ok(None);
+        }
+    }
+    let reserved = reserve(books, tally.held(window, value), window)?;
     let committed = spent.checked_add(reserved)?.checked_add(more)?;
     let available = most.minus_or_zero(spent).minus_or_zero(reserved);
-    Ok((committed > most).then_some(Room { limit: index, window, available, committed }))
+    let value = value.to_string();
+    Ok((committed > most).then_some(Room {
+        limit,
+        window,
+        value,
+        most,
+        spent,
+        available,
+        committed,
+    }))
 }
 
-/// What the holds authorised in `window` may still cost together.
-fn reserve<'a>(
-    plan: &Plan,
-    account: &Account,
-    holds: impl Iterator<Item = &'a Hold> + Clone,
-    window: Window,
-) -> Result<Exact> {
-    let mut open = holds.filter(|hold| hold.is_reserved());
-    let carry = plan.rounding() == Rounding::Carry;
-    if carry {
-        let aggregate = aggregate(account)?;
-        if aggregate == Exact::ZERO || open.clone().all(|h| window.contains(h.authorized_at)) {
-            return Ok(aggregate);
-        }
-        let single = singly(plan, account, &mut open, window)?;
-        return Ok(aggregate.min(single));
+/// What the holds of one value in one window may still cost together.
+fn reserve(books: Books<'_>, held: Option<&Held>, window: Window) -> Result<Exact> {
+    let without = books.without.filter(|hold| hold.is_reserved());
+    let carry = books.plan.rounding() == Rounding::Carry;
+    let reserving = books.account.holds.saturating_sub(u64::from(without.is_some()));
+    let Some(held) = held else { return Ok(Exact::ZERO) };
+    let own = without.is_some_and(|hold| match held.subjects.is_empty() {
+        true => window.contains(hold.authorized_at),
+        false => held.subjects.contains(&hold.subject),
+    });
+    let inside = held.count.saturating_sub(u64::from(own));
+    if inside == 0 {
+        return Ok(Exact::ZERO);
     }
-    singly(plan, account, &mut open, window)
+    if !carry {
+        return singly(books, held, window);
+    }
+    let all = aggregate(books.counters)?;
+    if all.is_zero() || inside == reserving {
+        return Ok(all);
+    }
+    Ok(all.min(singly(books, held, window)?))
 }
 
 /// What all holds may still cost together, as a limit compares it.
-pub(crate) fn aggregate_of<'a>(
-    plan: &Plan,
-    account: &Account,
-    holds: impl Iterator<Item = &'a Hold> + Clone,
-) -> Result<Exact> {
-    reserve(plan, account, holds, Window::ALWAYS)
+pub(crate) fn aggregate_of(books: Books<'_>) -> Result<Exact> {
+    if books.plan.rounding() == Rounding::Carry {
+        return aggregate(books.counters);
+    }
+    singly(books, &Held::default(), Window::ALWAYS)
 }
 
 /// R: the sum of all counters' reserves.
@@ -168,34 +207,39 @@ pub(crate) fn aggregate(account: &Account) -> Result<Exact> {
         .try_fold(Exact::ZERO, |sum, (_, counter)| sum.checked_add(counter.reserve))
 }
 
-/// The sum of the worst cases of the holds authorised in `window`, each as a limit compares it.
-fn singly(
-    plan: &Plan,
-    account: &Account,
-    holds: &mut dyn Iterator<Item = &Hold>,
-    window: Window,
-) -> Result<Exact> {
+/// The sum of the holds' worst cases, each as a limit compares it.
+fn singly(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
     let mut sum = Exact::ZERO;
-    for hold in holds {
-        if !window.contains(hold.authorized_at) {
-            continue;
+    let mut add = |hold: &Hold| -> Result<()> {
+        if books.without.is_none_or(|without| without.subject != hold.subject) {
+            let worst = worst_of(books, hold)?;
+            sum = sum.checked_add(books.plan.rounding().compared(worst)?)?;
         }
-        let worst = worst_of(plan, account, hold)?;
-        sum = sum.checked_add(plan.rounding().compared(worst)?)?;
+        Ok(())
+    };
+    if held.subjects.is_empty() {
+        let reserving = books.holds.values().filter(|hold| hold.is_reserved());
+        for hold in reserving.filter(|hold| window.contains(hold.authorized_at)) {
+            add(hold)?;
+        }
+    } else {
+        for hold in held.subjects.iter().filter_map(|subject| books.holds.get(subject)) {
+            add(hold)?;
+        }
     }
     Ok(sum)
 }
 
 /// The most that one hold can add to what is billed, wherever the others leave the counters.
-fn worst_of(plan: &Plan, account: &Account, hold: &Hold) -> Result<Exact> {
+fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
     let mut worst = Exact::ZERO;
     for &(index, units) in &*hold.units {
         let (Some(charge), Some(windows)) =
-            (plan.charges().get(index), account.counters.get(index))
+            (books.plan.charges().get(index), books.counters.counters.get(index))
         else {
             continue;
         };
-        let window = account.window_of(plan, charge, windows, hold.authorized_at);
+        let window = books.counters.window_of(books.plan, charge, windows, hold.authorized_at);
         let (counter, outstanding) =
             windows.get(window).map_or((0, 0), |c| (c.units, c.outstanding));
         let others = outstanding.saturating_sub(units);

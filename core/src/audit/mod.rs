@@ -8,13 +8,17 @@ use alloc::{collections::BTreeMap, format, string::ToString};
 use core::fmt;
 
 use crate::{
+    account::Edge,
     crypto::{Address, Digest, Signature, check},
     entry::{Denial, Entry, HoldEntry, ReceiptEntry},
     error::{Code, Error, Result},
     log::Checkpoint,
-    meter::{Draft, Facts, LaneTotals, State, draft_call, draft_true_up, joined, lane_totals},
+    meter::{
+        Draft, Facts, LaneTotals, State, draft_call, draft_period, draft_true_up, joined,
+        lane_totals,
+    },
     plan::{Plan, Signing},
-    receipt::{Head, Item, Kind, import_subject},
+    receipt::{Head, Item, Kind, import_subject, period_subject},
     usage::Usage,
 };
 
@@ -217,6 +221,7 @@ impl Auditor {
         }
         let again = match recorded.head.kind {
             Kind::Call => self.draft_again(recorded),
+            Kind::Period => self.period_again(recorded),
             Kind::TrueUp => self.true_up_again(recorded),
         }
         .map_err(|e| e.within(place.to_string()))?;
@@ -271,6 +276,12 @@ impl Auditor {
                 )? {
                     return Err(refused(denial));
                 }
+                let at = recorded.head.authorized_at;
+                let refusal =
+                    self.state.deny_by_counts(&subscription_id, &usage, &attributes, at)?;
+                if let Some(denial) = refusal {
+                    return Err(refused(denial));
+                }
                 import_subject(mark)
             }
             None => recorded.head.subject,
@@ -292,6 +303,21 @@ impl Auditor {
                 .because("a limit had no room for this call"));
         }
         Ok(call.draft)
+    }
+
+    fn period_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {
+        let head = &recorded.head;
+        let subscription = self.state.lane(&head.lane)?.open.subscription;
+        let plan = &self.state.subscription(&subscription)?.plan;
+        for item in &recorded.body.items {
+            if let Item::Line { charge, window, .. } = item {
+                let index = crate::meter::charge_index(plan, charge)?;
+                let start = period_subject(Edge::Start.number(), charge, window.start);
+                let edge = if head.subject == start { Edge::Start } else { Edge::Close };
+                return draft_period(&self.state, &subscription, index, edge, head.issued_at);
+            }
+        }
+        Err(Error::new(Code::AuditMismatch).at("line").because("a period that charges nothing"))
     }
 
     fn true_up_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {

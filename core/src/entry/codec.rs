@@ -14,7 +14,7 @@ use crate::{
     log::Checkpoint,
     meter::ReservedUnits,
     receipt::{Body, Head, LaneOpen},
-    time::Timestamp,
+    time::{Timestamp, Window},
 };
 
 const VERSION: u8 = 0;
@@ -85,6 +85,7 @@ impl Entry {
                     .u64(e.authorized_at.millis())
                     .u64(e.deadline.millis());
                 write_units(&mut w, &e.units);
+                write_units(&mut w, &e.limited);
                 write_attributes(&mut w, &e.attributes);
                 write_reserved(&mut w, &e.reserved);
             }
@@ -155,6 +156,7 @@ impl Entry {
                 authorized_at: read_time(r)?,
                 deadline: read_time(r)?,
                 units: read_units(r)?.into(),
+                limited: read_units(r)?.into(),
                 attributes: Arc::new(read_attributes(r)?),
                 reserved: read_reserved(r)?.into(),
             }),
@@ -307,21 +309,34 @@ fn write_denial(w: &mut Writer, denial: &Denial) {
     let exact = |w: &mut Writer, value: &Exact| {
         w.raw(&value.to_bytes());
     };
-    write_option(w, denial.needed.as_ref(), exact);
-    write_option(w, denial.available.as_ref(), exact);
+    let text = |w: &mut Writer, value: &String| {
+        w.text(value);
+    };
+    write_option(w, denial.value.as_ref(), text);
+    write_option(w, denial.window.as_ref(), |w, window| window.write(w));
+    write_option(w, denial.meter.as_ref(), text);
+    for value in [denial.most, denial.spent, denial.needed, denial.available] {
+        write_option(w, value.as_ref(), exact);
+    }
     write_option(w, denial.retry_at.as_ref(), |w, at| {
         w.u64(at.millis());
     });
 }
 
 fn read_denial(r: &mut Reader<'_>) -> Result<Denial> {
+    let exact = |r: &mut Reader<'_>| Exact::from_bytes(&r.array()?);
     let number = r.u8()?;
     let code = DenialCode::ALL.iter().copied().find(|code| code.number() == number);
     Ok(Denial {
         code: code.ok_or_else(|| r.malformed("no denial of this number"))?,
         rule: r.text()?,
-        needed: read_option(r, |r| Exact::from_bytes(&r.array()?))?,
-        available: read_option(r, |r| Exact::from_bytes(&r.array()?))?,
+        value: read_option(r, Reader::text)?,
+        window: read_option(r, Window::read)?,
+        meter: read_option(r, Reader::text)?,
+        most: read_option(r, exact)?,
+        spent: read_option(r, exact)?,
+        needed: read_option(r, exact)?,
+        available: read_option(r, exact)?,
         retry_at: read_option(r, read_time)?,
     })
 }

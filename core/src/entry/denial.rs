@@ -3,12 +3,15 @@
 use alloc::{format, string::String};
 use core::fmt;
 
-use crate::{amount::Exact, time::Timestamp};
+use crate::{
+    amount::Exact,
+    time::{Timestamp, Window},
+};
 
 /// Why a call was refused. A denial is an answer, not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DenialCode {
-    /// A spend limit has no room for the call. HTTP 402.
+    /// A limit on money or units has no room for the call. HTTP 402.
     LimitReached,
     /// The plan's condition does not hold for the call. HTTP 403.
     ConditionFailed,
@@ -16,6 +19,11 @@ pub enum DenialCode {
     RateExceeded,
     /// The subscription has ended. HTTP 402.
     TermEnded,
+    /// As many calls are open as a limit allows at one time. HTTP 429.
+    ConcurrencyReached,
+    /// A limit that applies per value of an attribute keeps as many values as it may, and the call's is
+    /// a new one. HTTP 429.
+    ValuesReached,
 }
 
 impl DenialCode {
@@ -25,6 +33,8 @@ impl DenialCode {
         DenialCode::ConditionFailed,
         DenialCode::RateExceeded,
         DenialCode::TermEnded,
+        DenialCode::ConcurrencyReached,
+        DenialCode::ValuesReached,
     ];
 
     /// The stable code, the same in every language.
@@ -35,6 +45,8 @@ impl DenialCode {
             DenialCode::ConditionFailed => "condition_failed",
             DenialCode::RateExceeded => "rate_exceeded",
             DenialCode::TermEnded => "term_ended",
+            DenialCode::ConcurrencyReached => "concurrency_reached",
+            DenialCode::ValuesReached => "values_reached",
         }
     }
 
@@ -44,7 +56,9 @@ impl DenialCode {
         match self {
             DenialCode::LimitReached | DenialCode::TermEnded => 402,
             DenialCode::ConditionFailed => 403,
-            DenialCode::RateExceeded => 429,
+            DenialCode::RateExceeded
+            | DenialCode::ConcurrencyReached
+            | DenialCode::ValuesReached => 429,
         }
     }
 
@@ -54,36 +68,79 @@ impl DenialCode {
             DenialCode::ConditionFailed => 2,
             DenialCode::RateExceeded => 3,
             DenialCode::TermEnded => 4,
+            DenialCode::ConcurrencyReached => 5,
+            DenialCode::ValuesReached => 6,
         }
     }
 }
 
 /// Which rule refused a call, by how much, and when it would be allowed.
+///
+/// `most`, `spent`, `needed` and `available` are in what the rule counts: money in atomic units; whole
+/// units of `meter`, where there is one; calls, for `concurrency_reached`; values, for
+/// `values_reached`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
     /// Why.
     pub code: DenialCode,
     /// The rule in the plan that decided: `limits/monthly_spend`, `condition/all/1`, `duration`.
     pub rule: String,
-    /// For a spend limit: what the call may cost at most, exact.
+    /// For a limit with `per`: the value that it refused, "" for a call without the attribute.
+    pub value: Option<String>,
+    /// The window in which there is no room.
+    pub window: Option<Window>,
+    /// For a limit on units: the meter.
+    pub meter: Option<String>,
+    /// The limit.
+    pub most: Option<Exact>,
+    /// What is counted already, without what open calls reserve.
+    pub spent: Option<Exact>,
+    /// What the call needs at most.
     pub needed: Option<Exact>,
-    /// For a spend limit: what it leaves, exact.
+    /// What is left beside what open calls reserve.
     pub available: Option<Exact>,
     /// The earliest instant at which the same call would pass this rule, if time alone changes it.
     pub retry_at: Option<Timestamp>,
 }
 
 impl Denial {
+    /// A denial that a rule alone explains.
+    pub(crate) fn new(code: DenialCode, rule: String) -> Denial {
+        Denial {
+            code,
+            rule,
+            value: None,
+            window: None,
+            meter: None,
+            most: None,
+            spent: None,
+            needed: None,
+            available: None,
+            retry_at: None,
+        }
+    }
+
     /// The denial in words, with amounts in major units of a currency with these decimals.
     #[must_use]
     pub fn explain(&self, decimals: u8) -> String {
         let mut text = format!("{} by {}", self.code.as_str(), self.rule);
+        if let Some(value) = &self.value {
+            text.push_str(&format!(" for \"{value}\""));
+        }
         if let (Some(needed), Some(available)) = (self.needed, self.available) {
-            text.push_str(&format!(
-                ": needs up to {}, {} left",
-                needed.to_decimal(decimals),
-                available.to_decimal(decimals)
-            ));
+            let money = self.code == DenialCode::LimitReached && self.meter.is_none();
+            let decimals = if money { decimals } else { 0 };
+            let what = match (self.code, &self.meter) {
+                (DenialCode::ConcurrencyReached, _) => " open calls",
+                (DenialCode::ValuesReached, _) => " values",
+                (_, Some(meter)) => &format!(" {meter}"),
+                _ => "",
+            };
+            text.push_str(&format!(": needs up to {}", needed.to_decimal(decimals)));
+            text.push_str(&format!(", {} left", available.to_decimal(decimals)));
+            if let Some(most) = self.most {
+                text.push_str(&format!(" of {}{what}", most.to_decimal(decimals)));
+            }
         }
         if let Some(at) = self.retry_at {
             text.push_str(&format!("; retry at {at}"));

@@ -91,6 +91,8 @@ pub struct HoldEntry {
     pub deadline: Timestamp,
     /// The most units that the call may use and no grant pays: (index of the charge, units).
     pub units: Arc<[(usize, u64)]>,
+    /// The most units that limits count of the call: (index of the limit, units).
+    pub limited: Arc<[(usize, u64)]>,
     /// The call's attributes.
     pub attributes: Arc<BTreeMap<String, String>>,
     /// Units that grants pay, in the order in which they are drawn.

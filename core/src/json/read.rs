@@ -74,7 +74,10 @@ impl<'a> Node<'a> {
         for step in pointer.strip_prefix('/')?.split('/') {
             value = match value {
                 Value::Object(object) => object.get(&unescape(step))?,
-                Value::Array(items) => items.get(step.parse::<usize>().ok()?)?,
+                // RFC 6901: no sign and no leading zero.
+                Value::Array(items) => {
+                    items.get(usize::try_from(exact_integer(step, 1 << 32)?).ok()?)?
+                }
                 _ => return None,
             };
         }
@@ -263,7 +266,9 @@ mod tests {
         let node = d.root().at("/a~1b/1/m~0n").unwrap();
         assert_eq!(node.pointer(), "/a~1b/1/m~0n");
         assert!(node.boolean().unwrap());
-        assert!(d.root().at("/a~1b/7").is_none());
+        for absent in ["/a~1b/7", "/a~1b/01", "/a~1b/+1", "/a~1b/-", "/x/0"] {
+            assert!(d.root().at(absent).is_none());
+        }
         assert_eq!(d.root().pointer(), "");
     }
 

@@ -3,19 +3,23 @@
 //! The meter drafts what it records, and an auditor drafts the same receipt again from the recorded
 //! facts: both use the functions here, so a recorded receipt either is this result or is wrong.
 
+mod period;
+
+pub(crate) use period::draft_period;
+
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     account::{
-        Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money, draw_units, room,
-        tighter, total,
+        Books, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money, draw_units,
+        room, tighter, total,
     },
-    amount::{Amount, Exact, Rounding},
+    amount::{Amount, Billed, Exact, Rounding},
     crypto::Digest,
     entry::{ImportMark, ReceiptEntry},
     error::{Code, Error, Result},
     meter::{Hold, Lane, State, Subscription},
-    plan::Call,
+    plan::{Call, Plan},
     receipt::{Body, Head, Item, Kind, window_subject},
     time::{Timestamp, Window},
     usage::Usage,
@@ -84,17 +88,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     let needed = plan.rounding().compared(price)?;
     let owed = state.owed(subscription)?;
     let short = room_for(subscription, facts, &units, &rated, needed, owed, &usable)?;
-    let exact = match &short {
-        None => price,
-        Some(room) => match plan.rounding() {
-            Rounding::Carry => price.min(room.available),
-            _ => price.min(Exact::from_amount(room.available.floor())),
-        },
-    };
-    let uncollected = price.checked_sub(exact)?;
-    let compared = plan.rounding().compared(exact)?;
-    let (draws, net) = draw_money(plan.rounding(), &usable, &rated, compared)?;
-    let billed = plan.rounding().bill(net, lane.cumulative_remainder)?;
+    let priced = Priced::new(plan, lane, &rated, short.as_ref(), &usable)?;
 
     let mut items =
         Vec::with_capacity(rated.len().saturating_add(facts.attributes.len()).saturating_add(8));
@@ -111,24 +105,10 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
         });
     }
     for line in rated {
-        let charge = plan.charges().get(line.charge).ok_or(Code::EntryMisplaced)?;
-        items.push(Item::Line {
-            charge: charge.id.clone(),
-            window: line.window,
-            units_before: line.units_before,
-            units: line.units,
-            billed_before: line.billed_before,
-            amount: line.amount,
-        });
+        items.push(line.item(plan)?);
     }
-    items.push(Item::Price {
-        exact,
-        remainder_before: lane.cumulative_remainder,
-        remainder_after: billed.remainder,
-        uncollected,
-        late: hold.is_some_and(|hold| !hold.is_reserved()),
-    });
-    items.extend(draws);
+    items.push(priced.item(lane, hold.is_some_and(|hold| !hold.is_reserved())));
+    items.extend(priced.draws);
     for (name, value) in facts.attributes {
         items.push(Item::Attribute { name: name.clone(), value: value.clone() });
     }
@@ -137,7 +117,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
         basis: facts.usage.basis(),
         content: facts.content,
     });
-    let cumulative = lane.cumulative.checked_add(billed.amount)?;
+    let cumulative = lane.cumulative.checked_add(priced.billed.amount)?;
     let draft = draft(
         lane,
         subscription.lane,
@@ -147,7 +127,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
             subject: facts.subject,
             authorized_at: facts.authorized_at,
             issued_at: facts.issued_at,
-            charge: billed.amount,
+            charge: priced.billed.amount,
             cumulative,
             credited: lane.credited,
             import: facts.import.cloned(),
@@ -176,6 +156,10 @@ pub(crate) fn draft_true_up(
         .ok_or_else(|| misplaced("no such window"))?;
     if closes_at(window, plan).is_none_or(|closes| closes > issued_at) {
         return Err(misplaced("the window is still open"));
+    }
+    // What a window was billed is forgotten with its true-up.
+    if subscription.account.awaits(charge_index, window) {
+        return Err(misplaced("a window before it is still to be billed"));
     }
     let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
     // Never more is given back than was charged: uncollected parts were billed to the counter only,
@@ -215,6 +199,62 @@ pub(crate) fn draft_true_up(
             import: None,
         },
     )
+}
+
+/// What of a price is charged, what grants pay of it, and what is billed.
+struct Priced {
+    exact: Exact,
+    uncollected: Exact,
+    draws: Vec<Item>,
+    billed: Billed,
+}
+
+impl Priced {
+    /// The price of these lines, cut to what a limit that is short leaves, less what grants pay.
+    fn new(
+        plan: &Plan,
+        lane: &Lane,
+        rated: &[Rated],
+        short: Option<&Room>,
+        usable: &[Given],
+    ) -> Result<Priced> {
+        let price = total(rated)?;
+        let exact = match short {
+            None => price,
+            Some(room) => match plan.rounding() {
+                Rounding::Carry => price.min(room.available),
+                _ => price.min(Exact::from_amount(room.available.floor())),
+            },
+        };
+        let compared = plan.rounding().compared(exact)?;
+        let (draws, net) = draw_money(plan.rounding(), usable, rated, compared)?;
+        let billed = plan.rounding().bill(net, lane.cumulative_remainder)?;
+        Ok(Priced { exact, uncollected: price.checked_sub(exact)?, draws, billed })
+    }
+
+    fn item(&self, lane: &Lane, late: bool) -> Item {
+        Item::Price {
+            exact: self.exact,
+            remainder_before: lane.cumulative_remainder,
+            remainder_after: self.billed.remainder,
+            uncollected: self.uncollected,
+            late,
+        }
+    }
+}
+
+impl Rated {
+    fn item(&self, plan: &Plan) -> Result<Item> {
+        let charge = plan.charges().get(self.charge).ok_or(Code::EntryMisplaced)?;
+        Ok(Item::Line {
+            charge: charge.id.clone(),
+            window: self.window,
+            units_before: self.units_before,
+            units: self.units,
+            billed_before: self.billed_before,
+            amount: self.amount,
+        })
+    }
 }
 
 struct Parts {
@@ -293,39 +333,39 @@ fn room_for(
     usable: &[Given],
 ) -> Result<Option<Room>> {
     let (plan, at) = (&*subscription.plan, facts.authorized_at);
+    let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
-    let mut reserved = subscription.holds.values().filter(|hold| hold.is_reserved());
-    let hold = subscription.holds.get(&facts.subject);
-    if reserved.next().is_none() {
-        let none = core::iter::empty();
-        let spend = room(plan, &subscription.account, none.clone(), at, needed)?;
-        let backing = backing(plan, usable, charges(), none.clone())?;
-        let credit = credit_room(plan, &subscription.account, none, (owed, backing), needed)?;
-        return Ok(tighter(spend, credit));
+    let hold = holds.get(&facts.subject);
+    let attributes = hold.map_or(facts.attributes, |hold| &hold.attributes);
+    let books = Books { plan, account, counters: account, holds, without: None };
+    if account.holds == 0 {
+        let spend = room(books, attributes, at, needed)?;
+        let backing = backing(plan, usable, charges(), core::iter::empty())?;
+        return Ok(tighter(spend, credit_room(books, (owed, backing), needed)?));
     }
+    let reserved = hold.filter(|hold| hold.is_reserved());
     // A call within its hold has room if all holds together have. They may not: a call that used more
     // than it held moves the counters under the others.
-    if hold.is_some_and(|hold| covers(hold, units)) {
-        let all = subscription.holds.values();
-        let backing = backing(plan, usable, charges(), all.clone())?;
-        let account = &subscription.account;
-        if room(plan, account, all.clone(), at, Exact::ZERO)?.is_none()
-            && credit_room(plan, account, all, (owed, backing), Exact::ZERO)?.is_none()
+    if reserved.is_some_and(|hold| covers(hold, units)) {
+        let backing = backing(plan, usable, charges(), holds.values())?;
+        if room(books, attributes, at, Exact::ZERO)?.is_none()
+            && credit_room(books, (owed, backing), Exact::ZERO)?.is_none()
         {
             return Ok(None);
         }
     }
-    let mut account = subscription.account.clone();
-    if let Some(hold) = hold.filter(|hold| hold.is_reserved()) {
-        account.free(plan, &hold.units, hold.authorized_at)?;
+    let mut counters = account.counters_only();
+    if let Some(hold) = reserved {
+        counters.free(plan, &hold.units, hold.authorized_at)?;
     }
-    account.advance(plan, rated, Exact::ZERO, at)?;
-    let others = subscription.holds.values().filter(|other| other.subject != facts.subject);
-    let backing = backing(plan, usable, charges(), others.clone())?;
-    let credit = credit_room(plan, &account, others.clone(), (owed, backing), needed)?;
+    counters.advance(plan, rated)?;
+    let books = Books { counters: &counters, without: reserved, ..books };
+    let others = holds.values().filter(|other| other.subject != facts.subject);
+    let backing = backing(plan, usable, charges(), others)?;
+    let credit = credit_room(books, (owed, backing), needed)?;
     let spend = match facts.import {
-        Some(_) => admit(plan, &account, others, at, needed)?,
-        None => room(plan, &account, others, at, needed)?,
+        Some(_) => admit(books, attributes, at, needed)?,
+        None => room(books, attributes, at, needed)?,
     };
     Ok(tighter(spend, credit))
 }

@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
-use crate::{crypto::Digest, time::Timestamp};
+use crate::{crypto::Digest, entry::HoldEntry, time::Timestamp};
 
 /// An authorised call that is not settled yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Hold {
     pub deadline: Timestamp,
     /// The most units that the call may use: (index of the charge in the plan, units).
     pub units: Arc<[(usize, u64)]>,
+    /// The most units that limits count of the call: (index of the limit in the plan, units).
+    pub limited: Arc<[(usize, u64)]>,
     /// Units beside those that grants pay.
     pub reserved: Arc<[ReservedUnits]>,
     /// The call's attributes.
@@ -48,6 +50,21 @@ pub enum HoldState {
 }
 
 impl Hold {
+    /// The open hold that an entry makes.
+    pub(crate) fn of(entry: &HoldEntry) -> Hold {
+        Hold {
+            subject: entry.subject,
+            lane: entry.lane,
+            authorized_at: entry.authorized_at,
+            deadline: entry.deadline,
+            units: Arc::clone(&entry.units),
+            limited: Arc::clone(&entry.limited),
+            reserved: Arc::clone(&entry.reserved),
+            attributes: Arc::clone(&entry.attributes),
+            state: HoldState::Open,
+        }
+    }
+
     /// Whether the hold still counts against the limits.
     #[must_use]
     pub fn is_reserved(&self) -> bool {

@@ -1,6 +1,6 @@
 //! What a confirmed step decided.
 
-use alloc::{string::String, sync::Arc};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use crate::{
     amount::Exact,
@@ -10,6 +10,7 @@ use crate::{
     log::Checkpoint,
     meter::Hold,
     receipt::{Head, LaneOpen},
+    time::Window,
 };
 
 /// The decision of a step, readable once its entry is durable.
@@ -43,6 +44,9 @@ pub enum Outcome {
         position: u64,
         /// The signature that is wanted; `None` in checkpoint mode.
         sign: Option<SignRequest>,
+        /// The shares of limits that the call reached, once each: in the order of the plan, the smaller
+        /// first.
+        crossed: Vec<Crossed>,
     },
     /// The hold has ended or changed.
     Released {
@@ -60,6 +64,19 @@ pub enum Outcome {
     },
     /// Nothing is due.
     Nothing,
+}
+
+/// A share of a limit that a call reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crossed {
+    /// The limit's id.
+    pub limit: String,
+    /// For a limit with `per`: the value that reached it, "" for calls without the attribute.
+    pub value: Option<String>,
+    /// The share, as the plan's `notify` has it: 0.8 of the limit.
+    pub fraction: Exact,
+    /// The window in which it was reached.
+    pub window: Window,
 }
 
 /// What became of a request that is made again.

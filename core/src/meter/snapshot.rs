@@ -10,7 +10,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, Given, Grants, Windows, closes_at},
+    account::{Account, Counter, Given, Grants, Pending, closes_at},
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -130,6 +130,9 @@ fn index(state: &mut State, id: Digest, subscription: &Subscription) {
     for hold in subscription.holds.values().filter(|hold| hold.is_reserved()) {
         state.expiries.insert((hold.deadline, id, hold.subject));
     }
+    for period in subscription.account.periods(&subscription.plan) {
+        state.periods.insert((period.due, id, period.charge, period.edge));
+    }
     for (charge, windows) in subscription.account.counters.iter().enumerate() {
         for (window, _) in windows.iter().filter(|(_, counter)| counter.owes) {
             if let Some(closes) = closes_at(*window, &subscription.plan) {
@@ -192,6 +195,7 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
                 HoldState::Expired => 3,
             });
         write_units(w, &hold.units);
+        write_units(w, &hold.limited);
         write_reserved(w, &hold.reserved);
         write_attributes(w, &hold.attributes);
     }
@@ -216,9 +220,9 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let started_at = read_time(r)?;
     let lane = Digest::new(r.array()?);
     let denied = r.u64()?;
-    let account = read_account(r, &plan, started_at)?;
+    let mut account = read_account(r, &plan, started_at)?;
     let mut holds = BTreeMap::new();
-    for _ in 0..r.count(89)? {
+    for _ in 0..r.count(93)? {
         let subject = Digest::new(r.array()?);
         let hold = Hold {
             subject,
@@ -232,9 +236,13 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
                 _ => return Err(r.malformed("no hold state of this number")),
             },
             units: read_units(r)?.into(),
+            limited: read_units(r)?.into(),
             reserved: read_reserved(r)?.into(),
             attributes: Arc::new(read_attributes(r)?),
         };
+        if hold.is_reserved() {
+            account.enter(&plan, &hold);
+        }
         holds.insert(subject, hold);
     }
     let mut remembered = BTreeMap::new();
@@ -278,15 +286,26 @@ fn write_account(w: &mut Writer, account: &Account) {
                 .raw(&counter.held.to_bytes());
         }
     }
-    for windows in &account.spent {
-        w.count(windows.len());
-        for (window, spent) in windows.iter() {
+    for tally in &account.tallies {
+        w.count(tally.recorded().count());
+        for (window, counted) in tally.recorded() {
             window.write(w);
-            w.raw(&spent.to_bytes());
+            w.count(counted.len());
+            for (value, sum) in counted {
+                w.text(value).raw(&sum.to_bytes());
+            }
         }
     }
-    for rate in &account.rates {
-        w.u128(*rate);
+    for pace in &account.rates {
+        w.count(pace.len());
+        for (value, state) in pace.iter() {
+            w.text(value).u128(state);
+        }
+    }
+    for from in account.pending.iter().flat_map(|pending| [pending.start, pending.close]) {
+        write_option(w, from.as_ref(), |w, from| {
+            w.u64(from.millis());
+        });
     }
     write_grants(w, &account.grants);
 }
@@ -365,15 +384,23 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
             account.refresh(plan, index, window)?;
         }
     }
-    for windows in &mut account.spent {
-        *windows = Windows::default();
-        for _ in 0..r.count(40)? {
+    for tally in &mut account.tallies {
+        for _ in 0..r.count(20)? {
             let window = Window::read(r)?;
-            windows.push(window, Exact::from_bytes(&r.array()?)?);
+            let mut counted = BTreeMap::new();
+            for _ in 0..r.count(28)? {
+                counted.insert(r.text()?, Exact::from_bytes(&r.array()?)?);
+            }
+            tally.restore(window, counted);
         }
     }
-    for rate in &mut account.rates {
-        *rate = r.u128()?;
+    for pace in &mut account.rates {
+        for _ in 0..r.count(20)? {
+            pace.restore(r.text()?, r.u128()?);
+        }
+    }
+    for pending in &mut account.pending {
+        *pending = Pending { start: read_option(r, read_time)?, close: read_option(r, read_time)? };
     }
     account.grants = read_grants(r, plan, started_at)?;
     Ok(account)

@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use crate::{
-    account::Account,
+    account::{Account, Edge, Period},
     amount::{Amount, Exact},
     crypto::Digest,
     entry::{ImportMark, Instance},
@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) expiries: BTreeSet<(Timestamp, Digest, Digest)>,
     /// (closing time, subscription, charge, window start) of windows that owe a true-up.
     pub(crate) closings: BTreeSet<(Timestamp, Digest, usize, Timestamp)>,
+    /// (due, subscription, charge, edge) of the next windows that are billed without a call.
+    pub(crate) periods: BTreeSet<(Timestamp, Digest, usize, Edge)>,
 }
 
 /// One payer bound to one plan.
@@ -122,6 +124,7 @@ impl Default for State {
             prove_now: false,
             expiries: BTreeSet::new(),
             closings: BTreeSet::new(),
+            periods: BTreeSet::new(),
         }
     }
 }
@@ -185,6 +188,18 @@ impl State {
             }
             lane = self.lane(&lane.open.parent)?;
         }
+    }
+
+    /// Puts a subscription's next periods in the place of those that it had `before`.
+    pub(crate) fn note_periods(&mut self, id: &Digest, before: &[Period]) -> Result<()> {
+        let subscription = self.subscription(id)?;
+        let after = subscription.account.periods(&subscription.plan);
+        let key = |period: &Period| (period.due, *id, period.charge, period.edge);
+        for period in before {
+            self.periods.remove(&key(period));
+        }
+        self.periods.extend(after.iter().map(key));
+        Ok(())
     }
 
     /// The signature slot of the next log position.

@@ -120,6 +120,22 @@ pub struct OwedTrueUp {
     pub owed: Exact,
 }
 
+/// A window that is to be billed without a call: what is due as it starts, or a minimum that it lacks
+/// as it closes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwedPeriod {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The charge's id.
+    pub charge: String,
+    /// The window.
+    pub window: Window,
+    /// Since when it is due.
+    pub due_at: Timestamp,
+    /// What it is to be billed in all, exact.
+    pub total: Exact,
+}
+
 impl Meter {
     /// The key that signs, once the meter has begun.
     #[must_use]
@@ -204,6 +220,23 @@ impl Meter {
                 owed: counter
                     .billed
                     .minus_or_zero(charge.tariff.due_at_close(counter.units, counter.billed).ok()?),
+            })
+        })
+    }
+
+    /// Windows that are due at `now` to be billed without a call: of each charge the first. By the
+    /// instant since when.
+    pub fn owed_periods(&self, now: Timestamp) -> impl Iterator<Item = OwedPeriod> + '_ {
+        let due = self.durable().periods.iter().take_while(move |(due, ..)| *due <= now);
+        due.filter_map(|(due_at, id, index, edge)| {
+            let found = self.durable().subscriptions.get(id)?;
+            let period = found.account.period(&found.plan, *index, *edge)?;
+            Some(OwedPeriod {
+                subscription: *id,
+                charge: found.plan.charges().get(*index)?.id.clone(),
+                window: period.window,
+                due_at: *due_at,
+                total: period.total,
             })
         })
     }

@@ -10,14 +10,14 @@
 //! those of both and covers what they share: then it applies, and A had not the most. (That both have
 //! the same dimensions is refused.)
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use core::cell::OnceCell;
 
 use crate::{
     error::{Code, Error, Result},
-    plan::{Call, Charge, Selector, document::MAX_PARTS},
+    plan::{Call, Charge, Derived, Selector, document::MAX_PARTS},
     time::{Hours, Zone},
-    usage::root,
+    usage::{is_joint, root},
 };
 
 /// A set of charges by their index.
@@ -32,6 +32,27 @@ pub(super) struct Choice {
     always: Set,
     /// Every meter that charges count, by name.
     meters: Vec<Meter>,
+    /// The families whose calls may be split, or be of sizes, that cost more than the largest.
+    families: Vec<Family>,
+}
+
+/// A meter that is no part, with its parts, their parts and so on: those of them that have charges or
+/// weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Family {
+    /// The meters, by name.
+    pub(super) meters: Vec<String>,
+    /// The meter whose quantity is the size of a call, and the sizes up to which prices hold,
+    /// ascending.
+    pub(super) context: Option<(String, Vec<u64>)>,
+    /// Whether one of the meters is what two others have in common.
+    pub(super) joint: bool,
+}
+
+impl Family {
+    pub(super) fn has(&self, meter: &str) -> bool {
+        self.meters.binary_search_by(|known| known.as_str().cmp(meter)).is_ok()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +76,9 @@ impl Counting {
 
 impl Choice {
     /// Sorts the charges of a plan by meter.
-    pub(super) fn new(charges: &[Charge]) -> Choice {
-        let mut choice = Choice { always: 0, meters: Vec::new() };
+    pub(super) fn new(charges: &[Charge], derived: &BTreeMap<String, Derived>) -> Choice {
+        let families = families(charges, derived);
+        let mut choice = Choice { always: 0, meters: Vec::new(), families };
         for (index, charge) in charges.iter().enumerate() {
             let found = choice.meters.binary_search_by(|m| m.name.as_str().cmp(&charge.meter));
             let at = found.unwrap_or_else(|at| {
@@ -103,6 +125,11 @@ impl Choice {
         Counting(set)
     }
 
+    /// The families of meters for which a hold needs more than the charged units.
+    pub(super) fn families(&self) -> &[Family] {
+        &self.families
+    }
+
     /// Whether one of the charges that count is this meter's.
     pub(super) fn prices(&self, counting: Counting, meter: &str) -> bool {
         self.meters
@@ -113,6 +140,33 @@ impl Choice {
     }
 }
 
+/// The families with more than one meter, and those with a context.
+fn families(charges: &[Charge], derived: &BTreeMap<String, Derived>) -> Vec<Family> {
+    let charged = charges.iter().map(|charge| charge.meter.as_str());
+    let weights = derived.values().flat_map(|derived| &derived.weights);
+    let mut meters: Vec<&str> = charged.chain(weights.map(|w| w.meter.as_str())).collect();
+    meters.sort_by_key(|meter| (root(meter), *meter));
+    meters.dedup();
+    let mut families = Vec::new();
+    for family in meters.chunk_by(|a, b| root(a) == root(b)) {
+        let mut found: Option<(String, Vec<u64>)> = None;
+        for charge in charges.iter().filter(|charge| family.contains(&charge.meter.as_str())) {
+            if let Some(context) = charge.selector.as_ref().and_then(|s| s.context.as_ref()) {
+                let (_, bounds) = found.get_or_insert((context.meter.clone(), Vec::new()));
+                bounds.extend(context.above.into_iter().chain(context.up_to));
+                bounds.sort_unstable();
+                bounds.dedup();
+            }
+        }
+        if family.len() > 1 || found.is_some() {
+            let meters = family.iter().map(|meter| String::from(*meter)).collect();
+            let joint = family.iter().any(|meter| is_joint(meter));
+            families.push(Family { meters, context: found, joint });
+        }
+    }
+    families
+}
+
 /// A bit for the charge; none for an index that no plan has.
 fn bit(charge: usize) -> Set {
     u32::try_from(charge).ok().and_then(|n| 1_u64.checked_shl(n)).unwrap_or(0)
@@ -120,13 +174,18 @@ fn bit(charge: usize) -> Set {
 
 /// Refuses charges that leave open which of them counts, and sizes of calls that no hold could bound.
 /// `at` gives a charge's place in the document.
-pub(super) fn check_choice(charges: &[Charge], at: &dyn Fn(usize) -> String) -> Result<()> {
+pub(super) fn check_choice(
+    charges: &[Charge],
+    derived: &BTreeMap<String, Derived>,
+    at: &dyn Fn(usize) -> String,
+) -> Result<()> {
     for (index, charge) in charges.iter().enumerate() {
-        check_context(charges, charge, index, at)?;
+        check_context(charges, derived, charge, index, at)?;
         let Some(selector) = &charge.selector else { continue };
         for earlier in charges.iter().take(index).filter(|c| c.meter == charge.meter) {
             let Some(other) = &earlier.selector else { continue };
-            if !is_ordered(charges, charge, selector, other) {
+            let same = charges.iter().filter(|third| third.meter == charge.meter);
+            if !is_ordered(same.filter_map(|third| third.selector.as_ref()), selector, other) {
                 return Err(Error::new(Code::PlanAmbiguous)
                     .value(format!("{} and {}", earlier.id, charge.id))
                     .because("neither is more specific, and no third one decides between them")
@@ -137,18 +196,20 @@ pub(super) fn check_choice(charges: &[Charge], at: &dyn Fn(usize) -> String) -> 
     Ok(())
 }
 
-/// Whether it is clear which of two charges of a meter counts in a call that lies in both.
-fn is_ordered(charges: &[Charge], charge: &Charge, a: &Selector, b: &Selector) -> bool {
+/// Whether it is clear which of two selectors of a meter counts in a call that lies in both.
+pub(super) fn is_ordered<'a>(
+    mut all: impl Iterator<Item = &'a Selector>,
+    a: &Selector,
+    b: &Selector,
+) -> bool {
     match (a.has_dimensions_of(b), b.has_dimensions_of(a)) {
         (true, true) => a.meet(b).is_none(),
         (true, false) | (false, true) => true,
         (false, false) => a.meet(b).is_none_or(|both| {
-            charges.iter().filter(|third| third.meter == charge.meter).any(|third| {
-                third.selector.as_ref().is_some_and(|third| {
-                    third.dimensions() == both.dimensions()
-                        && third.has_dimensions_of(&both)
-                        && third.covers(&both)
-                })
+            all.any(|third| {
+                third.dimensions() == both.dimensions()
+                    && third.has_dimensions_of(&both)
+                    && third.covers(&both)
             })
         }),
     }
@@ -158,6 +219,7 @@ fn is_ordered(charges: &[Charge], charge: &Charge, a: &Selector, b: &Selector) -
 /// size of one meter, and are the same for every unit.
 fn check_context(
     charges: &[Charge],
+    derived: &BTreeMap<String, Derived>,
     charge: &Charge,
     index: usize,
     at: &dyn Fn(usize) -> String,
@@ -169,6 +231,13 @@ fn check_context(
     else {
         return Ok(());
     };
+    let mut weights = derived.values().flat_map(|derived| &derived.weights);
+    if derived.contains_key(&charge.meter) || weights.any(|weight| root(&weight.meter) == family) {
+        return Err(Error::new(Code::PlanInvalid)
+            .value(&charge.id)
+            .because("a `context` does not go with derived meters")
+            .at(at(index)));
+    }
     if charge.unit_price().is_none() {
         return Err(Error::new(Code::PlanInvalid)
             .value(&charge.id)
@@ -193,7 +262,7 @@ mod tests {
     use super::*;
     use crate::{
         amount::UnitPrice,
-        plan::{Context, Effective},
+        plan::{Aggregate, Context, Effective},
         rating::{Model, Tariff},
         time::Timestamp,
         usage::{Basis, Surface, Usage},
@@ -255,6 +324,7 @@ mod tests {
             meter: "a".into(),
             selector,
             period: None,
+            aggregate: Aggregate::Sum,
             tariff: Tariff::new(model, 0).unwrap(),
         }
     }
@@ -265,7 +335,7 @@ mod tests {
         for selector in selectors {
             let mut more = charges.clone();
             more.push(charge(charges.len(), selector));
-            if check_choice(&more, &|_| String::new()).is_ok() {
+            if check_choice(&more, &BTreeMap::new(), &|_| String::new()).is_ok() {
                 charges = more;
             }
         }
@@ -296,7 +366,7 @@ mod tests {
             selectors in proptest::collection::vec(selector(), 1..12)
         ) {
             let charges = readable(selectors);
-            let choice = Choice::new(&charges);
+            let choice = Choice::new(&charges, &BTreeMap::new());
             for (attributes, quantity, at) in calls() {
                 let mut usage = Usage::new(Surface::Plain, Basis::Measured);
                 usage.set("a", quantity).unwrap();

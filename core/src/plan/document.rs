@@ -11,6 +11,7 @@ use crate::{
         Charge, Grant, Limit, Payee, REQUESTS, Signing, Times,
         charge::{check_name, read_positive},
         choice::{Choice, check_choice},
+        derived::{Derived, read_derived},
         grant::read_grants,
         terms::read_payees,
         window::read_zone,
@@ -58,6 +59,7 @@ pub struct Plan {
     currency: Currency,
     zone: Option<Zone>,
     meters: BTreeMap<String, String>,
+    derived: BTreeMap<String, Derived>,
     charges: Vec<Charge>,
     choice: Choice,
     limits: Vec<Limit>,
@@ -98,9 +100,13 @@ impl Plan {
         let decimals = currency.decimals();
         let zone = fields.optional("zone").map(|node| read_zone(&node)).transpose()?;
         let meters = read_meters(&fields.required("meters")?)?;
-        let charges = read_charges(&fields.required("charges")?, decimals, &meters)?;
+        let derived = match fields.optional("derived") {
+            Some(node) => read_derived(&node, &meters)?,
+            None => BTreeMap::new(),
+        };
+        let charges = read_charges(&fields.required("charges")?, decimals, &meters, &derived)?;
         let limits = match fields.optional("limits") {
-            Some(node) => read_limits(&node, decimals)?,
+            Some(node) => read_limits(&node, decimals, &meters)?,
             None => Vec::new(),
         };
         let grants = match fields.optional("grants") {
@@ -134,7 +140,8 @@ impl Plan {
             currency,
             zone,
             meters,
-            choice: Choice::new(&charges),
+            choice: Choice::new(&charges, &derived),
+            derived,
             charges,
             limits,
             grants,
@@ -195,6 +202,12 @@ impl Plan {
     #[must_use]
     pub fn meters(&self) -> &BTreeMap<String, String> {
         &self.meters
+    }
+
+    /// The derived meters, by name.
+    #[must_use]
+    pub fn derived(&self) -> &BTreeMap<String, Derived> {
+        &self.derived
     }
 
     /// The charges, in the order of the document.
@@ -276,7 +289,7 @@ fn read_authority(node: &Node<'_>) -> Result<Address> {
     Ok(address)
 }
 
-fn read_title(node: &Node<'_>) -> Result<String> {
+pub(super) fn read_title(node: &Node<'_>) -> Result<String> {
     let text = node.text()?;
     if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
         return Err(node.error(Code::TextInvalid).because("1 to 200 characters on one line"));
@@ -314,12 +327,14 @@ fn read_charges(
     node: &Node<'_>,
     decimals: u8,
     meters: &BTreeMap<String, String>,
+    derived: &BTreeMap<String, Derived>,
 ) -> Result<Vec<Charge>> {
     let mut charges = Vec::new();
     let mut ids = BTreeSet::new();
     for item in node.items()? {
         let charge = Charge::read(&item, decimals)?;
-        if charge.meter != REQUESTS && !meters.contains_key(&charge.meter) {
+        let known = meters.contains_key(&charge.meter) || derived.contains_key(&charge.meter);
+        if charge.meter != REQUESTS && !known {
             return Err(Error::new(Code::PlanReference)
                 .value(&charge.meter)
                 .at(alloc::format!("{}/meter", item.pointer())));
@@ -340,15 +355,19 @@ fn read_charges(
     if charges.is_empty() {
         return Err(node.error(Code::PlanInvalid).because("a plan has at least one charge"));
     }
-    check_choice(&charges, &|index| alloc::format!("{}/{index}", node.pointer()))?;
+    check_choice(&charges, derived, &|index| alloc::format!("{}/{index}", node.pointer()))?;
     Ok(charges)
 }
 
-fn read_limits(node: &Node<'_>, decimals: u8) -> Result<Vec<Limit>> {
+fn read_limits(
+    node: &Node<'_>,
+    decimals: u8,
+    meters: &BTreeMap<String, String>,
+) -> Result<Vec<Limit>> {
     let mut limits = Vec::new();
     let mut ids = BTreeSet::new();
     for item in node.items()? {
-        let limit = Limit::read(&item, decimals)?;
+        let limit = Limit::read(&item, decimals, meters)?;
         if !ids.insert(limit.id.clone()) {
             return Err(twice(&item, &limit.id));
         }

@@ -1,24 +1,44 @@
-//! Limits: how much may be spent in a window, how fast calls may come.
+//! Limits: how much may be spent or used in a window, how many calls at once, how fast they may come.
 
-use alloc::string::String;
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     amount::Exact,
     error::{Code, Result},
-    json::Node,
-    plan::charge::{read_money, read_name, read_positive},
-    plan::window::read_window,
+    json::{Fields, Node},
+    plan::{
+        Plan, REQUESTS, Threshold,
+        charge::{read_money, read_name, read_positive},
+        grant::whole,
+        notify::read_notify,
+        selector::{matches, read_match},
+        window::read_window,
+    },
     rating::Rate,
-    time::Cycle,
+    time::{Cycle, Timestamp, Window},
 };
 
-/// A limit of a plan. Every limit must have room for a call to be authorised.
+/// How many values of `per` one limit keeps at once, if the plan does not say fewer.
+const MOST_VALUES: u64 = 10_000;
+
+/// A limit of a plan. Every limit must have room for a call to be authorised, unless it is soft.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
     /// The limit's name in denials, unique in the plan.
     pub id: String,
     /// What it bounds.
     pub rule: LimitRule,
+    /// Which calls it covers: those that carry each of these attributes with one of its values. All, if
+    /// empty.
+    pub matches: BTreeMap<String, Vec<String>>,
+    /// The attribute for each of whose values the limit applies on its own.
+    pub per: Option<String>,
+    /// How many values of `per` there may be, in each window, or at once for a rate.
+    pub values: u64,
+    /// Whether it refuses nothing and only reports.
+    pub soft: bool,
+    /// The shares of the limit whose crossing is reported, ascending.
+    pub notify: Vec<Threshold>,
 }
 
 /// What a limit bounds.
@@ -31,6 +51,20 @@ pub enum LimitRule {
         /// The window; `None` is the whole subscription.
         period: Option<Cycle>,
     },
+    /// Units of a meter per window, as usage reports them.
+    Units {
+        /// The meter, or `requests`.
+        meter: String,
+        /// The bound.
+        most: u64,
+        /// The window; `None` is the whole subscription.
+        period: Option<Cycle>,
+    },
+    /// Holds that reserve at one time.
+    Concurrency {
+        /// The bound, at least 1.
+        most: u64,
+    },
     /// Money that may be owed beyond what grants will pay: 0 is prepaid. What is owed is what was
     /// billed and not credited or collected, ever.
     Credit {
@@ -42,26 +76,148 @@ pub enum LimitRule {
 }
 
 impl Limit {
-    pub(super) fn read(node: &Node<'_>, decimals: u8) -> Result<Limit> {
+    /// The window that a call authorised at `at` falls in; a rate has none.
+    pub(crate) fn window(
+        &self,
+        plan: &Plan,
+        started_at: Timestamp,
+        at: Timestamp,
+    ) -> Option<Window> {
+        match &self.rule {
+            LimitRule::Spend { period, .. } | LimitRule::Units { period, .. } => {
+                Some(plan.window(*period, started_at, at))
+            }
+            LimitRule::Concurrency { .. } => Some(Window::ALWAYS),
+            LimitRule::Credit { .. } | LimitRule::Rate(_) => None,
+        }
+    }
+
+    /// The value under which the limit counts a call: that of the attribute `per`, or "". `None` where
+    /// the limit does not cover the call.
+    pub(crate) fn value<'a>(&self, attributes: &'a BTreeMap<String, String>) -> Option<&'a str> {
+        matches(&self.matches, attributes).then(|| {
+            let value = self.per.as_ref().and_then(|name| attributes.get(name));
+            value.map_or("", String::as_str)
+        })
+    }
+
+    /// Whether it may cover some calls of a window and not others.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.per.is_some() || !self.matches.is_empty()
+    }
+
+    /// The most money that may be spent, for a limit that refuses.
+    pub(crate) fn most_spend(&self) -> Option<Exact> {
+        match self.rule {
+            LimitRule::Spend { most, .. } if !self.soft => Some(most),
+            _ => None,
+        }
+    }
+
+    /// The units of its meter in a usage whose quantities `quantity` gives; `None` for another kind of
+    /// limit.
+    pub(crate) fn units(&self, quantity: impl Fn(&str) -> u64) -> Option<u64> {
+        match &self.rule {
+            LimitRule::Units { meter, .. } if meter == REQUESTS => Some(quantity(REQUESTS).max(1)),
+            LimitRule::Units { meter, .. } => Some(quantity(meter)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn read(
+        node: &Node<'_>,
+        decimals: u8,
+        meters: &BTreeMap<String, String>,
+    ) -> Result<Limit> {
         let mut fields = node.fields()?;
         let id = read_name(&fields.required("id")?)?;
-        let rule = if let Some(most) = fields.optional("spend") {
-            LimitRule::Spend {
-                most: read_money(&most, decimals)?,
-                period: read_window(&mut fields)?,
-            }
-        } else if let Some(most) = fields.optional("credit") {
-            LimitRule::Credit { most: read_money(&most, decimals)? }
-        } else if let Some(rate) = fields.optional("rate") {
-            LimitRule::Rate(read_rate(&rate)?)
-        } else {
-            return Err(node
-                .error(Code::PlanInvalid)
-                .because("a limit has `spend`, `credit` or `rate`"));
+        let rule = read_rule(&mut fields, node, decimals, meters)?;
+        if let LimitRule::Credit { .. } = rule {
+            fields.finish()?;
+            let (matches, per, notify) = (BTreeMap::new(), None, Vec::new());
+            return Ok(Limit { id, rule, matches, per, values: MOST_VALUES, soft: false, notify });
+        }
+        let matches = match fields.optional("match") {
+            Some(node) => read_match(&node)?,
+            None => BTreeMap::new(),
         };
+        let per = fields.optional("per").map(|node| read_name(&node)).transpose()?;
+        let values = match (&per, &rule) {
+            (None, _) | (_, LimitRule::Concurrency { .. }) => MOST_VALUES,
+            _ => read_values(&mut fields)?,
+        };
+        let bound = match rule {
+            LimitRule::Spend { most, .. } => Some(most),
+            LimitRule::Units { most, .. } => Some(whole(most)),
+            _ => None,
+        };
+        let (mut soft, mut notify) = (false, Vec::new());
+        if let Some(bound) = bound {
+            if let Some(node) = fields.optional("soft") {
+                soft = node.boolean()?;
+            }
+            if soft {
+                notify = read_notify(&fields.required("notify")?, bound)?;
+            } else if let Some(node) = fields.optional("notify") {
+                notify = read_notify(&node, bound)?;
+            }
+        }
         fields.finish()?;
-        Ok(Limit { id, rule })
+        Ok(Limit { id, rule, matches, per, values, soft, notify })
     }
+}
+
+impl Plan {
+    /// The units that limits count of a call: (index of the limit, units), limits that do not cover it
+    /// and those of which it has no unit left out.
+    pub(crate) fn limited_units(
+        &self,
+        attributes: &BTreeMap<String, String>,
+        quantity: impl Fn(&str) -> u64,
+    ) -> Vec<(usize, u64)> {
+        let mut limited = Vec::new();
+        for (index, limit) in self.limits().iter().enumerate() {
+            if let Some(units) = limit.units(&quantity)
+                && units > 0
+                && limit.value(attributes).is_some()
+            {
+                limited.push((index, units));
+            }
+        }
+        limited
+    }
+}
+
+fn read_rule(
+    fields: &mut Fields<'_>,
+    node: &Node<'_>,
+    decimals: u8,
+    meters: &BTreeMap<String, String>,
+) -> Result<LimitRule> {
+    if let Some(most) = fields.optional("spend") {
+        let most = read_money(&most, decimals)?;
+        return Ok(LimitRule::Spend { most, period: read_window(fields)? });
+    }
+    if let Some(node) = fields.optional("meter") {
+        let meter = read_name(&node)?;
+        if meter != REQUESTS && !meters.contains_key(&meter) {
+            return Err(node.error(Code::PlanReference));
+        }
+        let most = fields.required("most")?.integer()?;
+        return Ok(LimitRule::Units { meter, most, period: read_window(fields)? });
+    }
+    if let Some(most) = fields.optional("credit") {
+        return Ok(LimitRule::Credit { most: read_money(&most, decimals)? });
+    }
+    if let Some(most) = fields.optional("concurrency") {
+        return Ok(LimitRule::Concurrency { most: read_positive(&most)? });
+    }
+    if let Some(rate) = fields.optional("rate") {
+        return Ok(LimitRule::Rate(read_rate(&rate)?));
+    }
+    Err(node
+        .error(Code::PlanInvalid)
+        .because("a limit has `spend`, `meter`, `credit`, `concurrency` or `rate`"))
 }
 
 fn read_rate(node: &Node<'_>) -> Result<Rate> {
@@ -85,4 +241,13 @@ fn read_rate(node: &Node<'_>) -> Result<Rate> {
     };
     fields.finish()?;
     Rate::new(limit, period_ms, burst).map_err(|e| e.within(node.pointer()))
+}
+
+fn read_values(fields: &mut Fields<'_>) -> Result<u64> {
+    let Some(node) = fields.optional("values") else { return Ok(MOST_VALUES) };
+    let values = read_positive(&node)?;
+    if values > MOST_VALUES {
+        return Err(node.error(Code::PlanInvalid).because("at most 10000 values"));
+    }
+    Ok(values)
 }

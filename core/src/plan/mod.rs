@@ -4,24 +4,30 @@
 //! written (RFC 8785 form), so nothing is filled in and nothing is repaired: what is not canonical is
 //! refused with the JSON Pointer of the offending field.
 
+mod bound;
 mod charge;
 mod choice;
+mod derived;
 mod document;
 mod grant;
 mod hours;
 mod limit;
+mod notify;
 mod quote;
 mod selector;
 mod tariff;
 mod terms;
+mod units;
 mod window;
 
 pub(crate) use charge::check_name;
-pub use charge::{Charge, REQUESTS};
+pub use charge::{Aggregate, Charge, REQUESTS};
+pub use derived::{Derived, Weight};
 pub use document::Plan;
 pub(crate) use grant::whole;
 pub use grant::{Credit, Grant, GrantKind, Rollover, Term};
 pub use limit::{Limit, LimitRule};
+pub use notify::Threshold;
 pub use quote::{Quote, QuoteLine};
 pub(crate) use selector::Call;
 pub use selector::{Context, Effective, Selector};

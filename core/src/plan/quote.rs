@@ -1,11 +1,14 @@
 //! Pricing without state: what a usage would cost, and why.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use crate::{
     amount::Exact,
-    error::{Code, Error, Result},
-    plan::{Call, Plan, REQUESTS},
+    error::Result,
+    plan::{Call, Plan},
     rating::Step,
     time::Timestamp,
     usage::Usage,
@@ -16,7 +19,8 @@ use crate::{
 pub struct Quote {
     /// The price of the usage as a subscription's very first call.
     pub first: Exact,
-    /// The most that it can cost at any position of any counter: a ceiling to authorise.
+    /// The most that a call of at most these quantities can cost, at any position of any counter: a
+    /// ceiling to authorise.
     pub ceiling: Exact,
     /// How `first` comes about, one line per charge that the usage touches.
     pub lines: Vec<QuoteLine>,
@@ -29,6 +33,9 @@ pub struct QuoteLine {
     pub charge: String,
     /// The meter that it counts.
     pub meter: String,
+    /// Which calls the charge is for, in words: why it counts and others of its meter do not. `None`
+    /// where it counts in every call.
+    pub selected: Option<String>,
     /// The units counted.
     pub units: u64,
     /// The exact price.
@@ -50,14 +57,18 @@ impl Plan {
             let Some(charge) = self.charges().get(index) else { continue };
             let amount = charge.tariff.pays(0, Exact::ZERO, units)?;
             quote.first = quote.first.checked_add(amount)?;
-            quote.ceiling = quote.ceiling.checked_add(charge.tariff.worst_single(units)?)?;
             quote.lines.push(QuoteLine {
                 charge: charge.id.clone(),
                 meter: charge.meter.clone(),
+                selected: charge.selector.as_ref().map(ToString::to_string),
                 units,
                 amount,
                 steps: charge.tariff.lines(0, units)?,
             });
+        }
+        for (index, units) in self.held_units(&call, &|_| false)? {
+            let Some(charge) = self.charges().get(index) else { continue };
+            quote.ceiling = quote.ceiling.checked_add(charge.tariff.worst_single(units)?)?;
         }
         Ok(quote)
     }
@@ -72,38 +83,5 @@ impl Plan {
             let Some(charge) = self.charges().get(*index) else { return Ok(sum) };
             sum.checked_add(charge.tariff.pays(0, Exact::ZERO, *units)?)
         })
-    }
-
-    /// The units that each charge counts in a call: (index of the charge, units), charges that count
-    /// nothing left out. Parts with a price of their own in this call are taken out of their whole.
-    pub(crate) fn charged_units(&self, call: &Call<'_>) -> Result<Vec<(usize, u64)>> {
-        let (usage, choice) = (call.usage, self.choice());
-        let counting = choice.counting(self.charges(), self.zone(), call);
-        let priced = |meter: &str| choice.prices(counting, meter);
-        // Every call counts itself: `requests` needs no price.
-        let covered = |meter: &str| meter == REQUESTS || priced(meter);
-        if let Some(meter) = usage.uncovered(&covered) {
-            return Err(Error::new(Code::UsageUnpriced).value(meter));
-        }
-        let disjoint = usage.disjoint(&priced)?;
-        let requests = match usage.get(REQUESTS) {
-            0 => 1,
-            n => n,
-        };
-        let mut charged = Vec::with_capacity(disjoint.len().saturating_add(1));
-        for (index, charge) in self.charges().iter().enumerate() {
-            if !counting.has(index) {
-                continue;
-            }
-            let units = if charge.meter == REQUESTS {
-                requests
-            } else {
-                disjoint.iter().find(|(meter, _)| *meter == charge.meter).map_or(0, |(_, n)| *n)
-            };
-            if units > 0 {
-                charged.push((index, units));
-            }
-        }
-        Ok(charged)
     }
 }

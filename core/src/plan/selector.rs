@@ -1,6 +1,7 @@
 //! Which calls a charge is for: attributes, the size of a call, the instant of the request, the hour.
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use core::fmt;
 
 use crate::{
     error::{Code, Result},
@@ -9,6 +10,7 @@ use crate::{
         charge::{read_name, read_positive},
         hours::read_hours,
     },
+    rating::grouped,
     rules::read_set,
     time::{Hours, Timestamp},
     usage::Usage,
@@ -88,9 +90,7 @@ impl Selector {
     /// authorised, in the plan's zone.
     pub(crate) fn applies(&self, call: &Call<'_>, minute: &dyn Fn() -> u16) -> bool {
         self.effective.is_none_or(|effective| effective.contains(call.at))
-            && self.attributes.iter().all(|(name, values)| {
-                call.attributes.get(name).is_some_and(|value| values.binary_search(value).is_ok())
-            })
+            && matches(&self.attributes, call.attributes)
             && self.context.as_ref().is_none_or(|c| c.contains(call.usage.get(&c.meter)))
             && self.hours.as_ref().is_none_or(|hours| hours.has(minute()))
     }
@@ -168,6 +168,49 @@ impl Selector {
         };
         attributes && context && effective && hours
     }
+}
+
+/// In words: `model=a|b, input_tokens above 200,000, from 2026-08-01T00:00:00.000Z`; `every call` with no
+/// dimensions.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut comma = "";
+        let mut next = || core::mem::replace(&mut comma, ", ");
+        for (name, values) in &self.attributes {
+            write!(f, "{}{name}={}", next(), values.join("|"))?;
+        }
+        if let Some(Context { meter, above, up_to }) = &self.context {
+            write!(f, "{}{meter}", next())?;
+            if let Some(above) = above {
+                write!(f, " above {}", grouped(*above))?;
+            }
+            if let Some(up_to) = up_to {
+                write!(f, " up to {}", grouped(*up_to))?;
+            }
+        }
+        if let Some(Effective { from, until }) = self.effective {
+            if let Some(from) = from {
+                write!(f, "{}from {from}", next())?;
+            }
+            if let Some(until) = until {
+                write!(f, "{}until {until}", next())?;
+            }
+        }
+        if self.hours.is_some() {
+            write!(f, "{}in its hours of the week", next())?;
+        }
+        if next().is_empty() { f.write_str("every call") } else { Ok(()) }
+    }
+}
+
+/// Whether a call carries each of these attributes with one of its values.
+pub(super) fn matches(
+    wanted: &BTreeMap<String, Vec<String>>,
+    attributes: &BTreeMap<String, String>,
+) -> bool {
+    wanted.iter().all(|(name, values)| {
+        attributes.get(name).is_some_and(|value| values.binary_search(value).is_ok())
+    })
 }
 
 /// The dimensions `match`: attribute → its values.
@@ -259,4 +302,36 @@ fn lesser<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
 
 fn read_instant(node: &Node<'_>) -> Result<Timestamp> {
     Timestamp::from_millis(node.integer()?).map_err(|e| e.at(node.pointer()))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::ToString};
+
+    use super::*;
+    use crate::json::{Limits, parse};
+
+    #[test]
+    fn a_selector_says_which_calls_it_is_for() {
+        let words = |members: &str| {
+            let text = format!("{{{members}}}");
+            let document = parse(text.as_bytes(), &Limits::default()).unwrap();
+            let mut fields = document.root().fields().unwrap();
+            Selector::read(&mut fields).unwrap().map(|selector| selector.to_string())
+        };
+        assert_eq!(words(""), None);
+        assert_eq!(words(r#""match":{}"#).unwrap(), "every call");
+        assert_eq!(
+            words(r#""match":{"tier":["batch"],"model":["a","b"]},"context":{"meter":"x","above":200000}"#)
+                .unwrap(),
+            "model=a|b, tier=batch, x above 200,000"
+        );
+        assert_eq!(
+            words(
+                r#""context":{"meter":"x","above":5,"up_to":1000},"effective":{"from":0,"until":86400000}"#
+            )
+            .unwrap(),
+            "x above 5 up to 1,000, from 1970-01-01T00:00:00.000Z, until 1970-01-02T00:00:00.000Z"
+        );
+    }
 }

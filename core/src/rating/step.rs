@@ -18,7 +18,7 @@ pub struct Step {
 }
 
 /// A number with its digits in groups of three.
-pub(super) fn grouped(n: u64) -> String {
+pub(crate) fn grouped(n: u64) -> String {
     let digits = format!("{n}");
     let mut text = String::with_capacity(26);
     for (index, digit) in digits.chars().enumerate() {

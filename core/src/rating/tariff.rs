@@ -139,6 +139,12 @@ impl Tariff {
             && self.terms == Terms::default()
     }
 
+    /// Whether a window costs something that nobody used: its start, or its close.
+    #[must_use]
+    pub fn is_due_without_use(&self) -> bool {
+        !self.due_at_start().is_zero() || !self.terms.minimum.is_zero()
+    }
+
     /// Units that are free.
     #[must_use]
     pub const fn free(&self) -> u64 {
@@ -198,6 +204,12 @@ impl Tariff {
             Model::CostPlus(c) => c.price(units),
             Model::Dynamic(d) => d.price(units),
         }
+    }
+
+    /// What a window costs before any unit is used: F(0).
+    #[must_use]
+    pub fn due_at_start(&self) -> Exact {
+        self.terms.apply(self.first())
     }
 
     /// What a window costs once it closes whose counter stands at `counter` and which was billed

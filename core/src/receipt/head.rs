@@ -44,6 +44,9 @@ const VERSION: u8 = 0;
 pub enum Kind {
     /// One settled call; its subject is the hash of the request id.
     Call = 1,
+    /// A window that is billed without a call: what is due as it starts, or what it lacks of its
+    /// minimum as it closes. Its subject is the hash of charge, window and which of the two.
+    Period = 3,
     /// The close of a window in which a price fell; charge 0, and `credited` grows. Its subject is
     /// the hash of charge and window.
     TrueUp = 4,
@@ -57,6 +60,7 @@ impl Kind {
     pub fn from_number(number: u8) -> Result<Kind> {
         match number {
             1 => Ok(Kind::Call),
+            3 => Ok(Kind::Period),
             4 => Ok(Kind::TrueUp),
             _ => Err(Error::new(Code::BytesVersion).value(number).because("receipt kind")),
         }
@@ -67,6 +71,7 @@ impl Kind {
     pub const fn number(self) -> u8 {
         match self {
             Kind::Call => 1,
+            Kind::Period => 3,
             Kind::TrueUp => 4,
         }
     }
@@ -76,6 +81,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Kind::Call => "call",
+            Kind::Period => "period",
             Kind::TrueUp => "true_up",
         }
     }
@@ -234,6 +240,14 @@ pub(crate) fn import_subject(mark: &ImportMark) -> Digest {
 /// (u64, big-endian) and the charge's id.
 pub(crate) fn window_subject(charge: &str, start: Timestamp) -> Digest {
     sha256(&[b"counterfoil/window/0\n", &start.millis().to_be_bytes(), charge.as_bytes()])
+}
+
+/// The subject of a window that is billed without a call: SHA-256 over `counterfoil/period/0`, a line
+/// feed, the edge (u8: 1 its start, 2 its close), the window's start (u64, big-endian) and the charge's
+/// id.
+pub(crate) fn period_subject(edge: u8, charge: &str, start: Timestamp) -> Digest {
+    let start = start.millis().to_be_bytes();
+    sha256(&[b"counterfoil/period/0\n", &[edge], &start, charge.as_bytes()])
 }
 
 #[cfg(test)]

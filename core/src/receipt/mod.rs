@@ -17,4 +17,6 @@ pub use lane::LaneOpen;
 pub use verify::{Receipt, VerifiedReceipt};
 
 pub(crate) use body::receipt_salt;
-pub(crate) use head::{DOMAIN_SEPARATOR, import_subject, request_subject, window_subject};
+pub(crate) use head::{
+    DOMAIN_SEPARATOR, import_subject, period_subject, request_subject, window_subject,
+};

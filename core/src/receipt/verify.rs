@@ -118,7 +118,7 @@ impl VerifiedReceipt {
             return Err(broken("cumulative"));
         }
         let fits = match head.kind {
-            Kind::Call => head.credited == before.credited,
+            Kind::Call | Kind::Period => head.credited == before.credited,
             Kind::TrueUp => head.credited >= before.credited && head.charge.is_zero(),
         };
         if !fits {

@@ -159,7 +159,7 @@ impl Batch {
     pub fn add_receipt(&mut self, receipt: &ReceiptEntry, plan: &Plan) -> Result<()> {
         let Some(line) = self.lanes.get(&receipt.head.lane) else { return Ok(()) };
         match receipt.head.kind {
-            Kind::Call => {
+            Kind::Call | Kind::Period => {
                 let (before, after) = span(receipt)?;
                 let part = after.min(line.reach).minus_or_zero(before);
                 share(&mut self.earned, plan, part)

@@ -96,6 +96,21 @@ pub(crate) fn root(meter: &str) -> &str {
     }
 }
 
+/// Everything that a meter lies in.
+pub(crate) fn wholes(meter: &str) -> impl Iterator<Item = &'static str> {
+    index(meter).map(within).unwrap_or_default().parts_first().map(name)
+}
+
+/// How many wholes a meter lies in.
+pub(crate) fn depth(meter: &str) -> usize {
+    wholes(meter).count()
+}
+
+/// Whether a meter is what two others have in common.
+pub(crate) fn is_joint(meter: &str) -> bool {
+    WHOLES.iter().any(|(known, wholes)| *known == meter && wholes.len() > 1)
+}
+
 static WITHIN: [Set; COUNT] = closure();
 
 /// For each meter its wholes and theirs, worked out when this is compiled.

@@ -10,6 +10,7 @@ mod bedrock;
 mod cohere;
 mod dialect;
 mod google;
+mod mapping;
 mod meters;
 mod openai;
 mod openai_wire;
@@ -21,7 +22,8 @@ mod surface;
 #[cfg(test)]
 mod tests;
 
+pub use mapping::Mapping;
 pub use meters::WHOLES;
-pub(crate) use meters::root;
+pub(crate) use meters::{depth, is_joint, root, wholes};
 pub use quantities::{Basis, Usage};
 pub use surface::Surface;

@@ -89,7 +89,13 @@ impl Usage {
             // A whole that is itself only a part may be left out by who reports its parts.
             let smaller = |whole: &usize| self.get(name(*whole)) < quantity;
             let wrong = wholes.and(reported).parts_first().find(smaller);
-            let missing = || nearest(part, priced).without(reported).parts_first().next();
+            let missing = || {
+                let absent = wholes.without(reported);
+                if absent.is_empty() {
+                    return None;
+                }
+                nearest(part, priced).and(absent).parts_first().next()
+            };
             if let Some(whole) = wrong.or_else(missing) {
                 return Err(self.contradiction(part, whole));
             }

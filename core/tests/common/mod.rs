@@ -152,7 +152,7 @@ impl Host {
                 self.heads.push(*lane);
                 self.sign(sign);
             }
-            Outcome::Receipt { receipt, position, sign } => {
+            Outcome::Receipt { receipt, position, sign, .. } => {
                 self.heads.push(receipt.digest);
                 let signature = sign.as_ref().map(|sign| self.sign(sign));
                 let ReceiptEntry { head, body, .. } = (**receipt).clone();

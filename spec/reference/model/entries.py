@@ -4,7 +4,8 @@ from .receipts import blob, body_bytes, exact, head_bytes, lane_bytes, text, u
 
 KINDS = {"instance": 1, "plan": 2, "open": 3, "hold": 4, "denied": 5, "receipt": 6, "release": 7,
          "checkpoint": 8, "collected": 9, "granted": 10, "voided": 11}
-DENIALS = {"limit_reached": 1, "condition_failed": 2, "rate_exceeded": 3, "term_ended": 4}
+DENIALS = {"limit_reached": 1, "condition_failed": 2, "rate_exceeded": 3, "term_ended": 4,
+           "concurrency_reached": 5, "values_reached": 6}
 REASONS = {"released": 1, "expired": 2, "unknown": 3}
 
 
@@ -22,8 +23,14 @@ def mark(m):
 
 
 def denial(d):
-    return (u(DENIALS[d["code"]], 1) + text(d["rule"]) + maybe(d["needed"], exact)
-            + maybe(d["available"], exact) + maybe(d["retry_at"], lambda at: u(at, 8)))
+    counted = b"".join(maybe(d[name], exact) for name in ("most", "spent", "needed", "available"))
+    return (u(DENIALS[d["code"]], 1) + text(d["rule"]) + maybe(d["value"], text)
+            + maybe(d["window"], lambda w: u(w[0], 8) + u(w[1], 8)) + maybe(d["meter"], text)
+            + counted + maybe(d["retry_at"], lambda at: u(at, 8)))
+
+
+def pairs(units):
+    return u(len(units), 4) + b"".join(u(index, 4) + u(quantity, 8) for index, quantity in units)
 
 
 def encode(kind, e):
@@ -36,12 +43,10 @@ def encode(kind, e):
         return (head + lane_bytes(e["lane"]) + maybe(e["account"], text) + e["payer_salt"]
                 + u(e["started_at"], 8))
     if kind == "hold":
-        units = b"".join(u(index, 4) + u(quantity, 8) for index, quantity in e["units"])
-        reserved = u(len(e["reserved"]), 4) + b"".join(
-            text(grant) + u(at, 8) + u(n, 8) for grant, at, n in e["reserved"])
         return (head + e["lane"] + e["subject"] + e["input"] + u(e["authorized_at"], 8)
-                + u(e["deadline"], 8) + u(len(e["units"]), 4) + units + attributes(e["attributes"])
-                + reserved)
+                + u(e["deadline"], 8) + pairs(e["units"]) + pairs(e["limited"])
+                + attributes(e["attributes"]) + u(len(e["reserved"]), 4) + b"".join(
+                    text(grant) + u(at, 8) + u(n, 8) for grant, at, n in e["reserved"]))
     if kind == "denied":
         return (head + e["lane"] + e["subject"] + u(e["at"], 8) + denial(e["denial"])
                 + mark(e["import"]))

@@ -49,6 +49,9 @@ class Reader:
         self.raw(16)
         need(self.u(8) < 10**18, "bytes_invalid")
 
+    def window(self):
+        need(self.time() < self.time(), "bytes_invalid")
+
     def maybe(self, read):
         if self.flag():
             read()
@@ -76,8 +79,9 @@ def read_plan(r):
 
 def read_hold(r):
     r.raw(96), r.time(), r.time()
-    for _ in range(r.count(12)):
-        r.u(4), r.u(8)
+    for _ in ("units", "limits"):
+        for _ in range(r.count(12)):
+            r.u(4), r.u(8)
     last = None
     for _ in range(r.count(8)):
         name = r.text().encode()
@@ -90,9 +94,10 @@ def read_hold(r):
 
 def read_denied(r):
     r.raw(64), r.time()
-    need(r.u(1) in (1, 2, 3, 4), "bytes_invalid")
+    need(r.u(1) in (1, 2, 3, 4, 5, 6), "bytes_invalid")
     r.text()
-    r.maybe(r.exact), r.maybe(r.exact), r.maybe(r.time)
+    r.maybe(r.text), r.maybe(r.window), r.maybe(r.text)
+    r.maybe(r.exact), r.maybe(r.exact), r.maybe(r.exact), r.maybe(r.exact), r.maybe(r.time)
     r.raw(80)
 
 

@@ -14,6 +14,11 @@ def closes_after(plan, end):
     return None if at > LAST else at
 
 
+def meters_of(usable):
+    """The meters whose units these grants pay."""
+    return {given.terms["meter"] for given in usable} - {None}
+
+
 class Given:
     """A grant of a subscription; of a recurring one, that of one window."""
 
@@ -191,7 +196,8 @@ def draw_units(plan, grants, usable, own, units, issued_at):
     left, draws = dict(units), []
     for given in usable:
         meter = given.terms["meter"]
-        counting = [i for i in left if plan.charges[i]["meter"] == meter]
+        counting = [i for i in left if plan.charges[i]["meter"] == meter
+                    and not plan.charges[i]["count"]]
         if meter is None or not counting:
             continue
         held = sum(n for id_, at, n in own if (id_, at) == (given.terms["id"], given.given_at))

@@ -9,8 +9,8 @@ from .conditions import evaluate
 from .document import is_control
 from .entries import attributes as attribute_bytes
 from .entries import encode
-from .plans import read
-from .receipts import CALL, TRUE_UP, text, u
+from .plans import REQUESTS, read
+from .receipts import CALL, PERIOD, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
 from .windows import ALWAYS, LAST, contains, later, window
@@ -30,11 +30,12 @@ class Account:
 
     def __init__(self, plan, started):
         self.started = started
+        self.counted = [{} for _ in plan.limits]    # (window, value) → money or units
+        self.rates = [{} for _ in plan.limits]      # value → state of the rate
         self.grants = grants.Grants(plan, started)
         self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
         self.granted = [{} for _ in plan.charges]   # window → what grants paid
-        self.spent = [{} for _ in plan.limits]      # window → exact
-        self.rates = [0 for _ in plan.limits]
+        self.billed = [{} for _ in plan.charges]    # window → what it was billed, never forgotten
 
     def counter(self, index, w):
         return self.counters[index].get(w, [0, 0, []])
@@ -133,74 +134,124 @@ def worst_of(plan, account, hold):
     return exact(total)
 
 
-def limit_reserve(plan, account, holds, w):
-    """What the holds authorised in a limit's window may still cost."""
-    holds = [hold for hold in holds if reserved(hold)]
-    inside = [hold for hold in holds if contains(w, hold["at"])]
+# A limit counts a call in a window of its own period, under a value of its attribute `per`.
+
+
+def covers(limit, attributes):
+    return all(attributes.get(name) in values for name, values in limit["match"].items())
+
+
+def value_of(limit, attributes):
+    return attributes.get(limit["per"], "") if limit["per"] else ""
+
+
+def place_of(account, limit, attributes, at):
+    """(window, value) under which the limit counts a call, or None if it does not cover it."""
+    if not covers(limit, attributes):
+        return None
+    w = window(limit.get("period"), at, account.started)
+    return w, value_of(limit, attributes)
+
+
+def holds_in(account, limit, holds, place):
+    return [hold for hold in holds if reserved(hold)
+            and place_of(account, limit, hold["attributes"], hold["at"]) == place]
+
+
+def quantity_of(limit, meters):
+    """The units of a limit's meter in a usage."""
+    if limit["meter"] == REQUESTS:
+        return meters.get(REQUESTS, 0) or 1
+    return meters.get(limit["meter"], 0)
+
+
+def limited(plan, meters, attributes):
+    """What a hold says of limits on units: [(index, units)]."""
+    return [(i, quantity_of(limit, meters)) for i, limit in enumerate(plan.limits)
+            if limit["kind"] == "units" and covers(limit, attributes)
+            and quantity_of(limit, meters) > 0]
+
+
+def limit_reserve(plan, account, holds, inside):
+    """What the holds inside a limit's place may still cost."""
     if plan.rounding == "carry":
         everything = aggregate(plan, account)
-        if everything == 0 or len(inside) == len(holds):
+        if everything == 0 or len(inside) == len([hold for hold in holds if reserved(hold)]):
             return everything
         return min(everything, sum(worst_of(plan, account, hold) for hold in inside))
     return exact(sum(compared(plan.rounding, worst_of(plan, account, hold)) for hold in inside))
 
 
-def one_limit(plan, account, holds, index, w, more):
+def one_limit(plan, account, holds, index, place, more):
     limit = plan.limits[index]
-    spent = account.spent[index].get(w, 0)
-    held = limit_reserve(plan, account, holds, w)
+    spent = account.counted[index].get(place, 0)
+    if plan.rounding == "carry" and spent + aggregate(plan, account) + more <= limit["most"]:
+        return None
+    held = limit_reserve(plan, account, holds, holds_in(account, limit, holds, place))
     if exact(spent + held + more) <= limit["most"]:
         return None
-    return {"limit": index, "window": w, "committed": spent + held + more,
+    return {"limit": index, "place": place, "spent": spent, "most": limit["most"], "committed": spent + held + more,
             "available": max(0, max(0, limit["most"] - spent) - held)}
 
 
-def room(plan, account, holds, at, more):
-    """None where every spend limit of the instant has room; otherwise the one that leaves least."""
+def hard_spends(plan):
+    return [(i, limit) for i, limit in enumerate(plan.limits)
+            if limit["kind"] == "spend" and not limit["soft"]]
+
+
+def room(plan, account, holds, attributes, at, more):
+    """None where every spend limit of the call has room; otherwise the one that leaves least."""
     least = None
-    for index, limit in enumerate(plan.limits):
-        if "most" in limit:
-            w = window(limit["period"], at, account.started)
-            short = one_limit(plan, account, holds, index, w, more)
+    for index, limit in hard_spends(plan):
+        place = place_of(account, limit, attributes, at)
+        if place is not None:
+            short = one_limit(plan, account, holds, index, place, more)
             if short and (least is None or short["available"] < least["available"]):
                 least = short
     return least
 
 
-def admit(plan, account, holds, at, more):
-    """As `room`; and the limits of the other holds' windows must still have room for those."""
-    own = room(plan, account, holds, at, more)
+def admit(plan, account, holds, attributes, at, more):
+    """As `room`; and the other windows and values must still have room for the holds there."""
+    own = room(plan, account, holds, attributes, at, more)
     if own:
         return own
-    for index, limit in enumerate(plan.limits):
-        if "most" not in limit:
-            continue
-        for hold in filter(reserved, holds):
-            w = window(limit["period"], hold["at"], account.started)
-            if w != window(limit["period"], at, account.started):
-                short = one_limit(plan, account, holds, index, w, 0)
-                if short:
-                    return short
+    for index, limit in hard_spends(plan):
+        places = {place_of(account, limit, hold["attributes"], hold["at"]) for hold in filter(reserved, holds)}
+        places -= {None, place_of(account, limit, attributes, at)}
+        for place in sorted(places, key=lambda p: (p[0], p[1].encode())):
+            short = one_limit(plan, account, holds, index, place, 0)
+            if short:
+                return short
     return None
 
 
 def check_windows(sub, at, now):
     plan = sub["plan"]
-    for part in plan.charges + [limit for limit in plan.limits if "most" in limit]:
+    for part in plan.charges + [limit for limit in plan.limits if "period" in limit]:
         closes = closes_at(plan, window(part["period"], at, sub["started_at"]))
         need(closes is None or closes > now, "window_closed")
 
 
-def deny(code, rule, needed=None, available=None, retry_at=None):
-    return {"code": code, "rule": rule, "needed": needed, "available": available,
-            "retry_at": retry_at}
+def deny(code, rule, **more):
+    names = ("value", "window", "meter", "most", "spent", "needed", "available", "retry_at")
+    return {"code": code, "rule": rule, **dict.fromkeys(names), **more}
+
+
+def deny_by(code, limit, value, **more):
+    """A denial of a limit, which names the value where the limit has `per`."""
+    return deny(code, "limits/" + limit["id"], value=value if limit["per"] else None, **more)
+
+
+def ends(plan, w):
+    return w[1] if closes_at(plan, w) is not None else None
 
 
 def deny_by_terms(sub, attributes, at):
     plan = sub["plan"]
     need(at >= sub["started_at"], "clock_skew")
-    ends = plan.ends(sub["started_at"])
-    if ends is not None and ends <= at:
+    end = plan.ends(sub["started_at"])
+    if end is not None and end <= at:
         return deny("term_ended", "duration")
     if plan.condition:
         holds, clause = evaluate(plan.condition, attributes)
@@ -209,20 +260,82 @@ def deny_by_terms(sub, attributes, at):
     return None
 
 
-def deny_by_limit(plan, short, needed):
+def deny_by_values(plan, account, holds, attributes, at):
+    """A new value, where a limit has as many as it may."""
+    for index, limit in enumerate(plan.limits):
+        place = place_of(account, limit, attributes, at)
+        if limit["kind"] not in ("spend", "units") or not limit["per"] or place is None:
+            continue
+        known = {value for w, value in account.counted[index] if w == place[0]}
+        for hold in filter(reserved, holds):
+            other = place_of(account, limit, hold["attributes"], hold["at"])
+            if other is not None and other[0] == place[0]:
+                known.add(other[1])
+        if place[1] not in known and len(known) >= limit["values"]:
+            return deny_by("values_reached", limit, place[1], window=place[0],
+                           most=limit["values"] * GRID, spent=len(known) * GRID, needed=GRID,
+                           available=0, retry_at=ends(plan, place[0]))
+    return None
+
+
+def deny_by_money(plan, short, needed):
     limit = plan.limits[short["limit"]]
-    w = short["window"]
-    retry = w[1] if closes_at(plan, w) is not None else None
-    return deny("limit_reached", "limits/" + limit["id"], needed, short["available"], retry)
+    w, value = short["place"]
+    return deny_by("limit_reached", limit, value, window=w, most=short["most"],
+                   spent=short["spent"], needed=needed, available=short["available"],
+                   retry_at=ends(plan, w))
 
 
-def deny_by_rate(plan, account, at):
-    for limit, state in zip(plan.limits, account.rates):
-        if "rate" in limit:
-            _, retry = limit["rate"].decide(state, at)
-            if retry is not None:
+def deny_by_units(plan, account, holds, units, attributes, at):
+    for index, quantity in units:
+        limit = plan.limits[index]
+        place = place_of(account, limit, attributes, at)
+        if limit["soft"]:
+            continue
+        spent = account.counted[index].get(place, 0)
+        held = sum(dict(hold["limited"]).get(index, 0) for hold in holds_in(account, limit, holds, place))
+        if spent + held + quantity > limit["most"]:
+            return deny_by(
+                "limit_reached", limit, place[1], window=place[0], meter=limit["meter"],
+                most=limit["most"] * GRID, spent=spent * GRID, needed=quantity * GRID,
+                available=max(0, limit["most"] - spent - held) * GRID,
+                retry_at=ends(plan, place[0]) if quantity <= limit["most"] else None)
+    return None
+
+
+def deny_by_concurrency(plan, holds, attributes):
+    for limit in plan.limits:
+        if limit["kind"] == "concurrency" and covers(limit, attributes):
+            value = value_of(limit, attributes)
+            same = [hold for hold in filter(reserved, holds) if covers(limit, hold["attributes"])
+                    and value_of(limit, hold["attributes"]) == value]
+            if len(same) >= limit["most"]:
+                return deny_by("concurrency_reached", limit, value, most=limit["most"] * GRID,
+                               spent=len(same) * GRID, needed=GRID, available=0,
+                               retry_at=min(hold["deadline"] for hold in same))
+    return None
+
+
+def decide_rate(limit, states, value, at):
+    """(state after the call, None, None) or (None, code, retry)."""
+    rate = limit["rate"]
+    if value not in states and len([t for t in states.values() if t > at * rate.calls]) >= limit["values"]:
+        return None, "values_reached", -(-min(states.values()) // rate.calls)
+    state, retry = rate.decide(states.get(value, 0), at)
+    return state, None if retry is None else "rate_exceeded", retry
+
+
+def deny_by_rate(plan, account, attributes, at):
+    for limit, states in zip(plan.limits, account.rates):
+        if limit["kind"] == "rate" and covers(limit, attributes):
+            value = value_of(limit, attributes)
+            _, code, retry = decide_rate(limit, states, value, at)
+            if code is not None:
                 need(retry <= LAST, "time_invalid")
-                return deny("rate_exceeded", "limits/" + limit["id"], retry_at=retry)
+                many = code == "values_reached"
+                return deny_by(code, limit, value, retry_at=retry, **(dict(
+                    most=limit["values"] * GRID, spent=limit["values"] * GRID, needed=GRID,
+                    available=0) if many else {}))
     return None
 
 
@@ -242,25 +355,13 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     lines = rate(sub, units, at)
     price = exact(sum(line["amount"] for line in lines))
     needed = compared(plan.rounding, price)
-    short = room_for(state, sub, hold, units, lines, at, needed, mark is not None, usable,
+    authorized = hold["attributes"] if hold else attributes
+    short = room_for(state, sub, hold, authorized, units, lines, at, needed, mark is not None, usable,
                      issued_at)
-    charged = price
-    if short:
-        available = short["available"]
-        if plan.rounding != "carry":
-            available = available // GRID * GRID
-        charged = min(price, available)
-    draws, net = grants.draw_money(
-        plan, account.grants, usable, [(index_of(plan, line["charge"]), line["amount"])
-                                       for line in lines],
-        compared(plan.rounding, charged), issued_at)
-    atomic, remainder = bill(plan.rounding, net, lane["cumulative_remainder"])
+    atomic, paid = priced(plan, account, lane, lines, short, usable, issued_at,
+                          bool(hold) and not reserved(hold))
     items = [{"item": "quantity", "meter": m, "quantity": q} for m, q in usage.items()]
-    items += granted + lines
-    items.append({"item": "price", "exact": charged,
-                  "remainder_before": lane["cumulative_remainder"], "remainder_after": remainder,
-                  "uncollected": price - charged, "late": bool(hold) and not reserved(hold)})
-    items += draws
+    items += granted + lines + paid
     items += [{"item": "attribute", "name": n, "value": v} for n, v in sorted(
         attributes.items(), key=lambda pair: pair[0].encode())]
     items.append({"item": "source", "surface": usage.surface, "basis": usage.basis,
@@ -282,9 +383,10 @@ def credit_room(state, sub, account, holds, usable, charges, more, issued_at):
         most = limit["credit"] + grants.backing(plan, account.grants, usable, charges, holds,
                                                 issued_at)
         owed = grants.owed(state, sub)
-        held = limit_reserve(plan, account, holds, ALWAYS)
+        held = limit_reserve(plan, account, holds, holds)
         if exact(owed + held + more) > most:
-            short = {"limit": index, "window": ALWAYS, "committed": owed + held + more,
+            short = {"limit": index, "place": (ALWAYS, ""), "spent": owed,
+                     "committed": owed + held + more,
                      "available": max(0, max(0, most - owed) - held), "most": most}
             if least is None or short["available"] < least["available"]:
                 least = short
@@ -297,7 +399,7 @@ def tighter(a, b):
     return min(found, key=lambda short: (short["available"], short["limit"]), default=None)
 
 
-def room_for(state, sub, hold, units, lines, at, needed, imported, usable, issued_at):
+def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, usable, issued_at):
     """Whether the limits have room for a call beside every other hold."""
     plan, account = sub["plan"], sub["account"]
     holds = list(sub["holds"].values())
@@ -307,18 +409,104 @@ def room_for(state, sub, hold, units, lines, at, needed, imported, usable, issue
         return credit_room(state, sub, account, holds, usable, charges, more, issued_at)
 
     if not any(map(reserved, holds)):
-        return tighter(room(plan, account, [], at, needed), credit(account, [], needed))
+        return tighter(room(plan, account, [], attributes, at, needed),
+                       credit(account, [], needed))
     most = dict(hold["units"]) if hold and reserved(hold) else {}
     if hold and reserved(hold) and all(used <= most.get(i, -1) for i, used in units):
-        if room(plan, account, holds, at, 0) is None and credit(account, holds, 0) is None:
+        if (room(plan, account, holds, attributes, at, 0) is None
+                and credit(account, holds, 0) is None):
             return None
     account = deepcopy(account)
     if hold and reserved(hold):
         change_outstanding(plan, account, hold, -1)
-    advance(plan, account, lines, 0, at)
+    advance(plan, account, lines)
     others = [other for other in holds if other is not hold]
-    spend = (admit if imported else room)(plan, account, others, at, needed)
+    spend = (admit if imported else room)(plan, account, others, attributes, at, needed)
     return tighter(spend, credit(account, others, needed))
+
+
+# What windows cost without a call: R-METER-090 to -094.
+
+START, CLOSE = 1, 2
+
+
+def term_windows(sub, charge, until):
+    """The windows of a charge within the subscription's term, up to an instant."""
+    ends = sub["plan"].ends(sub["started_at"])
+    at = sub["started_at"]
+    while at <= until and at < LAST and (ends is None or at < ends):
+        w = window(charge["period"], at, sub["started_at"])
+        yield w, at, min(w[1], LAST if ends is None else ends) - 1
+        at = w[1]
+
+
+def unbilled(sub, index, edge, until):
+    """The windows that lack what an edge asks for: (window, authorized at, due, total)."""
+    charge = sub["plan"].charges[index]
+    tariff = charge["tariff"]
+    total = tariff.due_at_start() if edge == START else tariff.minimum
+    if total == 0:
+        return
+    for w, first, last in term_windows(sub, charge, until):
+        if sub["account"].billed[index].get(w, 0) < total:
+            if edge == START:
+                yield w, first, first, total
+            else:
+                yield w, last, closes_at(sub["plan"], w), total
+
+
+def periods_of(state, now):
+    """(due, subscription, charge, edge) of the first window of each."""
+    for id_, sub in state.subscriptions.items():
+        for index in range(len(sub["plan"].charges)):
+            for edge in (START, CLOSE):
+                found = next(unbilled(sub, index, edge, now), None)
+                if found and found[2] is not None and found[2] <= now:
+                    yield found[2], id_, index, edge
+
+
+def draft_period(state, id_, index, edge, issued_at, salt):
+    sub, lane = current(state, id_)
+    plan, account = sub["plan"], sub["account"]
+    charge = plan.charges[index]
+    w, at, _, total = next(unbilled(sub, index, edge, issued_at))
+    units, billed, _ = account.counter(index, w)
+    line = {"item": "line", "charge": charge["id"], "window": w, "units_before": units,
+            "units": 0, "billed_before": billed, "amount": total - billed}
+    holds = list(sub["holds"].values())
+    usable = account.grants.usable({}, at, issued_at)
+    after = deepcopy(account)
+    advance(plan, after, [line])
+    needed = compared(plan.rounding, line["amount"])
+    short = tighter(room(plan, after, holds, {}, at, needed), credit_room(
+        state, sub, after, holds, usable, [index], needed, issued_at))
+    atomic, paid = priced(plan, account, lane, [line], short, usable, issued_at, False)
+    body = {"salt": salt, "items": [line] + paid}
+    subject = sha256(b"counterfoil/period/0\n", u(edge, 1), u(w[0], 8), charge["id"].encode())
+    head = next_head(sub, lane, body, PERIOD, subject, at, issued_at, atomic,
+                     amount(lane["cumulative"] + atomic), lane["credited"])
+    return {"head": head, "body": body, "import": None}
+
+
+def priced(plan, account, lane, lines, short, usable, issued_at, late):
+    """(what is billed, the items that say so): cut to what a short limit leaves, less what grants
+    pay."""
+    price = exact(sum(line["amount"] for line in lines))
+    charged = price
+    if short:
+        available = short["available"]
+        if plan.rounding != "carry":
+            available = available // GRID * GRID
+        charged = min(price, available)
+    draws, net = grants.draw_money(
+        plan, account.grants, usable,
+        [(index_of(plan, line["charge"]), line["amount"]) for line in lines],
+        compared(plan.rounding, charged), issued_at)
+    atomic, remainder = bill(plan.rounding, net, lane["cumulative_remainder"])
+    return atomic, [{"item": "price", "exact": charged,
+                     "remainder_before": lane["cumulative_remainder"],
+                     "remainder_after": remainder, "uncollected": price - charged,
+                     "late": late}] + draws
 
 
 def draft_true_up(state, id_, index, w, issued_at, salt):
@@ -365,23 +553,56 @@ def change_outstanding(plan, account, hold, sign):
         reserve_of(plan, account, index, w)  # what cannot be reserved is refused
 
 
-def advance(plan, account, lines, spent, at):
+def advance(plan, account, lines):
     for line in lines:
         index = index_of(plan, line["charge"])
         counter = account.counters[index].setdefault(line["window"], [0, 0, []])
         counter[0] += line["units"]
         counter[1] = exact(counter[1] + line["amount"])
-    for limit, sums in zip(plan.limits, account.spent):
-        if "most" in limit:
-            w = window(limit["period"], at, account.started)
-            sums[w] = exact(sums.get(w, 0) + spent)
+        account.billed[index][line["window"]] = counter[1]
 
 
-def advance_rates(plan, account, at):
-    for i, limit in enumerate(plan.limits):
-        if "rate" in limit:
-            account.rates[i], retry = limit["rate"].decide(account.rates[i], at)
-            need(retry is None, "entry_misplaced")
+def counts(plan, account, e, attributes):
+    """What limits count of a call's receipt: [(index, place, money or units)]."""
+    head, items = e["head"], e["body"]["items"]
+    price = next(item["exact"] for item in items if item["item"] == "price")
+    money = compared(plan.rounding, price)  # before grants pay
+    meters = {i["meter"]: i["quantity"] for i in items if i["item"] == "quantity"}
+    found = []
+    for index, limit in enumerate(plan.limits):
+        place = place_of(account, limit, attributes, head["authorized_at"])
+        if place is not None and limit["kind"] in ("spend", "units"):
+            found.append((index, place,
+                          money if limit["kind"] == "spend" else quantity_of(limit, meters)))
+    return found
+
+
+def count(plan, account, e, attributes):
+    for index, place, more in counts(plan, account, e, attributes):
+        sums = account.counted[index]
+        sums[place] = exact(sums.get(place, 0) + more)
+
+
+def crossings(plan, account, e, attributes):
+    """The shares of limits that a call reaches."""
+    crossed = []
+    for index, place, more in counts(plan, account, e, attributes):
+        limit, before = plan.limits[index], account.counted[index].get(place, 0)
+        for share in limit["notify"]:
+            if before * GRID < share * limit["most"] <= (before + more) * GRID:
+                crossed.append({"limit": limit["id"], "value": place[1] if limit["per"] else None,
+                                "fraction": share, "window": place[0]})
+    return crossed
+
+
+def advance_rates(plan, account, attributes, at):
+    for limit, states in zip(plan.limits, account.rates):
+        if limit["kind"] == "rate" and covers(limit, attributes):
+            value = value_of(limit, attributes)
+            states[value], code, _ = decide_rate(limit, states, value, at)
+            need(code is None, "entry_misplaced")
+            for empty in [v for v, t in states.items() if t <= at * limit["rate"].calls]:
+                del states[empty]
 
 
 def owes(plan, account, index, w):
@@ -390,21 +611,22 @@ def owes(plan, account, index, w):
     return tariff.can_fall() and billed > tariff.due_at_close(units, billed)
 
 
-def forget_closed(plan, account, now):
-    """Drops closed windows, never the only one, and none that owes a true-up."""
+def forget_closed(sub, now):
+    """Drops closed windows, never the latest, none that owes a true-up and none that is still to be
+    billed or comes after such a one. (What limits count is never asked for again once it may be
+    forgotten, so it is kept here.)"""
+    plan, account = sub["plan"], sub["account"]
     account.grants.forget(now)
-    def closed(w):
-        closes = closes_at(plan, w)
-        return closes is not None and closes <= now
     for index, counters in enumerate(account.counters):
-        if len(counters) > 1:
-            for w in [w for w in counters if closed(w) and not counters[w][2]
-                      and not owes(plan, account, index, w)]:
+        for w in sorted(counters)[:-1]:
+            closes = closes_at(plan, w)
+            if (closes is not None and closes <= now and not counters[w][2]
+                    and not owes(plan, account, index, w) and not awaits(sub, index, w)):
                 del counters[w]
-    for sums in account.spent:
-        if len(sums) > 1:
-            for w in [w for w in sums if closed(w)]:
-                del sums[w]
+
+
+def awaits(sub, index, w):
+    return any(next(unbilled(sub, index, edge, w[1] - 1), None) for edge in (START, CLOSE))
 
 
 # Deciding.
@@ -513,19 +735,21 @@ def authorize(state, id_, request, created_at, most, now):
         if known["receipt"] == RELEASED:
             return None, {"replayed": {"state": "released", "receipt": None}}
         return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
-    units = plan.charged_units(most, most.attributes, now)
     usable = sub["account"].grants.usable(most.attributes, now, lane["issued_at"])
+    units = plan.held_units(most, most.attributes, now, grants.meters_of(usable))
     granted, units = grants.draw_units(plan, sub["account"].grants, usable, [], units,
                                        lane["issued_at"])
     held = [(draw["grant"], draw["given_at"], draw["units"]) for draw in granted]
     hold = {"lane": sub["lane"], "subject": subject, "input": digest, "at": now,
-            "deadline": later(now, plan.times["hold"]), "units": units, "reserved": held,
+            "deadline": later(now, plan.times["hold"]), "units": units,
+            "limited": limited(plan, most.meters, most.attributes), "reserved": held,
             "attributes": dict(most.attributes), "state": "open"}
     raised, denial = admit_hold(state, id_, hold)
     if denial:
         return None, {"denied": denial}
     entry = {"lane": sub["lane"], "subject": subject, "input": digest, "authorized_at": now,
-             "deadline": hold["deadline"], "units": units, "reserved": held, "attributes": hold["attributes"]}
+             "deadline": hold["deadline"], "units": units, "limited": hold["limited"],
+             "reserved": held, "attributes": hold["attributes"]}
     return ("hold", entry), {"authorized": {
         "subject": subject, "lane": sub["lane"], "deadline": hold["deadline"], "reserved": raised}}
 
@@ -538,41 +762,44 @@ def admit_hold(state, id_, hold):
     denial = deny_by_terms(sub, hold["attributes"], hold["at"])
     if denial:
         return None, denial
+    holds, attributes, at = list(sub["holds"].values()), hold["attributes"], hold["at"]
+    denial = deny_by_values(plan, sub["account"], holds, attributes, at)
+    if denial:
+        return None, denial
     account = deepcopy(sub["account"])
     before = aggregate(plan, account)
     change_outstanding(plan, account, hold, 1)
     raised = max(0, aggregate(plan, account) - before)
-    holds = list(sub["holds"].values())
-    usable = account.grants.usable(hold["attributes"], hold["at"], lane["issued_at"])
+    usable = account.grants.usable(attributes, at, lane["issued_at"])
     short = tighter(
-        admit(plan, account, holds + [hold], hold["at"], 0),
+        admit(plan, account, holds + [hold], attributes, at, 0),
         credit_room(state, sub, account, holds + [hold], usable,
                     [index for index, _ in hold["units"]], 0, lane["issued_at"]))
-    if short and "most" in short:
-        before = grants.owed(state, sub) + limit_reserve(
-            plan, sub["account"], list(filter(reserved, holds)), ALWAYS)
-        left = dict(short, available=max(0, short["most"] - before))
-        return None, deny_by_limit(plan, left, max(0, short["committed"] - before))
     if short:
         # What is left, and what is asked for, without this hold.
         limit = plan.limits[short["limit"]]
-        before = (sub["account"].spent[short["limit"]].get(short["window"], 0) + limit_reserve(
-            plan, sub["account"], list(sub["holds"].values()), short["window"]))
+        inside = list(filter(reserved, holds))
+        if limit["kind"] == "spend":
+            inside = holds_in(sub["account"], limit, holds, short["place"])
+        before = short["spent"] + limit_reserve(plan, sub["account"], holds, inside)
         needed = max(0, short["committed"] - before)
-        left = dict(short, available=max(0, limit["most"] - before))
-        return None, deny_by_limit(plan, left, needed)
-    denial = deny_by_rate(plan, account, hold["at"])
+        left = dict(short, available=max(0, short["most"] - before))
+        return None, deny_by_money(plan, left, needed)
+    denial = (deny_by_units(plan, account, holds, hold["limited"], attributes, at)
+              or deny_by_concurrency(plan, holds, attributes)
+              or deny_by_rate(plan, account, attributes, at))
     return (None, denial) if denial else (raised, None)
 
 
-def receipt_outcome(state, entry):
+def receipt_outcome(state, entry, crossed=()):
     head = entry["head"]
     digest = receipts.head_digest(head)
     plan = state.plans[state.lanes[head["lane"]]["open"]["plan"]]
     signed = plan.signing["mode"] == "each"
     return ("receipt", entry), {"receipt": {
         "entry": entry, "digest": digest, "position": slot(state),
-        "sign": sign_request(state, "head", digest) if signed else None}}
+        "sign": sign_request(state, "head", digest) if signed else None,
+        "crossed": list(crossed)}}
 
 
 def used_digest(usage, content):
@@ -595,7 +822,8 @@ def settle(state, key, id_, request, usage, content, now):
     salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
     entry, _, _ = draft_call(state, id_, subject, usage, attributes, content, hold["at"],
                              issued_at, salt, None)
-    return receipt_outcome(state, entry)
+    return receipt_outcome(state, entry, crossings(
+        sub["plan"], sub["account"], entry, hold["attributes"]))
 
 
 def release(state, id_, request, reason, now):
@@ -626,15 +854,20 @@ def import_(state, key, id_, at, usage, content, mark):
     issued_at = max(at, lane["issued_at"])
     check_windows(sub, at, issued_at)
     plan.charged_units(usage, usage.attributes, at)
-    denial = deny_by_terms(sub, usage.attributes, at)
+    holds = list(sub["holds"].values())
+    denial = (deny_by_terms(sub, usage.attributes, at)
+              or deny_by_values(plan, sub["account"], holds, usage.attributes, at))
     if denial is None:
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
         entry, needed, short = draft_call(state, id_, subject, usage, usage.attributes, content,
                                           at, issued_at, salt, mark)
-        denial = deny_by_limit(plan, short, needed) if short else None
-        denial = denial or deny_by_rate(plan, sub["account"], at)
+        denial = deny_by_money(plan, short, needed) if short else None
+        units = limited(plan, usage.meters, usage.attributes)
+        denial = (denial or deny_by_units(plan, sub["account"], holds, units, usage.attributes, at)
+                  or deny_by_rate(plan, sub["account"], usage.attributes, at))
         if denial is None:
-            return receipt_outcome(state, entry)
+            return receipt_outcome(state, entry, crossings(
+                plan, sub["account"], entry, usage.attributes))
     entry = {"lane": sub["lane"], "subject": subject, "at": at, "denial": denial, "import": mark}
     return ("denied", entry), {"denied": denial}
 
@@ -648,9 +881,13 @@ def due(state, key, now):
         hold = state.subscriptions[id_]["holds"][subject]
         entry = {"lane": hold["lane"], "subject": subject, "at": now, "reason": "expired"}
         return ("release", entry), {"released": {"subject": subject}}
-    closings = sorted(closings_of(state))
-    if closings and closings[0][0] <= now:
-        _, id_, index, start, w = closings[0]
+    # At one instant, of one charge: what starts, what is trued up, what lacks its minimum.
+    ready = [(due_at, id_, index, 2 * edge - 2, None) for due_at, id_, index, edge
+             in periods_of(state, now)]
+    ready += [(closes, id_, index, 1, w) for closes, id_, index, w in closings_of(state)
+              if closes <= now]
+    if ready:
+        _, id_, index, what, w = min(ready)
         sub = state.subscriptions[id_]
         lane = state.lanes[sub["lane"]]
         if lane["open"]["origin"] != state.instance["origin"]:
@@ -658,7 +895,10 @@ def due(state, key, now):
             return entry, {"opened": outcome}
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
         issued_at = max(now, lane["issued_at"])
-        return receipt_outcome(state, draft_true_up(state, id_, index, w, issued_at, salt))
+        if what == 1:
+            return receipt_outcome(state, draft_true_up(state, id_, index, w, issued_at, salt))
+        entry = draft_period(state, id_, index, what // 2 + 1, issued_at, salt)
+        return receipt_outcome(state, entry, crossings(sub["plan"], sub["account"], entry, {}))
     if state.prove_now or (state.prove_by is not None and state.prove_by <= now):
         return checkpoint(state)
     return None, {"nothing": {}}
@@ -670,7 +910,7 @@ def closings_of(state):
             for w in counters:
                 closes = closes_at(sub["plan"], w)
                 if closes is not None and owes(sub["plan"], sub["account"], index, w):
-                    yield closes, id_, index, w[0], w
+                    yield closes, id_, index, w
 
 
 def lanes_root(state):
@@ -758,14 +998,13 @@ def fold_hold(state, e):
     need(e["subject"] not in sub["holds"], "entry_misplaced")
     at = e["authorized_at"]
     hold = {"lane": e["lane"], "subject": e["subject"], "input": e["input"], "at": at,
-            "deadline": e["deadline"], "units": e["units"], "reserved": e["reserved"],
-            "attributes": e["attributes"],
-            "state": "open"}
+            "deadline": e["deadline"], "units": e["units"], "limited": e["limited"],
+            "reserved": e["reserved"], "attributes": e["attributes"], "state": "open"}
     change_outstanding(plan, sub["account"], hold, 1)
     for name, given_at, units in e["reserved"]:
         issued_at = state.lanes[e["lane"]]["issued_at"]
         sub["account"].grants.use(name, given_at, at, issued_at).reserved += units
-    advance_rates(plan, sub["account"], at)
+    advance_rates(plan, sub["account"], e["attributes"], at)
     for until, subject in sorted(sub["forgetting"]):
         if until <= at:
             sub["forgetting"].remove((until, subject))
@@ -838,10 +1077,14 @@ def fold_receipt(state, e):
     digest = receipts.head_digest(head)
     if head["kind"] == CALL:
         fold_call(state, sub, e, digest)
+    elif head["kind"] == PERIOD:
+        fold_period(sub, e)
     else:
         for item in items:
             if item["item"] == "correction":
-                account.counters[index_of(plan, item["charge"])].pop(item["window"], None)
+                index = index_of(plan, item["charge"])
+                need(not awaits(sub, index, item["window"]), "entry_misplaced")
+                account.counters[index].pop(item["window"], None)
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, head["issued_at"])
     lane.update(sequence=head["sequence"], head=digest, cumulative=head["cumulative"],
@@ -870,8 +1113,39 @@ def fold_call(state, sub, e, digest):
     head, plan, account = e["head"], sub["plan"], sub["account"]
     subject, items = head["subject"], e["body"]["items"]
     lines = [item for item in items if item["item"] == "line"]
+    take_draws(plan, account, e, lines)
+    hold = sub["holds"].pop(subject, None)
+    need((hold is None) == (e["import"] is not None), "entry_misplaced")
+    if hold:
+        if reserved(hold):
+            change_outstanding(plan, account, hold, -1)
+            give_back(account, hold)
+        if subject in sub["remembered"]:
+            sub["remembered"][subject].update(receipt=digest, used=used_of(items))
+        forget_ended(sub, subject, hold["at"])
+    attributes = hold["attributes"] if hold else {
+        i["name"]: i["value"] for i in items if i["item"] == "attribute"}
+    advance(plan, account, lines)
+    count(plan, account, e, attributes)
+    if e["import"]:
+        advance_rates(plan, account, attributes, head["authorized_at"])
+    forget_closed(sub, head["issued_at"])
+
+
+def fold_period(sub, e):
+    plan, account = sub["plan"], sub["account"]
+    lines = [item for item in e["body"]["items"] if item["item"] == "line"]
+    take_draws(plan, account, e, lines)
+    advance(plan, account, lines)
+    count(plan, account, e, {})
+    forget_closed(sub, e["head"]["issued_at"])
+
+
+def take_draws(plan, account, e, lines):
+    """What grants paid of a receipt leaves them."""
+    head = e["head"]
     unpaid = [[index_of(plan, line["charge"]), line["amount"]] for line in lines]
-    for item in items:
+    for item in e["body"]["items"]:
         if item["item"] in ("draw", "draw_units"):
             given = account.grants.use(item["grant"], item["given_at"], head["authorized_at"],
                                        head["issued_at"])
@@ -883,21 +1157,6 @@ def fold_call(state, sub, e, digest):
     for line, (index, left) in zip(lines, unpaid):
         paid = account.granted[index]
         paid[line["window"]] = paid.get(line["window"], 0) + line["amount"] - left
-    hold = sub["holds"].pop(subject, None)
-    need((hold is None) == (e["import"] is not None), "entry_misplaced")
-    if hold:
-        if reserved(hold):
-            change_outstanding(plan, account, hold, -1)
-            give_back(account, hold)
-        if subject in sub["remembered"]:
-            sub["remembered"][subject].update(receipt=digest, used=used_of(items))
-        forget_ended(sub, subject, hold["at"])
-    price = next(item["exact"] for item in items if item["item"] == "price")
-    spent = compared(plan.rounding, price)
-    advance(plan, account, lines, spent, head["authorized_at"])
-    if e["import"]:
-        advance_rates(plan, account, head["authorized_at"])
-    forget_closed(plan, account, head["issued_at"])
 
 
 def used_of(items):

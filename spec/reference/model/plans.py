@@ -3,8 +3,8 @@
 import hashlib
 from functools import lru_cache
 
-from . import conditions, currencies, selectors
-from .amounts import GRID, fraction, money, part, shares, unit_price
+from . import conditions, currencies, derived, selectors, usages
+from .amounts import GRID, exact, fraction, money, part, shares, unit_price
 from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import PerCall, Rate, Tariff
 from .refused import Refused, need
@@ -37,9 +37,11 @@ class Plan:
         zone = fields.get("zone")
         self.zone = read_zone(zone, read_instant) if zone else None
         self.meters = self.read_meters(fields.must("meters"))
+        node = fields.get("derived")
+        self.derived = derived.read(node, self.meters, name_of, title, positive) if node else {}
         self.charges = self.read_parts(fields.must("charges"), self.read_charge)
         need(self.charges, "plan_invalid", "/charges")
-        selectors.check(self.charges)
+        selectors.check(self.charges, self.derived)
         limits = fields.get("limits")
         self.limits = self.read_parts(limits, self.read_limit) if limits else []
         grants = fields.get("grants")
@@ -77,6 +79,10 @@ class Plan:
         id_ = name_of(fields.must("id"))
         model = fields.must("model").text()
         meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
+        alone = model in ("flat", "percentage", "cost_plus", "dynamic")
+        aggregate = None if alone else fields.get("aggregate")
+        need(not aggregate or aggregate.text() in ("sum", "count"), "plan_invalid",
+             aggregate and aggregate.pointer)
         selector = selectors.read(fields)
         if model == "volume":
             fields.must("window")
@@ -85,13 +91,17 @@ class Plan:
             tariff = self.read_per_call(node, fields, model)
         else:
             tariff = self.read_tariff(node, fields, model)
+        if tariff.due_at_start() or tariff.minimum:
+            need(not (selector and "effective" in selector), "plan_invalid",
+                 node.pointer + "/effective")
         fields.finish()
-        need(meter == REQUESTS or meter in self.meters, "plan_reference", node.pointer + "/meter")
+        known = meter == REQUESTS or meter in self.meters or meter in self.derived
+        need(known, "plan_reference", node.pointer + "/meter")
         if selector and "context" in selector:
             context = selector["context"][0]
             need(context in self.meters, "plan_reference", node.pointer + "/context/meter")
         return {"id": id_, "meter": meter, "selector": selector, "period": period,
-                "tariff": tariff}
+                "tariff": tariff, "count": bool(aggregate) and aggregate.value == "count"}
 
     def read_tariff(self, node, fields, model):
         """A function of the counter: R-PLAN-007, -035 to -037."""
@@ -189,18 +199,45 @@ class Plan:
 
     def read_limit(self, node):
         fields = node.fields()
-        limit = {"id": name_of(fields.must("id"))}
-        spend, rate = fields.get("spend"), None
-        if spend:
+        limit = {"id": name_of(fields.must("id")), "soft": False, "notify": [], "values": 10_000}
+        spend, meter, concurrency, rate = (None,) * 4
+        if spend := fields.get("spend"):
+            limit["kind"] = "spend"
             limit["most"] = money(spend.text(), self.decimals, spend.pointer)
             limit["period"] = read_window(fields, self.zone)
-        elif fields.get("credit"):
-            credit = fields.get("credit")
+        elif meter := fields.get("meter"):
+            limit["kind"] = "units"
+            limit["meter"] = name_of(meter)
+            need(limit["meter"] == REQUESTS or limit["meter"] in self.meters, "plan_reference",
+                 meter.pointer)
+            limit["most"] = fields.must("most").integer()
+            limit["period"] = read_window(fields, self.zone)
+        elif credit := fields.get("credit"):
+            limit["kind"] = "credit"
+            limit["match"], limit["per"] = {}, None
             limit["credit"] = money(credit.text(), self.decimals, credit.pointer)
+            fields.finish()
+            return limit
+        elif concurrency := fields.get("concurrency"):
+            limit["kind"] = "concurrency"
+            limit["most"] = positive(concurrency)
         else:
             rate = fields.get("rate")
             need(rate is not None, "plan_invalid", node.pointer)
+            limit["kind"] = "rate"
             limit["rate"] = read_rate(rate)
+        match = fields.get("match")
+        limit["match"] = read_cover(match) if match else {}
+        per = fields.get("per")
+        limit["per"] = name_of(per) if per else None
+        if per and limit["kind"] != "concurrency" and (values := fields.get("values")):
+            limit["values"] = positive(values)
+            need(limit["values"] <= 10_000, "plan_invalid", values.pointer)
+        if limit["kind"] in ("spend", "units"):
+            soft = fields.get("soft")
+            limit["soft"] = soft.boolean() if soft else False
+            notify = fields.must("notify") if limit["soft"] else fields.get("notify")
+            limit["notify"] = read_notify(notify, limit) if notify else []
         fields.finish()
         return limit
 
@@ -307,8 +344,9 @@ class Plan:
             charge = self.charges[index]
             value = charge["tariff"].pays(0, 0, units)
             first += value
-            ceiling += charge["tariff"].worst_single(units)
             lines.append((charge["id"], charge["meter"], units, value))
+        for index, units in self.held_units(usage, usage.attributes, at, set()):
+            ceiling += self.charges[index]["tariff"].worst_single(units)
         return first, ceiling, lines
 
     def counting(self, usage, attributes, at):
@@ -318,24 +356,110 @@ class Plan:
                   for meter in meters]
         return [i for i, c in enumerate(self.charges) if c["selector"] is None or i in chosen]
 
+    def weights(self, counting, usage, attributes, at):
+        """{derived meter: its weights that count in a call}: of those that a charge counts."""
+        charged = {self.charges[i]["meter"] for i in counting}
+        return {name: derived.counting(weights, usage, attributes, at)
+                for name, weights in self.derived.items() if name in charged}
+
     def charged_units(self, usage, attributes, at):
         """[(index of the charge, units)] for every charge that counts something."""
         counting = self.counting(usage, attributes, at)
-        priced = {self.charges[i]["meter"] for i in counting}
+        weights = self.weights(counting, usage, attributes, at)
+        units = self.disjoint_units(usage, counting, weights)
+        return self.units_of(counting, weights, units)
+
+    def disjoint_units(self, usage, counting, weights):
+        """{meter: units} of every meter that has a price in a call, and `requests`."""
+        priced = {self.charges[i]["meter"] for i in counting} - set(self.derived)
+        priced |= {weight["meter"] for some in weights.values() for weight in some}
         # Every call counts itself: `requests` needs no price.
         covered = usage.uncovered(lambda meter: meter == REQUESTS or meter in priced)
         need(covered is None, "usage_unpriced")
-        disjoint = usage.disjoint(lambda meter: meter in priced)
+        units = usage.disjoint(lambda meter: meter in priced)
+        units[REQUESTS] = usage.meters.get(REQUESTS, 0) or 1
+        return units
+
+    def units_of(self, counting, weights, units):
+        """What charges make of the units of meters."""
         charged = []
         for index in counting:
             meter = self.charges[index]["meter"]
-            if meter == REQUESTS:
-                units = usage.meters.get(REQUESTS, 0) or 1
-            else:
-                units = disjoint.get(meter, 0)
-            if units:
-                charged.append((index, units))
+            count = units.get(meter, 0)
+            if meter in self.derived:
+                count = sum(w["weight"] * units.get(w["meter"], 0) for w in weights[meter])
+                need(count < 2**63, "usage_quantity")
+            if count:
+                charged.append((index, 1 if self.charges[index]["count"] else count))
         return charged
+
+    def held_units(self, usage, attributes, at, granted):
+        """[(index of the charge, units)] that bound every call of at most this usage, where
+        grants may pay units of these meters."""
+        counting = self.counting(usage, attributes, at)
+        weights = self.weights(counting, usage, attributes, at)
+        units = self.disjoint_units(usage, counting, weights)
+        sized = []
+        named = {charge["meter"] for charge in self.charges} - set(self.derived)
+        named |= {w["meter"] for some in self.derived.values() for w in some}
+        for root in {usages.root(meter) for meter in named}:
+            family = {meter for meter in named if usages.root(meter) == root}
+            contexts = [c["selector"]["context"] for c in self.charges if c["meter"] in family
+                        and c["selector"] and "context" in c["selector"]]
+            if not contexts and len(family) < 2:
+                continue
+            full = family & granted or any(len(usages.WHOLES.get(m, ())) > 1 for m in family)
+            units = {m: u for m, u in units.items() if m not in family}
+            if not contexts:
+                filled = self.fill(family, counting, weights, usage.meters, full)
+                units.update(filled[1])
+                continue
+            meter = contexts[0][0]
+            bounds = {bound for _, low, high in contexts for bound in (low, high)}
+            sizes = [usage.meters.get(meter, 0)] + sorted(
+                bound for bound in bounds if 0 <= bound < usage.meters.get(meter, 0))
+            fillings = []
+            for size in sizes:
+                smaller = usages.Usage()
+                smaller.meters = {**usage.meters, meter: size}
+                chosen = self.counting(smaller, attributes, at)
+                room = usage.meters if full else smaller.meters
+                cost, filled = self.fill(family, chosen, {}, room, full)
+                held = [(i, filled.get(self.charges[i]["meter"], 0)) for i in chosen]
+                fillings.append((cost, [(i, count) for i, count in held if count]))
+            if full:
+                sized += {pair for _, held in fillings for pair in held}
+            else:
+                sized += max(fillings, key=lambda filling: filling[0])[1]  # of equals the first
+        return sorted(self.units_of(counting, weights, units) + sized)
+
+    def fill(self, family, counting, weights, meters, full):
+        """(what the dearest call costs, its units by meter)."""
+        prices, kinds, simple = {}, set(), not full
+        for i in counting:
+            charge = self.charges[i]
+            if charge["meter"] in family:
+                tariff = charge["tariff"]
+                simple = simple and selectors.plain(charge)
+                prices.setdefault(charge["meter"], []).append(tariff.price)
+                kinds.add(None)
+        for name, some in weights.items():
+            for weight in some:
+                if weight["meter"] in family:
+                    prices.setdefault(weight["meter"], []).append(weight["weight"] * GRID)
+                    kinds.add(name)
+        room = {meter: meters.get(meter, 0) for meter in prices}
+        if not simple or len(kinds) > 1:
+            return 0, room
+        prices = {meter: exact(sum(some)) for meter, some in prices.items()}
+        cost, units = 0, {}
+        for meter in sorted(prices, key=lambda m: (-prices[m], -len(usages.above(m)), m)):
+            limited = [m for m in {meter} | usages.above(meter) if m in room]
+            units[meter] = min(room[m] for m in limited)
+            for m in limited:
+                room[m] -= units[meter]
+            cost = exact(cost + units[meter] * prices[meter])
+        return cost, units
 
 
 @lru_cache(maxsize=64)
@@ -407,6 +531,30 @@ def read_match(node):
         match[name] = conditions.sorted_set(values)
     need(match, "plan_invalid", node.pointer)
     return match
+
+
+def read_cover(node):
+    """Attribute → the values that match."""
+    match = {}
+    for name, values in node.fields().all():
+        need(is_name(name), "text_invalid", values.pointer)
+        match[name] = conditions.sorted_set(values)
+    return match
+
+
+def read_notify(node, limit):
+    """Shares of a limit in steps of 10^-18, ascending."""
+    shares_ = []
+    for item in node.items():
+        need(len(shares_) < 16, "plan_invalid", node.pointer)
+        share = money(item.text(), 0, item.pointer)
+        need(0 < share <= 10 * GRID, "plan_invalid", item.pointer)
+        need(not shares_ or shares_[-1] < share, "plan_order", item.pointer)
+        if limit["kind"] == "spend":
+            need(-(-limit["most"] * share // GRID) < 2**128 * GRID, "amount_overflow", item.pointer)
+        shares_.append(share)
+    need(shares_, "plan_invalid", node.pointer)
+    return shares_
 
 
 def read_rate(node):

@@ -77,6 +77,9 @@ class Tariff:
         need(counter + units < 2**64, "amount_overflow")
         return max(0, self.total(counter + units) - billed)
 
+    def due_at_start(self):
+        return self.total(0)
+
     def due_at_close(self, counter, billed):
         return max(self.total(counter), self.minimum)
 
@@ -158,6 +161,9 @@ class PerCall:
     def pays(self, counter, billed, units):
         need(counter + units < 2**64, "amount_overflow")
         return self.call(units)
+
+    def due_at_start(self):
+        return 0
 
     def due_at_close(self, counter, billed):
         return billed

@@ -20,7 +20,8 @@ LANE = ("LaneOpen(bytes32 plan,bytes32 subscription,bytes32 payer,uint32 number,
 HEAD = [("lane", 32), ("sequence", 8), ("previous", 32), ("kind", 1), ("subject", 32),
         ("authorized_at", 8), ("issued_at", 8), ("body", 32), ("charge", 16), ("cumulative", 16),
         ("credited", 16)]
-CALL, TRUE_UP = 1, 4
+CALL, PERIOD, TRUE_UP = 1, 3, 4
+KINDS = {CALL: "call", PERIOD: "period", TRUE_UP: "true_up"}
 BASES = {"reported": 1, "measured": 2, "estimated": 3}
 
 
@@ -175,7 +176,7 @@ def from_header(value):
         part = data[at:at + size]
         head[name] = part if size == 32 else int.from_bytes(part, "big")
         if name == "kind":
-            need(head[name] in (CALL, TRUE_UP), "bytes_version")
+            need(head[name] in KINDS, "bytes_version")
         if name in ("authorized_at", "issued_at"):
             need(head[name] <= 253_402_300_799_999, "time_invalid")
         at += size
@@ -303,7 +304,7 @@ def head_of(node):
             head[name] = hex_of(field, 32)
         elif name == "kind":
             head[name] = int_of(kind, 64)
-            need(head[name] in (CALL, TRUE_UP), "bytes_version", kind.pointer)
+            need(head[name] in KINDS, "bytes_version", kind.pointer)
         elif name in ("authorized_at", "issued_at"):
             head[name] = time_of(field)
         else:

@@ -23,16 +23,7 @@ def read(fields):
         return None
     selector = {}
     if match is not None:
-        for name, node in match.fields().all():
-            need(is_name(name), "text_invalid", node.pointer)
-            values = []
-            for item in node.items():
-                value = item.text()
-                good = not values or values[-1].encode() < value.encode()
-                need(good, "plan_order", item.pointer)
-                values.append(value)
-            need(values, "plan_invalid", node.pointer)
-            selector["match", name] = set(values)
+        selector.update(read_match(match))
     if context is not None:
         inner = context.fields()
         meter = inner.must("meter")
@@ -63,6 +54,22 @@ def read(fields):
     if hours is not None:
         selector["hours"] = read_hours(hours)
     return selector
+
+
+def read_match(match):
+    """The dimensions of a `match`."""
+    dimensions = {}
+    for name, node in match.fields().all():
+        need(is_name(name), "text_invalid", node.pointer)
+        values = []
+        for item in node.items():
+            value = item.text()
+            good = not values or values[-1].encode() < value.encode()
+            need(good, "plan_order", item.pointer)
+            values.append(value)
+        need(values, "plan_invalid", node.pointer)
+        dimensions["match", name] = set(values)
+    return dimensions
 
 
 def read_time(node):
@@ -148,36 +155,50 @@ def decides(third, both):
     return third.keys() == both.keys() and meet(third, both) == both
 
 
-def check(charges):
+def check(charges, derived):
     """No two charges of a meter may leave open which of them counts."""
     for number, charge in enumerate(charges):
         place = f"/charges/{number}"
-        check_context(charges, charge, place)
-        if charge["selector"] is None:
+        check_context(charges, derived, charge, place)
+        check_one(charges, number, place)
+
+
+def check_one(charges, number, place):
+    """One charge, or weight, with every earlier one of its meter."""
+    charge = charges[number]
+    if charge["selector"] is None:
+        return
+    same = [c["selector"] for c in charges
+            if c["meter"] == charge["meter"] and c["selector"] is not None]
+    for earlier in charges[:number]:
+        if earlier["meter"] != charge["meter"] or earlier["selector"] is None:
             continue
-        same = [c["selector"] for c in charges
-                if c["meter"] == charge["meter"] and c["selector"] is not None]
-        for earlier in charges[:number]:
-            if earlier["meter"] != charge["meter"] or earlier["selector"] is None:
-                continue
-            a, b = earlier["selector"], charge["selector"]
-            if set(a) < set(b) or set(b) < set(a):
-                continue
-            both = meet(a, b)
-            good = both is None or (set(a) != set(b) and any(decides(t, both) for t in same))
-            need(good, "plan_ambiguous", place)
+        a, b = earlier["selector"], charge["selector"]
+        if set(a) < set(b) or set(b) < set(a):
+            continue
+        both = meet(a, b)
+        good = both is None or (set(a) != set(b) and any(decides(t, both) for t in same))
+        need(good, "plan_ambiguous", place)
 
 
-def check_context(charges, charge, place):
+def plain(charge):
+    """Whether every unit has one price, wherever the counter stands."""
+    tariff = charge["tariff"]
+    return (not charge["count"] and tariff.model == "per_unit" and tariff.free == 0
+            and (tariff.off, tariff.cap, tariff.minimum) == (0, None, 0))
+
+
+def check_context(charges, derived, charge, place):
     """A whole and its parts: contexts of one meter, and then a plain price for every unit."""
     family = [c for c in charges if root(c["meter"]) == root(charge["meter"])]
     contexts = [c["selector"]["context"][0] for c in family
                 if c["selector"] and "context" in c["selector"]]
     if not contexts:
         return
-    tariff = charge["tariff"]
-    plain = tariff.model == "per_unit" and tariff.free == 0
-    need(plain and (tariff.off, tariff.cap, tariff.minimum) == (0, None, 0), "plan_invalid", place)
+    weighted = {root(w["meter"]) for weights in derived.values() for w in weights}
+    need(charge["meter"] not in derived and root(charge["meter"]) not in weighted,
+         "plan_invalid", place)
+    need(plain(charge), "plan_invalid", place)
     if charge["selector"] and "context" in charge["selector"]:
         need(charge["selector"]["context"][0] == contexts[0], "plan_invalid",
              place + "/context/meter")

@@ -3,7 +3,7 @@
 from .amounts import GRID, amount, closing_payouts
 from .plans import payee_key
 from .document import Number
-from .receipts import CALL, hexed, u
+from .receipts import TRUE_UP, hexed, u
 from .refused import Refused, need
 from .signing import checksummed, keccak256, sha256, word
 
@@ -24,7 +24,7 @@ def settle(meter, extent, closing):
             continue
         head = entry["head"]
         plan = plans[head["lane"]]
-        if head["kind"] == CALL:
+        if head["kind"] != TRUE_UP:
             price = next(i for i in entry["body"]["items"] if i["item"] == "price")
             before = (head["cumulative"] - head["charge"]) * GRID + price["remainder_before"]
             after = head["cumulative"] * GRID + price["remainder_after"]

@@ -49,9 +49,11 @@ def sign_text(sign):
 
 
 def denial_text(d):
-    return {"code": d["code"], "rule": d["rule"],
-            "needed": optional(d["needed"], amounts.text_of),
-            "available": optional(d["available"], amounts.text_of),
+    start, end = d["window"] or (None, None)
+    return {"code": d["code"], "rule": d["rule"], "value": d["value"],
+            "start": optional(start, str), "end": optional(end, str), "meter": d["meter"],
+            **{name: optional(d[name], amounts.text_of)
+               for name in ("most", "spent", "needed", "available")},
             "retryAt": optional(d["retry_at"], str)}
 
 
@@ -61,7 +63,7 @@ def receipt_text(r):
     correction = next((i for i in items if i["item"] == "correction"), None)
     return {
         "digest": hexed(r["digest"]), "position": str(r["position"]), "lane": hexed(head["lane"]),
-        "sequence": str(head["sequence"]), "kind": "call" if price else "true_up",
+        "sequence": str(head["sequence"]), "kind": receipts.KINDS[head["kind"]],
         "subject": hexed(head["subject"]), "authorizedAt": str(head["authorized_at"]),
         "issuedAt": str(head["issued_at"]), "charge": str(head["charge"]),
         "cumulative": str(head["cumulative"]), "credited": str(head["credited"]),
@@ -69,7 +71,10 @@ def receipt_text(r):
         "remainder": str((price or correction)["remainder_after"]),
         "uncollected": amounts.text_of(price["uncollected"] if price else 0),
         "late": bool(price and price["late"]), "body": hexed(head["body"]),
-        "sign": optional(r["sign"], sign_text)}
+        "sign": optional(r["sign"], sign_text),
+        "crossed": [{"limit": c["limit"], "value": c["value"],
+                     "fraction": amounts.text_of(c["fraction"]), "start": str(c["window"][0]),
+                     "end": str(c["window"][1])} for c in r["crossed"]]}
 
 
 def opened_text(o):
@@ -178,6 +183,13 @@ def _(_, g):
 @operation("usage.read")
 def _(_, g):
     usage = usages.read(g["surface"], g["body"])
+    return {"meters": {m: str(q) for m, q in usage.items()},
+            "attributes": dict(sorted(usage.attributes.items()))}, None
+
+
+@operation("usage.map")
+def _(_, g):
+    usage = usages.mapped(g["mapping"], g["event"])
     return {"meters": {m: str(q) for m, q in usage.items()},
             "attributes": dict(sorted(usage.attributes.items()))}, None
 

@@ -1,5 +1,7 @@
 """R-USE: usage surfaces and what is inside what."""
 
+import re
+
 from .document import Node, is_control, is_name, parse
 from .refused import Refused, need
 
@@ -401,3 +403,54 @@ def otel_genai(node):
     body.part("cache_write_tokens", name + "cache_creation.input_tokens")
     body.part("reasoning_tokens", name + "reasoning.output_tokens")
     return body.usage
+
+
+POINTER = re.compile(r"(/([^~/]|~[01])*)*", re.S)
+
+
+def mapped(text, event):
+    """An event of the host's own, read as a mapping document says."""
+    fields = Node(parse(text)).fields()
+    form = fields.must("format")
+    need(form.text() == "counterfoil/mapping/0", "usage_surface", form.pointer)
+    meters = places(fields.must("meters"))
+    attributes = fields.get("attributes")
+    attributes = [] if attributes is None else places(attributes)
+    fields.finish()
+    usage, event = Usage("plain", "reported"), parse(event)
+    for name, pointer, optional in meters:
+        node = pointed(event, pointer, optional)
+        if node is not None:
+            usage.set(name, node.quantity(), pointer)
+    for name, pointer, optional in attributes:
+        node = pointed(event, pointer, optional)
+        if node is not None:
+            usage.set_attribute(name, node.text(), pointer)
+    return usage
+
+
+def places(node):
+    found = []
+    for name, place in node.fields().all():
+        need(is_name(name), "text_invalid", place.pointer)
+        optional = isinstance(place.value, dict)
+        if optional:
+            fields = place.fields()
+            place = fields.must("optional")
+            fields.finish()
+        need(POINTER.fullmatch(place.text()), "text_invalid", place.pointer)
+        found.append((name, place.value, optional))
+    return found
+
+
+def pointed(event, pointer, optional):
+    for step in pointer.split("/")[1:]:
+        step = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(event, dict):
+            event = event.get(step)
+        elif isinstance(event, list) and re.fullmatch("0|[1-9][0-9]*", step):
+            event = event[int(step)] if int(step) < len(event) else None
+        else:
+            event = None
+    need(event is not None or optional, "usage_missing", pointer)
+    return None if event is None else Node(event, pointer)

@@ -222,6 +222,12 @@ func denied(_ denial: Denial) -> JSON {
         "denied": .object([
             "code": .text(denial.code),
             "rule": .text(denial.rule),
+            "value": maybe(denial.value),
+            "start": denial.window.map { number($0.start) } ?? .null,
+            "end": denial.window.map { number($0.end) } ?? .null,
+            "meter": maybe(denial.meter),
+            "most": maybe(denial.most),
+            "spent": maybe(denial.spent),
             "needed": maybe(denial.needed),
             "available": maybe(denial.available),
             "retryAt": denial.retryAt.map { number($0) } ?? .null,
@@ -269,6 +275,16 @@ func receipt(_ issued: Issued) -> JSON {
         "late": .bool(price.late),
         "body": .text(head.body),
         "sign": sign(issued.sign),
+        "crossed": .list(
+            issued.crossed.map {
+                .object([
+                    "limit": .text($0.limit),
+                    "value": maybe($0.value),
+                    "fraction": .text($0.fraction),
+                    "start": number($0.window.start),
+                    "end": number($0.window.end),
+                ])
+            }),
     ])
 }
 

@@ -94,6 +94,14 @@ final class Script {
                 "meters": .object(usage.meters.mapValues { number($0) }),
                 "attributes": .object(usage.attributes.mapValues { .text($0) }),
             ])
+        case "usage.map":
+            try given.known("mapping event")
+            let usage = try mapUsage(
+                mapping: try given.text("mapping"), event: try given.text("event"))
+            return .object([
+                "meters": .object(usage.meters.mapValues { number($0) }),
+                "attributes": .object(usage.attributes.mapValues { .text($0) }),
+            ])
         case "plan.load":
             try given.known("text")
             let plan = try Plan.fromJson(document: try given.text("text"))

@@ -4,8 +4,8 @@ use alloc::sync::Arc;
 
 use crate::{
     account::{
-        Given, Room, admit, aggregate, aggregate_of, backing, credit_room, draw_units, tighter,
-        without_hold,
+        Books, Given, Room, admit, aggregate, aggregate_of, backing, credit_room, draw_units,
+        left_by, tighter, without_hold,
     },
     amount::Exact,
     codec::Writer,
@@ -13,10 +13,13 @@ use crate::{
     entry::{Denial, Entry, HoldEntry, write_attributes},
     error::{Code, Error, Result},
     meter::{
-        Hold, HoldState, Outcome, Remembered, Replay, Request, ReservedUnits, State, Subscription,
+        Hold, Outcome, Remembered, Replay, Request, ReservedUnits, State, Subscription,
         decide::{
             Decision,
-            admit::{deny_before_money, deny_by_rate, limit_denial},
+            admit::{
+                deny_before_money, deny_by_concurrency, deny_by_money, deny_by_rate, deny_by_units,
+                deny_by_values,
+            },
         },
         draft::check_windows,
     },
@@ -43,10 +46,11 @@ impl State {
             return replay(subscription, known, &subject, input);
         }
         let most = &request.most;
-        let mut units =
-            plan.charged_units(&Call { usage: most, attributes: most.attributes(), at: now })?;
         let usable =
-            subscription.account.grants.usable(&plan, request.most.attributes(), now, issued_at)?;
+            subscription.account.grants.usable(&plan, most.attributes(), now, issued_at)?;
+        let granted = |meter: &str| usable.iter().any(|g| g.terms.credit.meter() == Some(meter));
+        let call = Call { usage: most, attributes: most.attributes(), at: now };
+        let mut units = plan.held_units(&call, &granted)?;
         let drawn = draw_units(&plan, &usable, &[], &mut units)?;
         let reserved = drawn
             .into_iter()
@@ -59,12 +63,13 @@ impl State {
             authorized_at: now,
             deadline: now.checked_add(plan.times().hold)?,
             units: units.into(),
+            limited: plan.limited_units(request.most.attributes(), |m| request.most.get(m)).into(),
             reserved,
             attributes: request.most.shared_attributes(),
         };
         match self.admit_hold(&request.subscription, &entry)? {
             Ok(reserved) => {
-                let outcome = Outcome::Authorized { hold: hold_of(&entry), reserved };
+                let outcome = Outcome::Authorized { hold: Hold::of(&entry), reserved };
                 Ok((Some(Entry::Hold(entry)), outcome))
             }
             Err(denial) => Ok((None, Outcome::Denied(denial))),
@@ -79,9 +84,12 @@ impl State {
     ) -> Result<core::result::Result<Exact, Denial>> {
         let (subscription, lane) = self.current(id)?;
         let plan = Arc::clone(&subscription.plan);
-        let at = entry.authorized_at;
+        let (at, attributes) = (entry.authorized_at, &entry.attributes);
         check_windows(subscription, at, lane.issued_at)?;
-        if let Some(denial) = deny_before_money(&plan, subscription, &entry.attributes, at)? {
+        if let Some(denial) = deny_before_money(&plan, subscription, attributes, at)? {
+            return Ok(Err(denial));
+        }
+        if let Some(denial) = deny_by_values(&plan, &subscription.account, attributes, at) {
             return Ok(Err(denial));
         }
         let usable =
@@ -91,29 +99,37 @@ impl State {
         // The hold is tried on the account and taken out again: entries alone change the state.
         let subscription = self.subscription_mut(id)?;
         let opened = subscription.account.reserve(&plan, &entry.units, at)?;
-        let tried = try_hold(subscription, &plan, entry, owed, &usable);
+        let hold = Hold::of(entry);
+        subscription.account.enter(&plan, &hold);
+        let known = subscription.holds.insert(hold.subject, hold.clone());
+        let tried = try_hold(subscription, &plan, &hold, owed, &usable);
+        match known {
+            Some(known) => subscription.holds.insert(hold.subject, known),
+            None => subscription.holds.remove(&hold.subject),
+        };
+        subscription.account.leave(&plan, &hold);
         subscription.account.free(&plan, &entry.units, at)?;
         subscription.account.close(&opened);
-        let (after, short, backing) = tried?;
-        let reserved = after.minus_or_zero(before);
+        let (after, short) = tried?;
         if let Some(room) = short {
-            let holds = subscription.holds.values();
+            let books = books(subscription, &plan);
             let credit = plan.limits().get(room.limit).map(|limit| &limit.rule);
             let (room, needed) = match credit {
-                Some(LimitRule::Credit { most }) => {
-                    let reserved = aggregate_of(&plan, &subscription.account, holds)?;
-                    let before = owed.checked_add(reserved)?;
-                    let available = most.checked_add(backing)?.minus_or_zero(before);
-                    let needed = room.committed.minus_or_zero(before);
-                    (Room { available, ..room }, needed)
-                }
-                _ => without_hold(&plan, &subscription.account, holds, &room)?,
+                Some(LimitRule::Credit { .. }) => left_by(aggregate_of(books)?, &room)?,
+                _ => without_hold(books, &room)?,
             };
-            return Ok(Err(limit_denial(&plan, &room, needed)?));
+            return Ok(Err(deny_by_money(&plan, &room, needed)?));
         }
-        Ok(match deny_by_rate(&plan, &subscription.account.rates, at)? {
+        let account = &subscription.account;
+        if let Some(denial) = deny_by_units(&plan, account, attributes, &entry.limited, at)? {
+            return Ok(Err(denial));
+        }
+        if let Some(denial) = deny_by_concurrency(&plan, subscription, &hold) {
+            return Ok(Err(denial));
+        }
+        Ok(match deny_by_rate(&plan, account, attributes, at)? {
             Some(denial) => Err(denial),
-            None => Ok(reserved),
+            None => Ok(after.minus_or_zero(before)),
         })
     }
 }
@@ -121,19 +137,22 @@ impl State {
 fn try_hold(
     subscription: &Subscription,
     plan: &Plan,
-    entry: &HoldEntry,
+    hold: &Hold,
     owed: Exact,
     usable: &[Given],
-) -> Result<(Exact, Option<Room>, Exact)> {
+) -> Result<(Exact, Option<Room>)> {
     let after = aggregate(&subscription.account)?;
-    let candidate = hold_of(entry);
-    let holds = subscription.holds.values().chain(core::iter::once(&candidate));
+    let books = books(subscription, plan);
+    let short = admit(books, &hold.attributes, hold.authorized_at, Exact::ZERO)?;
+    let charges = hold.units.iter().map(|(charge, _)| *charge);
+    let backing = backing(plan, usable, charges, subscription.holds.values())?;
+    let credit = credit_room(books, (owed, backing), Exact::ZERO)?;
+    Ok((after, tighter(short, credit)))
+}
+
+fn books<'a>(subscription: &'a Subscription, plan: &'a Plan) -> Books<'a> {
     let account = &subscription.account;
-    let short = admit(plan, account, holds.clone(), entry.authorized_at, Exact::ZERO)?;
-    let charges = entry.units.iter().map(|(charge, _)| *charge);
-    let backing = backing(plan, usable, charges, holds.clone())?;
-    let credit = credit_room(plan, account, holds, (owed, backing), Exact::ZERO)?;
-    Ok((after, tighter(short, credit), backing))
+    Books { plan, account, counters: account, holds: &subscription.holds, without: None }
 }
 
 pub(super) fn check_request_id(id: &str) -> Result<()> {
@@ -180,17 +199,4 @@ fn replay(
         None => Replay::Settled { receipt: known.receipt },
     };
     Ok((None, Outcome::Replayed(replay)))
-}
-
-fn hold_of(entry: &HoldEntry) -> Hold {
-    Hold {
-        subject: entry.subject,
-        lane: entry.lane,
-        authorized_at: entry.authorized_at,
-        deadline: entry.deadline,
-        units: Arc::clone(&entry.units),
-        reserved: Arc::clone(&entry.reserved),
-        attributes: Arc::clone(&entry.attributes),
-        state: HoldState::Open,
-    }
 }

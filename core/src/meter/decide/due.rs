@@ -1,14 +1,32 @@
 //! What time brings: expired holds, closing windows, checkpoints.
 
+use alloc::collections::BTreeMap;
+
 use crate::{
+    account::{Counted, Edge},
     crypto::Digest,
     entry::{Entry, Release, ReleaseReason},
     error::{Code, Result},
     log::Checkpoint,
-    meter::{Outcome, State, decide::Decision, draft::draft_true_up},
+    meter::{
+        Outcome, State,
+        decide::Decision,
+        draft::{draft_period, draft_true_up},
+    },
     receipt::receipt_salt,
     time::Timestamp,
 };
+
+/// (due, subscription, charge, what).
+type Due = (Timestamp, Digest, usize, What);
+
+/// What a window is due for, in the order in which it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Start,
+    TrueUp(Timestamp),
+    Minimum,
+}
 
 impl State {
     pub(super) fn decide_due(&self, now: Timestamp, key: &Digest) -> Result<Decision> {
@@ -22,10 +40,8 @@ impl State {
             let outcome = Outcome::Released { subject: *subject };
             return Ok((Some(Entry::Release(release)), outcome));
         }
-        if let Some((closes, id, charge, start)) = self.closings.first()
-            && *closes <= now
-        {
-            return self.decide_closing(id, *charge, *start, now, key);
+        if let Some(found) = self.first_window(now) {
+            return self.decide_window(&found, now, key);
         }
         if self.prove_now || self.prove_by.is_some_and(|by| by <= now) {
             return self.decide_checkpoint();
@@ -33,30 +49,43 @@ impl State {
         Ok((None, Outcome::Nothing))
     }
 
-    pub(super) fn decide_closing(
-        &self,
-        id: &Digest,
-        charge: usize,
-        start: Timestamp,
-        now: Timestamp,
-        key: &Digest,
-    ) -> Result<Decision> {
+    /// The first window that is due for a receipt: by instant, subscription and charge; then what is
+    /// due as a window starts, a true-up, a minimum.
+    fn first_window(&self, now: Timestamp) -> Option<Due> {
+        let closing = self.closings.first().filter(|(at, ..)| *at <= now);
+        let closing = closing.map(|&(at, id, charge, start)| (at, id, charge, What::TrueUp(start)));
+        let period = self.periods.first().filter(|(at, ..)| *at <= now);
+        let period = period.map(|&(at, id, charge, edge)| match edge {
+            Edge::Start => (at, id, charge, What::Start),
+            Edge::Close => (at, id, charge, What::Minimum),
+        });
+        closing.into_iter().chain(period).min()
+    }
+
+    fn decide_window(&self, due: &Due, now: Timestamp, key: &Digest) -> Result<Decision> {
+        let (_, id, charge, what) = due;
         let subscription = self.subscription(id)?;
         let lane = self.lane(&subscription.lane)?;
         if lane.open.origin != self.instance()?.origin {
             return self.reopen(subscription, lane.open.rail, now);
         }
-        let window = subscription
-            .account
-            .counters
-            .get(charge)
-            .and_then(|windows| windows.starts_at(start))
-            .map(|(window, _)| *window)
-            .ok_or(Code::EntryMisplaced)?;
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let issued_at = now.max(lane.issued_at);
-        let draft = draft_true_up(self, id, charge, window, issued_at)?;
-        self.receipt_decision(draft.seal(salt))
+        let draft = match what {
+            What::Start => draft_period(self, id, *charge, Edge::Start, issued_at)?,
+            What::Minimum => draft_period(self, id, *charge, Edge::Close, issued_at)?,
+            What::TrueUp(start) => {
+                let windows = subscription.account.counters.get(*charge);
+                let window = windows.and_then(|windows| windows.starts_at(*start));
+                let (window, _) = window.ok_or(Code::EntryMisplaced)?;
+                draft_true_up(self, id, *charge, *window, issued_at)?
+            }
+        };
+        let receipt = draft.seal(salt);
+        let attributes = BTreeMap::new();
+        let counted = Counted::of(&subscription.plan, &receipt, &attributes)?;
+        let crossed = subscription.account.crossed(&subscription.plan, &counted)?;
+        self.receipt_decision(receipt, crossed)
     }
 
     pub(super) fn decide_checkpoint(&self) -> Result<Decision> {

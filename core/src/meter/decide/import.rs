@@ -1,6 +1,7 @@
 //! Metering a record of a finished call.
 
 use crate::{
+    account::Counted,
     crypto::Digest,
     entry::{Denial, Denied, Entry},
     error::Result,
@@ -8,7 +9,9 @@ use crate::{
         Import, Outcome, State,
         decide::{
             Decision,
-            admit::{deny_before_money, deny_by_rate, limit_denial},
+            admit::{
+                deny_before_money, deny_by_money, deny_by_rate, deny_by_units, deny_by_values,
+            },
         },
         draft::{Facts, check_windows, draft_call},
     },
@@ -42,6 +45,10 @@ impl State {
         if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
             return Ok(deny(denial));
         }
+        let account = &subscription.account;
+        if let Some(denial) = deny_by_values(plan, account, attributes, import.at) {
+            return Ok(deny(denial));
+        }
         let facts = Facts {
             subscription: import.subscription,
             subject,
@@ -55,11 +62,17 @@ impl State {
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let call = draft_call(self, &facts)?;
         if let Some(room) = call.short {
-            return Ok(deny(limit_denial(plan, &room, call.needed)?));
+            return Ok(deny(deny_by_money(plan, &room, call.needed)?));
         }
-        if let Some(denial) = deny_by_rate(plan, &subscription.account.rates, import.at)? {
+        let limited = plan.limited_units(attributes, |meter| import.usage.get(meter));
+        if let Some(denial) = deny_by_units(plan, account, attributes, &limited, import.at)? {
             return Ok(deny(denial));
         }
-        self.receipt_decision(call.draft.seal(salt))
+        if let Some(denial) = deny_by_rate(plan, account, attributes, import.at)? {
+            return Ok(deny(denial));
+        }
+        let receipt = call.draft.seal(salt);
+        let crossed = account.crossed(plan, &Counted::of(plan, &receipt, attributes)?)?;
+        self.receipt_decision(receipt, crossed)
     }
 }

@@ -11,13 +11,13 @@ mod sign;
 
 pub(crate) use open::subscription_id;
 
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::{
     crypto::Digest,
     entry::{Entry, ReceiptEntry},
     error::{Code, Error, Result},
-    meter::{Command, Outcome, State},
+    meter::{Command, Crossed, Outcome, State},
     time::Timestamp,
 };
 
@@ -60,11 +60,15 @@ impl State {
         }
     }
 
-    pub(super) fn receipt_decision(&self, receipt: ReceiptEntry) -> Result<Decision> {
+    pub(super) fn receipt_decision(
+        &self,
+        receipt: ReceiptEntry,
+        crossed: Vec<Crossed>,
+    ) -> Result<Decision> {
         let receipt = Arc::new(receipt);
         let entry = Entry::Receipt(Arc::clone(&receipt));
-        let outcome =
-            Outcome::Receipt { receipt, position: self.next_slot(), sign: self.wanted(&entry)? };
+        let sign = self.wanted(&entry)?;
+        let outcome = Outcome::Receipt { receipt, position: self.next_slot(), sign, crossed };
         Ok((Some(entry), outcome))
     }
 }

@@ -1,6 +1,7 @@
 //! Ending a hold: with a receipt, or without.
 
 use crate::{
+    account::Counted,
     codec::Writer,
     crypto::{Digest, sha256},
     entry::{Entry, Release, ReleaseReason},
@@ -49,7 +50,11 @@ impl State {
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let call = draft_call(self, &facts)?;
-        self.receipt_decision(call.draft.seal(salt))
+        let receipt = call.draft.seal(salt);
+        let plan = &subscription.plan;
+        let counted = Counted::of(plan, &receipt, &hold.attributes)?;
+        let crossed = subscription.account.crossed(plan, &counted)?;
+        self.receipt_decision(receipt, crossed)
     }
 
     pub(super) fn decide_release(

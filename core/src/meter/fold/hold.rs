@@ -21,29 +21,20 @@ impl State {
             return Err(misplaced("the request is held already"));
         }
         let plan = Arc::clone(&subscription.plan);
+        check_limited(&plan, e)?;
         subscription.account.reserve(&plan, &e.units, e.authorized_at)?;
         let grants = &mut subscription.account.grants;
         grants.reserve(&plan, &e.reserved, e.authorized_at, issued_at)?;
-        advance_rates(&plan, &mut subscription.account, e.authorized_at)?;
+        advance_rates(&plan, &mut subscription.account, &e.attributes, e.authorized_at)?;
+        let hold = Hold::of(e);
+        subscription.account.enter(&plan, &hold);
         forget_requests(subscription, e.authorized_at);
         subscription.forgetting.insert((forgotten_at(&plan, e.authorized_at), e.subject));
         subscription.remembered.insert(
             e.subject,
             Remembered { input: e.input, receipt: Digest::ZERO, used: Digest::ZERO },
         );
-        subscription.holds.insert(
-            e.subject,
-            Hold {
-                subject: e.subject,
-                lane: e.lane,
-                authorized_at: e.authorized_at,
-                deadline: e.deadline,
-                units: Arc::clone(&e.units),
-                reserved: Arc::clone(&e.reserved),
-                attributes: Arc::clone(&e.attributes),
-                state: HoldState::Open,
-            },
-        );
+        subscription.holds.insert(e.subject, hold);
         self.expiries.insert((e.deadline, subscription_id, e.subject));
         Ok(())
     }
@@ -68,14 +59,17 @@ impl State {
                 hold.state = HoldState::Unknown;
                 return Ok(());
             }
-            ReleaseReason::Expired => hold.state = HoldState::Expired,
-            ReleaseReason::Released => {}
+            ReleaseReason::Expired | ReleaseReason::Released => {}
         }
-        let (units, granted) = (Arc::clone(&hold.units), Arc::clone(&hold.reserved));
-        let at = hold.authorized_at;
+        let was = hold.clone();
+        if e.reason == ReleaseReason::Expired {
+            hold.state = HoldState::Expired;
+        }
+        let at = was.authorized_at;
         if reserved {
-            subscription.account.free(&plan, &units, at)?;
-            subscription.account.grants.free(&granted)?;
+            subscription.account.free(&plan, &was.units, at)?;
+            subscription.account.leave(&plan, &was);
+            subscription.account.grants.free(&was.reserved)?;
         }
         if e.reason == ReleaseReason::Released {
             subscription.holds.remove(&e.subject);
@@ -87,6 +81,22 @@ impl State {
         self.expiries.remove(&(deadline, id, e.subject));
         Ok(())
     }
+}
+
+/// What a hold says of limits names limits on units that cover it, each once and in order.
+fn check_limited(plan: &Plan, e: &HoldEntry) -> Result<()> {
+    let mut next = 0;
+    for (index, _) in &*e.limited {
+        let limit = plan.limits().get(*index).filter(|_| *index >= next);
+        let counts = limit.is_some_and(|limit| {
+            limit.units(|_| 0).is_some() && limit.value(&e.attributes).is_some()
+        });
+        if !counts {
+            return Err(misplaced("units of a limit that does not count them"));
+        }
+        next = index.saturating_add(1);
+    }
+    Ok(())
 }
 
 /// When a request id may be forgotten: after the replay horizon, and not while its call may settle.

@@ -5,7 +5,7 @@ mod hold;
 mod open;
 mod receipt;
 
-use alloc::sync::Arc;
+use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
 use self::receipt::used_digest;
 use crate::{
@@ -196,13 +196,18 @@ pub(crate) fn charge_index(plan: &Plan, id: &str) -> Result<usize> {
         .ok_or_else(|| Error::new(Code::PlanReference).value(id).because("no such charge"))
 }
 
-fn advance_rates(plan: &Plan, account: &mut Account, at: Timestamp) -> Result<()> {
-    for (limit, state) in plan.limits().iter().zip(account.rates.iter_mut()) {
-        if let LimitRule::Rate(rate) = &limit.rule {
-            match rate.decide(*state, at.millis()) {
-                Ok(next) => *state = next,
-                Err(_) => return Err(misplaced("a call faster than the rate allows")),
-            }
+fn advance_rates(
+    plan: &Plan,
+    account: &mut Account,
+    attributes: &BTreeMap<String, String>,
+    at: Timestamp,
+) -> Result<()> {
+    for (limit, pace) in plan.limits().iter().zip(account.rates.iter_mut()) {
+        let LimitRule::Rate(rate) = limit.rule else { continue };
+        let Some(value) = limit.value(attributes) else { continue };
+        match pace.decide(rate, limit.values, value, at.millis()) {
+            Ok(next) => pace.advance(rate, value, next, at.millis()),
+            Err(_) => return Err(misplaced("a call faster than the rate allows")),
         }
     }
     Ok(())

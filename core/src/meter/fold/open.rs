@@ -43,6 +43,7 @@ impl State {
                 );
             }
         }
+        self.note_periods(&e.lane.subscription, &[])?;
         self.log.append(&id)?;
         self.latest = self.latest.max(e.lane.opened_at);
         self.lanes.insert(id, Lane::new(id, e.lane.clone()));

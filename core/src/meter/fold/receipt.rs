@@ -1,17 +1,22 @@
 //! Receipts: calls that are settled, windows that are trued up.
 
-use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
 
 use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
 use crate::{
-    account::{Rated, closes_at, pay_lines},
+    account::{Counted, Grants, Rated, closes_at, pay_lines},
     amount::Exact,
     crypto::{Digest, sha256},
     entry::ReceiptEntry,
     error::{Code, Error, Result},
     meter::{State, Subscription},
     plan::{Plan, Signing, whole},
-    receipt::{Item, Kind, import_subject},
+    receipt::{Item, Kind, import_subject, period_subject},
     time::{Timestamp, Window},
 };
 
@@ -20,6 +25,7 @@ impl State {
         self.check_chain(e)?;
         match e.head.kind {
             Kind::Call => self.apply_call(e, hashed)?,
+            Kind::Period => self.apply_period(e)?,
             Kind::TrueUp => self.apply_true_up(e)?,
         }
         let head = &e.head;
@@ -105,47 +111,16 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
-        let mut rated = Vec::with_capacity(plan.charges().len());
-        let mut exact = Exact::ZERO;
-        for item in &e.body.items {
-            match item {
-                Item::Line { charge, window, units_before, units, billed_before, amount } => {
-                    rated.push(Rated {
-                        charge: charge_index(&plan, charge)?,
-                        window: *window,
-                        units_before: *units_before,
-                        units: *units,
-                        billed_before: *billed_before,
-                        amount: *amount,
-                    });
-                }
-                Item::Price { exact: price, .. } => exact = *price,
-                _ => {}
-            }
-        }
+        let rated = lines(&plan, &e.body.items)?;
         // Before the hold gives back what it reserved: of a voided grant nothing else is left.
-        let grants = &mut subscription.account.grants;
-        let mut unpaid: Vec<(usize, Exact)> =
-            rated.iter().map(|line| (line.charge, line.amount)).collect();
-        for item in &e.body.items {
-            let (grant, amount) = match item {
-                Item::DrawUnits { grant, given_at, units, .. } => {
-                    ((grant.as_str(), *given_at), whole(*units))
-                }
-                Item::Draw { grant, given_at, amount, .. } => {
-                    ((grant.as_str(), *given_at), *amount)
-                }
-                _ => continue,
-            };
-            let terms = grants.take(&plan, grant, amount, head.authorized_at, head.issued_at)?;
-            if matches!(item, Item::Draw { .. }) {
-                pay_lines(&terms, &mut unpaid, amount)?;
-            }
-        }
-        match (subscription.holds.remove(&head.subject), &e.import) {
+        let unpaid = take_draws(&mut subscription.account.grants, &plan, e, &rated)?;
+        let periods = subscription.account.periods(&plan);
+        let hold = subscription.holds.remove(&head.subject);
+        match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
                     subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
+                    subscription.account.leave(&plan, hold);
                     subscription.account.grants.free(&hold.reserved)?;
                     self.expiries.remove(&(hold.deadline, id, head.subject));
                 }
@@ -159,17 +134,55 @@ impl State {
             (None, None) => return Err(misplaced("a call that was not authorised")),
             _ => return Err(misplaced("an imported call whose subject is not its record's")),
         }
-        let compared = plan.rounding().compared(exact)?;
-        subscription.account.advance(&plan, &rated, compared, head.authorized_at)?;
+        subscription.account.advance(&plan, &rated)?;
         subscription.account.note_granted(&rated, &unpaid)?;
+        // Limits count a call by the attributes that it was authorised with.
+        let own = match &hold {
+            Some(hold) => Arc::clone(&hold.attributes),
+            None => Arc::new(attributes(&e.body.items)),
+        };
+        let counted = Counted::of(&plan, e, &own)?;
+        subscription.account.count(&plan, &counted)?;
         if e.import.is_some() {
-            advance_rates(&plan, &mut subscription.account, head.authorized_at)?;
+            let account = &mut subscription.account;
+            advance_rates(&plan, account, counted.attributes, head.authorized_at)?;
         }
         for line in &rated {
             note_closing(&mut self.closings, subscription, &plan, id, line.charge, line.window);
         }
         subscription.account.forget_closed(&plan, head.issued_at);
-        Ok(())
+        self.note_periods(&id, &periods)
+    }
+
+    fn apply_period(&mut self, e: &ReceiptEntry) -> Result<()> {
+        let head = &e.head;
+        let id = self.lane(&head.lane)?.open.subscription;
+        let subscription = self
+            .subscriptions
+            .get_mut(&id)
+            .ok_or_else(|| misplaced("a receipt of no subscription"))?;
+        let plan = Arc::clone(&subscription.plan);
+        let rated = lines(&plan, &e.body.items)?;
+        let unpaid = take_draws(&mut subscription.account.grants, &plan, e, &rated)?;
+        let periods = subscription.account.periods(&plan);
+        let next = |line: &Rated| {
+            periods.iter().any(|period| {
+                let id = plan.charges().get(line.charge).map_or("", |charge| charge.id.as_str());
+                (period.charge, period.window) == (line.charge, line.window)
+                    && period_subject(period.edge.number(), id, line.window.start) == head.subject
+            })
+        };
+        let [line] = rated.as_slice() else { return Err(misplaced("a period has one line")) };
+        if line.units != 0 || !next(line) || e.import.is_some() {
+            return Err(misplaced("not the next window that is billed without a call"));
+        }
+        subscription.account.advance(&plan, &rated)?;
+        subscription.account.note_granted(&rated, &unpaid)?;
+        let attributes = BTreeMap::new();
+        subscription.account.count(&plan, &Counted::of(&plan, e, &attributes)?)?;
+        note_closing(&mut self.closings, subscription, &plan, id, line.charge, line.window);
+        subscription.account.forget_closed(&plan, head.issued_at);
+        self.note_periods(&id, &periods)
     }
 
     fn apply_true_up(&mut self, e: &ReceiptEntry) -> Result<()> {
@@ -182,15 +195,68 @@ impl State {
         for item in &e.body.items {
             let Item::Correction { charge, window, .. } = item else { continue };
             let index = charge_index(&plan, charge)?;
+            if subscription.account.awaits(index, *window) {
+                return Err(misplaced("a window before it is still to be billed"));
+            }
             if let Some(closes) = closes_at(*window, &plan) {
                 self.closings.remove(&(closes, id, index, window.start));
             }
-            if let Some(windows) = subscription.account.counters.get_mut(index) {
-                windows.drop_where(|w, _| w == *window);
-            }
+            subscription.account.close(&[(index, *window)]);
         }
         Ok(())
     }
+}
+
+/// The lines of a receipt.
+fn lines(plan: &Plan, items: &[Item]) -> Result<Vec<Rated>> {
+    let mut rated = Vec::with_capacity(plan.charges().len());
+    for item in items {
+        let Item::Line { charge, window, units_before, units, billed_before, amount } = item else {
+            continue;
+        };
+        rated.push(Rated {
+            charge: charge_index(plan, charge)?,
+            window: *window,
+            units_before: *units_before,
+            units: *units,
+            billed_before: *billed_before,
+            amount: *amount,
+        });
+    }
+    Ok(rated)
+}
+
+/// Takes off grants what a receipt drew. Returns what they leave of each line: (charge, amount).
+fn take_draws(
+    grants: &mut Grants,
+    plan: &Plan,
+    e: &ReceiptEntry,
+    rated: &[Rated],
+) -> Result<Vec<(usize, Exact)>> {
+    let mut unpaid: Vec<_> = rated.iter().map(|line| (line.charge, line.amount)).collect();
+    for item in &e.body.items {
+        let (grant, amount) = match item {
+            Item::DrawUnits { grant, given_at, units, .. } => {
+                ((grant.as_str(), *given_at), whole(*units))
+            }
+            Item::Draw { grant, given_at, amount, .. } => ((grant.as_str(), *given_at), *amount),
+            _ => continue,
+        };
+        let terms = grants.take(plan, grant, amount, e.head.authorized_at, e.head.issued_at)?;
+        if matches!(item, Item::Draw { .. }) {
+            pay_lines(&terms, &mut unpaid, amount)?;
+        }
+    }
+    Ok(unpaid)
+}
+
+/// The attributes in a body.
+fn attributes(items: &[Item]) -> BTreeMap<String, String> {
+    let named = items.iter().filter_map(|item| match item {
+        Item::Attribute { name, value } => Some((name.clone(), value.clone())),
+        _ => None,
+    });
+    named.collect()
 }
 
 /// Keeps the list of windows that owe a true-up.

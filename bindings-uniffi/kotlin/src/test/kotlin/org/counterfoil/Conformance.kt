@@ -78,6 +78,11 @@ class Script {
             val usage = readUsage(given.text("surface"), given.text("body"))
             json("meters" to usage.meters, "attributes" to usage.attributes)
         }
+        "usage.map" -> {
+            given.known("mapping", "event")
+            val usage = mapUsage(given.text("mapping"), given.text("event"))
+            json("meters" to usage.meters, "attributes" to usage.attributes)
+        }
         "plan.load" -> {
             given.known("text")
             val plan = Plan.fromJson(given.text("text")).also { made = it }

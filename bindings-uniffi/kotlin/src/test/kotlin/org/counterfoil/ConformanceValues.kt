@@ -147,6 +147,12 @@ fun denied(denial: Denial): JsonObject = json(
     "denied" to json(
         "code" to denial.code,
         "rule" to denial.rule,
+        "value" to denial.value,
+        "start" to denial.window?.start,
+        "end" to denial.window?.end,
+        "meter" to denial.meter,
+        "most" to denial.most,
+        "spent" to denial.spent,
         "needed" to denial.needed,
         "available" to denial.available,
         "retryAt" to denial.retryAt,
@@ -191,6 +197,15 @@ fun receipt(issued: Issued): JsonObject {
         "late" to late,
         "body" to head.body,
         "sign" to sign(issued.sign),
+        "crossed" to issued.crossed.map {
+            json(
+                "limit" to it.limit,
+                "value" to it.value,
+                "fraction" to it.fraction,
+                "start" to it.window.start,
+                "end" to it.window.end,
+            )
+        },
     )
 }
 

@@ -1,0 +1,76 @@
+//! The receipt of a window that is billed without a call.
+
+use alloc::collections::BTreeMap;
+
+use super::{Draft, Parts, Priced, draft};
+use crate::{
+    account::{Books, Edge, Rated, backing, credit_room, room, tighter},
+    amount::Exact,
+    crypto::Digest,
+    error::{Code, Error, Result},
+    meter::State,
+    receipt::{Kind, period_subject},
+    time::Timestamp,
+};
+
+/// Drafts the receipt of the next window that a charge is billed for at an edge.
+pub(crate) fn draft_period(
+    state: &State,
+    subscription_id: &Digest,
+    charge_index: usize,
+    edge: Edge,
+    issued_at: Timestamp,
+) -> Result<Draft> {
+    let (subscription, lane) = state.current(subscription_id)?;
+    let (plan, account) = (&*subscription.plan, &subscription.account);
+    let misplaced = |why| Error::new(Code::EntryMisplaced).because(why);
+    let charge = plan.charges().get(charge_index).ok_or_else(|| misplaced("no such charge"))?;
+    let period = account
+        .period(plan, charge_index, edge)
+        .filter(|period| period.due <= issued_at)
+        .ok_or_else(|| misplaced("no window is due"))?;
+    let counter = account.counters.get(charge_index).and_then(|w| w.get(period.window));
+    let (units_before, billed_before) =
+        counter.map_or((0, Exact::ZERO), |counter| (counter.units, counter.billed));
+    let line = Rated {
+        charge: charge_index,
+        window: period.window,
+        units_before,
+        units: 0,
+        billed_before,
+        amount: period.total.minus_or_zero(billed_before),
+    };
+    let needed = plan.rounding().compared(line.amount)?;
+    // What no call is billed for has no attributes.
+    let attributes = BTreeMap::new();
+    let usable = account.grants.usable(plan, &attributes, period.at, issued_at)?;
+    let holds = &subscription.holds;
+    let backing = backing(plan, &usable, core::iter::once(charge_index), holds.values())?;
+    let owed = state.owed(subscription)?;
+    let mut counters = account.counters_only();
+    counters.advance(plan, core::slice::from_ref(&line))?;
+    let books = Books { plan, account, counters: &counters, holds, without: None };
+    let short = tighter(
+        room(books, &attributes, period.at, needed)?,
+        credit_room(books, (owed, backing), needed)?,
+    );
+    let rated = core::slice::from_ref(&line);
+    let priced = Priced::new(plan, lane, rated, short.as_ref(), &usable)?;
+    let mut items = alloc::vec![line.item(plan)?, priced.item(lane, false)];
+    items.extend(priced.draws);
+    draft(
+        lane,
+        subscription.lane,
+        items,
+        Parts {
+            kind: Kind::Period,
+            subject: period_subject(edge.number(), &charge.id, period.window.start),
+            authorized_at: period.at,
+            issued_at,
+            charge: priced.billed.amount,
+            cumulative: lane.cumulative.checked_add(priced.billed.amount)?,
+            credited: lane.credited,
+            import: None,
+        },
+    )
+}
