@@ -1,5 +1,6 @@
 //! `plan import`: foreign terms as plans, and what could not be carried over.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
 mod common;
 
