@@ -252,15 +252,16 @@ impl Registration {
                 .because("a plan sells at least one credit"));
         }
         let bound = |credits: u64| -> Result<String> {
-            let product = total * credits;
-            let price = &product / amount;
-            if &price * amount == product {
-                return decimal(&price);
+            let too_large = || Error::new(Code::AmountOverflow).value(total);
+            let sum = u128::try_from(total).ok().and_then(|n| n.checked_mul(credits.into()));
+            let sum = sum.ok_or_else(too_large)?;
+            match (sum.checked_div(amount.into()), sum.checked_rem(amount.into())) {
+                (Some(price), Some(0)) => Ok(Amount::from_atomic(price).to_decimal(DECIMALS)),
+                _ => Err(Error::new(Code::DecimalTooFine)
+                    .at("/creditsConfig/amount")
+                    .value(format!("{sum} / {amount}"))
+                    .because("a credit costs no whole number of atomic units")),
             }
-            Err(Error::new(Code::DecimalTooFine)
-                .at("/creditsConfig/amount")
-                .value(format!("{product} / {amount}"))
-                .because("a credit costs no whole number of atomic units"))
         };
         made.meters.insert("credits", "credit");
         made.charges.push(Value::object([
