@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use counterfoil::crypto::recover;
 use counterfoil::rating::Tariff;
-use counterfoil::{Exact, Result, Usage};
+use counterfoil::usage::{Basis, Surface};
+use counterfoil::{Exact, Plan, Result, Timestamp, Usage};
 use counterfoil_bench::{Hashing, Host, plan, signer};
 use criterion::{Criterion, criterion_group, criterion_main};
 use k256::ecdsa::SigningKey;
@@ -24,6 +25,61 @@ fn rate(tariffs: &[(&str, &Tariff)], usage: &Usage, before: u64) -> Result<Exact
     Ok(sum)
 }
 
+/// Four models in three service tiers: twelve prices for each of four meters, and for input that many
+/// again above 200,000 tokens; images by tiers.
+fn matrix() -> Plan {
+    let mut charges = vec![
+        r#"{"id":"images","meter":"images","model":"graduated","window":"month",
+            "tiers":[{"up_to":1000,"price":"0.04"},{"price":"0.03"}]}"#
+            .into(),
+    ];
+    for (meter, price) in [
+        ("input_tokens", 1_250),
+        ("cached_input_tokens", 125),
+        ("output_tokens", 10_000),
+        ("reasoning_tokens", 12_000),
+    ] {
+        for cell in 0..12 {
+            let (model, tier) = (cell / 3, ["batch", "priority", "standard"][cell % 3]);
+            for long in [false, true].into_iter().filter(|long| !long || meter == "input_tokens") {
+                let context = r#""context":{"meter":"input_tokens","above":200000},"#;
+                charges.push(format!(
+                    r#"{{"id":"c{}","meter":"{meter}",{}"match":{{"model":["m{model}"],
+                        "service_tier":["{tier}"]}},"model":"per_unit","per":1000000,"price":"{}"}}"#,
+                    charges.len(),
+                    if long { context } else { "" },
+                    price + cell
+                ));
+            }
+        }
+    }
+    let document = format!(
+        r#"{{"format":"counterfoil/plan/1","name":"Matrix",
+            "authority":"0x70997970C51812dc3A010C7d01b50e0d17dc79C8","currency":{{"iso4217":"USD"}},
+            "meters":{{"cached_input_tokens":"token","images":"image","input_tokens":"token",
+              "output_tokens":"token","reasoning_tokens":"token"}},
+            "charges":[{}],"payees":[{{"payee":"seller","weight":1}}]}}"#,
+        charges.join(",")
+    );
+    Plan::from_json(document.as_bytes()).expect("a plan")
+}
+
+fn matrix_call() -> Usage {
+    let mut usage = Usage::new(Surface::Plain, Basis::Reported);
+    for (meter, quantity) in [
+        ("cached_input_tokens", 150_000),
+        ("images", 3),
+        ("input_tokens", 250_000),
+        ("output_tokens", 4_000),
+        ("reasoning_tokens", 2_500),
+    ] {
+        usage.set(meter, quantity).expect("a quantity");
+    }
+    usage.set_attribute("model", "m2").expect("a model");
+    usage.set_attribute("service_tier", "priority").expect("a tier");
+    usage
+}
+
 fn rating(c: &mut Criterion) {
     let plan = plan(Host::CHECKPOINT);
     let tariffs: Vec<_> = plan.charges().iter().map(|c| (c.meter.as_str(), &c.tariff)).collect();
@@ -40,6 +96,11 @@ fn rating(c: &mut Criterion) {
         b.iter(|| {
             plan.quote(black_box(host.used()), counterfoil::Timestamp::MIN).expect("a quote")
         });
+    });
+    let (plan, usage, at) = (matrix(), matrix_call(), Timestamp::MIN);
+    assert!(!plan.price(&usage, at).expect("a price").is_zero());
+    group.bench_function("matrix", |b| {
+        b.iter(|| plan.price(black_box(&usage), at).expect("a price"));
     });
     group.finish();
 }

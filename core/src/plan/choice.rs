@@ -30,6 +30,8 @@ const _: () = assert!(MAX_PARTS <= 64, "a set has a bit for every charge");
 pub(super) struct Choice {
     /// The charges without a selector.
     always: Set,
+    /// Every attribute that selectors look at, so that a call's values are looked up once for all.
+    attributes: Vec<Attribute>,
     /// Every meter that charges count, by name.
     meters: Vec<Meter>,
     /// The families whose calls may be split, or be of sizes, that cost more than the largest.
@@ -52,6 +54,27 @@ pub(super) struct Family {
 impl Family {
     pub(super) fn has(&self, meter: &str) -> bool {
         self.meters.binary_search_by(|known| known.as_str().cmp(meter)).is_ok()
+    }
+}
+
+/// What selectors say of one attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Attribute {
+    name: String,
+    /// The charges that do not look at it.
+    indifferent: Set,
+    /// Each value that a charge admits, by its bytes, with the charges that do.
+    values: Vec<(String, Set)>,
+}
+
+impl Attribute {
+    /// The charges that a call with this value, or without one, may be for.
+    fn admitted(&self, value: Option<&String>) -> Set {
+        let found = value.and_then(|value| {
+            let at = self.values.binary_search_by(|(known, _)| known.cmp(value)).ok()?;
+            self.values.get(at)
+        });
+        self.indifferent | found.map_or(0, |(_, charges)| *charges)
     }
 }
 
@@ -78,7 +101,8 @@ impl Choice {
     /// Sorts the charges of a plan by meter.
     pub(super) fn new(charges: &[Charge], derived: &BTreeMap<String, Derived>) -> Choice {
         let families = families(charges, derived);
-        let mut choice = Choice { always: 0, meters: Vec::new(), families };
+        let attributes = attributes(charges);
+        let mut choice = Choice { always: 0, attributes, meters: Vec::new(), families };
         for (index, charge) in charges.iter().enumerate() {
             let found = choice.meters.binary_search_by(|m| m.name.as_str().cmp(&charge.meter));
             let at = found.unwrap_or_else(|at| {
@@ -113,11 +137,15 @@ impl Choice {
         let mut set = self.always;
         let known = OnceCell::new();
         let minute = || *known.get_or_init(|| Hours::minute(zone, call.at));
+        let admitted = self.attributes.iter().fold(Set::MAX, |set, attribute| {
+            set & attribute.admitted(call.attributes.get(&attribute.name))
+        });
         let applies = |index: &&usize| {
             let selector = charges.get(**index).and_then(|charge| charge.selector.as_ref());
-            selector.is_some_and(|selector| selector.applies(call, &minute))
+            admitted & bit(**index) != 0
+                && selector.is_some_and(|selector| selector.applies_but_match(call, &minute))
         };
-        for meter in &self.meters {
+        for meter in self.meters.iter().filter(|meter| meter.charges & admitted != 0) {
             if let Some(index) = meter.selected.iter().find(applies) {
                 set |= bit(*index);
             }
@@ -138,6 +166,31 @@ impl Choice {
             .and_then(|at| self.meters.get(at))
             .is_some_and(|known| known.charges & counting.0 != 0)
     }
+}
+
+/// What the selectors of the charges say of each attribute.
+fn attributes(charges: &[Charge]) -> Vec<Attribute> {
+    let mut found: BTreeMap<&str, BTreeMap<&str, Set>> = BTreeMap::new();
+    let matches = |charge: usize| charges.get(charge)?.selector.as_ref().map(|s| &s.attributes);
+    for charge in 0..charges.len() {
+        for (name, values) in matches(charge).into_iter().flatten() {
+            let known = found.entry(name).or_default();
+            for value in values {
+                *known.entry(value).or_default() |= bit(charge);
+            }
+        }
+    }
+    let looks = |charge: usize, name: &str| matches(charge).is_some_and(|m| m.contains_key(name));
+    found
+        .into_iter()
+        .map(|(name, values)| Attribute {
+            name: String::from(name),
+            indifferent: (0..charges.len())
+                .filter(|charge| !looks(*charge, name))
+                .fold(0, |set, charge| set | bit(charge)),
+            values: values.into_iter().map(|(v, set)| (String::from(v), set)).collect(),
+        })
+        .collect()
 }
 
 /// The families with more than one meter, and those with a context.

@@ -89,8 +89,12 @@ impl Selector {
     /// Whether the call lies in every dimension. `minute` gives the minute of the week at which it was
     /// authorised, in the plan's zone.
     pub(crate) fn applies(&self, call: &Call<'_>, minute: &dyn Fn() -> u16) -> bool {
+        matches(&self.attributes, call.attributes) && self.applies_but_match(call, minute)
+    }
+
+    /// Whether the call lies in every dimension but attributes.
+    pub(super) fn applies_but_match(&self, call: &Call<'_>, minute: &dyn Fn() -> u16) -> bool {
         self.effective.is_none_or(|effective| effective.contains(call.at))
-            && matches(&self.attributes, call.attributes)
             && self.context.as_ref().is_none_or(|c| c.contains(call.usage.get(&c.meter)))
             && self.hours.as_ref().is_none_or(|hours| hours.has(minute()))
     }
