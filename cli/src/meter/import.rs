@@ -218,7 +218,7 @@ impl<'a> Importer<'a> {
         let content = sha256(&[&line.text]);
         let Record { at, subscriber, usage } = self.shape.read(columns, &line.text)?;
         // A record that cannot be priced makes no entry, not even a subscription.
-        self.plan.price(&usage, at)?;
+        self.plan.check_usage(&usage, at)?;
         if self.not_before.take().is_some_and(|earliest| at < earliest) {
             return Err(Error::new(Code::InputChanged)
                 .value(at)

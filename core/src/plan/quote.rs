@@ -73,6 +73,15 @@ impl Plan {
         Ok(quote)
     }
 
+    /// Whether the plan has prices for a usage, as a call that is authorised at `at`. What grants pay
+    /// and where counters stand may still decide whether it can be charged.
+    ///
+    /// # Errors
+    /// `usage_unpriced`, `usage_contradiction`.
+    pub fn check_usage(&self, usage: &Usage, at: Timestamp) -> Result<()> {
+        self.charged_units(&Call { usage, attributes: usage.attributes(), at }).map(|_| ())
+    }
+
     /// The price alone, [`Quote::first`], without how it comes about: for those who price many calls.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ impl State {
         };
         let attributes = import.usage.attributes();
         // An unpriced meter or a contradiction is the record's error, not the subscriber's.
-        plan.price(&import.usage, import.at)?;
+        plan.check_usage(&import.usage, import.at)?;
         if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
             return Ok(deny(denial));
         }
