@@ -13,8 +13,18 @@ use crate::tools::{Outcome, cache, cargo, run as run_command, target};
 
 pub(crate) const OPTIONS: &str = "[--seconds 60] [--target NAME]";
 
-const TARGETS: [&str; 8] =
-    ["plan", "usage", "receipt_json", "header", "entry", "frame", "snapshot", "meter"];
+const TARGETS: [&str; 10] = [
+    "plan",
+    "grant",
+    "usage",
+    "mapping",
+    "receipt_json",
+    "header",
+    "entry",
+    "frame",
+    "snapshot",
+    "meter",
+];
 
 const COVERAGE: [&str; 7] = [
     "--cfg=fuzzing",
@@ -65,7 +75,9 @@ fn host() -> Outcome<String> {
 fn seed(target: &str, corpus: &Path) -> Outcome {
     let wanted = match target {
         "plan" => "\"text\": \"",
+        "grant" => "\"terms\": \"",
         "usage" => "\"body\": \"",
+        "mapping" => "\"mapping\": \"",
         "receipt_json" => "\"json\": \"",
         "header" => "\"header\": \"",
         _ => return Ok(()),

@@ -145,9 +145,7 @@ pub(crate) fn whole(units: u64) -> Exact {
 impl Grant {
     /// Whether a call with these attributes may draw on it.
     pub(crate) fn matches(&self, attributes: &BTreeMap<String, String>) -> bool {
-        self.attributes.iter().all(|(name, values)| {
-            attributes.get(name).is_some_and(|value| values.binary_search(value).is_ok())
-        })
+        selector::matches(&self.attributes, attributes)
     }
 
     /// Whether its money may pay the charge.
