@@ -107,6 +107,7 @@ fn copy_sources(folder: &Path) -> Outcome {
         "bindings-uniffi",
         "examples",
         "README.md",
+        "spec/surface.json",
     ]))?;
     for file in files.lines() {
         let to: PathBuf = folder.join(file);
