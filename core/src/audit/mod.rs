@@ -239,7 +239,10 @@ impl Auditor {
         if hold.authorized_at.checked_add(times.hold)? != hold.deadline {
             return Err(Error::new(Code::AuditMismatch).at("deadline").value(hold.deadline));
         }
-        self.state.admit_hold(&subscription, hold)?.map(|_| ()).map_err(refused)
+        let (found, lane) = self.state.current(&subscription)?;
+        let (grants, at) = (&found.account.grants, hold.authorized_at);
+        let usable = grants.usable(&found.plan, &hold.attributes, at, lane.issued_at)?;
+        self.state.admit_hold(&subscription, hold, &usable)?.map(|_| ()).map_err(refused)
     }
 
     fn draft_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {

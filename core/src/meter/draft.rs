@@ -86,8 +86,17 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     let rated = subscription.account.rate(plan, &units, facts.authorized_at)?;
     let price = total(&rated)?;
     let needed = plan.rounding().compared(price)?;
-    let owed = state.owed(subscription)?;
-    let short = room_for(subscription, facts, &units, &rated, needed, owed, &usable)?;
+    let asked = Asked {
+        hold,
+        attributes: hold.map_or(facts.attributes, |hold| &hold.attributes),
+        at,
+        units: &units,
+        rated: &rated,
+        needed,
+        usable: &usable,
+        imported: facts.import.is_some(),
+    };
+    let short = room_for(subscription, &asked, state.owed(subscription)?)?;
     let priced = Priced::new(plan, lane, &rated, short.as_ref(), &usable)?;
 
     let mut items =
@@ -322,21 +331,29 @@ fn covers(hold: &Hold, units: &[(usize, u64)]) -> bool {
         })
 }
 
-/// Whether the limits have room for a call beside every *other* hold.
-fn room_for(
-    subscription: &Subscription,
-    facts: &Facts<'_>,
-    units: &[(usize, u64)],
-    rated: &[Rated],
+/// What is asked of the limits: a call, or a window that is billed without one.
+struct Asked<'a> {
+    /// The hold that it settles, if any.
+    hold: Option<&'a Hold>,
+    /// Those by which limits cover it.
+    attributes: &'a BTreeMap<String, String>,
+    at: Timestamp,
+    units: &'a [(usize, u64)],
+    rated: &'a [Rated],
+    /// The price of the lines, as limits compare it.
     needed: Exact,
-    owed: Exact,
-    usable: &[Given],
-) -> Result<Option<Room>> {
-    let (plan, at) = (&*subscription.plan, facts.authorized_at);
+    /// The grants that may pay.
+    usable: &'a [Given],
+    /// Whether it was not authorised before: then every limit must have room, not its own alone.
+    imported: bool,
+}
+
+/// Whether the limits have room for this beside every *other* hold.
+fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Result<Option<Room>> {
+    let plan = &*subscription.plan;
+    let Asked { hold, attributes, at, units, rated, needed, usable, imported } = *asked;
     let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
-    let hold = holds.get(&facts.subject);
-    let attributes = hold.map_or(facts.attributes, |hold| &hold.attributes);
     let books = Books { plan, account, counters: account, holds, without: None };
     if account.holds == 0 {
         let spend = room(books, attributes, at, needed)?;
@@ -360,12 +377,13 @@ fn room_for(
     }
     counters.advance(plan, rated)?;
     let books = Books { counters: &counters, without: reserved, ..books };
-    let others = holds.values().filter(|other| other.subject != facts.subject);
+    let others =
+        holds.values().filter(|other| hold.is_none_or(|hold| other.subject != hold.subject));
     let backing = backing(plan, usable, charges(), others)?;
     let credit = credit_room(books, (owed, backing), needed)?;
-    let spend = match facts.import {
-        Some(_) => admit(books, attributes, at, needed)?,
-        None => room(books, attributes, at, needed)?,
+    let spend = match imported {
+        true => admit(books, attributes, at, needed)?,
+        false => room(books, attributes, at, needed)?,
     };
     Ok(tighter(spend, credit))
 }

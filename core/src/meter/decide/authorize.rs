@@ -67,7 +67,7 @@ impl State {
             reserved,
             attributes: request.most.shared_attributes(),
         };
-        match self.admit_hold(&request.subscription, &entry)? {
+        match self.admit_hold(&request.subscription, &entry, &usable)? {
             Ok(reserved) => {
                 let outcome = Outcome::Authorized { hold: Hold::of(&entry), reserved };
                 Ok((Some(Entry::Hold(entry)), outcome))
@@ -76,11 +76,13 @@ impl State {
         }
     }
 
-    /// Whether the hold may be made: what it adds to the reserve, or why not. Changes nothing.
+    /// Whether the hold may be made: what it adds to the reserve, or why not. Changes nothing. `usable`
+    /// are the grants that the call may draw on.
     pub(crate) fn admit_hold(
         &mut self,
         id: &Digest,
         entry: &HoldEntry,
+        usable: &[Given],
     ) -> Result<core::result::Result<Exact, Denial>> {
         let (subscription, lane) = self.current(id)?;
         let plan = Arc::clone(&subscription.plan);
@@ -92,8 +94,6 @@ impl State {
         if let Some(denial) = deny_by_values(&plan, &subscription.account, attributes, at) {
             return Ok(Err(denial));
         }
-        let usable =
-            subscription.account.grants.usable(&plan, &entry.attributes, at, lane.issued_at)?;
         let owed = self.owed(subscription)?;
         let before = aggregate(&subscription.account)?;
         // The hold is tried on the account and taken out again: entries alone change the state.
@@ -102,7 +102,7 @@ impl State {
         let hold = Hold::of(entry);
         subscription.account.enter(&plan, &hold);
         let known = subscription.holds.insert(hold.subject, hold.clone());
-        let tried = try_hold(subscription, &plan, &hold, owed, &usable);
+        let tried = try_hold(subscription, &plan, &hold, owed, usable);
         match known {
             Some(known) => subscription.holds.insert(hold.subject, known),
             None => subscription.holds.remove(&hold.subject),

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 
 use crate::{
-    account::{Counted, Edge},
+    account::Edge,
     crypto::Digest,
     entry::{Entry, Release, ReleaseReason},
     error::{Code, Result},
@@ -81,11 +81,7 @@ impl State {
                 draft_true_up(self, id, *charge, *window, issued_at)?
             }
         };
-        let receipt = draft.seal(salt);
-        let attributes = BTreeMap::new();
-        let counted = Counted::of(&subscription.plan, &receipt, &attributes)?;
-        let crossed = subscription.account.crossed(&subscription.plan, &counted)?;
-        self.receipt_decision(receipt, crossed)
+        self.receipt_decision(subscription, draft.seal(salt), &BTreeMap::new())
     }
 
     pub(super) fn decide_checkpoint(&self) -> Result<Decision> {

@@ -1,7 +1,6 @@
 //! Metering a record of a finished call.
 
 use crate::{
-    account::Counted,
     crypto::Digest,
     entry::{Denial, Denied, Entry},
     error::Result,
@@ -71,8 +70,6 @@ impl State {
         if let Some(denial) = deny_by_rate(plan, account, attributes, import.at)? {
             return Ok(deny(denial));
         }
-        let receipt = call.draft.seal(salt);
-        let crossed = account.crossed(plan, &Counted::of(plan, &receipt, attributes)?)?;
-        self.receipt_decision(receipt, crossed)
+        self.receipt_decision(subscription, call.draft.seal(salt), attributes)
     }
 }

@@ -11,13 +11,14 @@ mod sign;
 
 pub(crate) use open::subscription_id;
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
 use crate::{
+    account::Counted,
     crypto::Digest,
     entry::{Entry, ReceiptEntry},
     error::{Code, Error, Result},
-    meter::{Command, Crossed, Outcome, State},
+    meter::{Command, Outcome, State, Subscription},
     time::Timestamp,
 };
 
@@ -60,11 +61,17 @@ impl State {
         }
     }
 
+    /// A receipt to record, and the shares of limits that it reaches. `attributes` are those that a call
+    /// was authorised with; a window without a call has none.
     pub(super) fn receipt_decision(
         &self,
+        subscription: &Subscription,
         receipt: ReceiptEntry,
-        crossed: Vec<Crossed>,
+        attributes: &BTreeMap<String, String>,
     ) -> Result<Decision> {
+        let plan = &subscription.plan;
+        let counted = Counted::of(plan, &receipt, attributes)?;
+        let crossed = subscription.account.crossed(plan, &counted)?;
         let receipt = Arc::new(receipt);
         let entry = Entry::Receipt(Arc::clone(&receipt));
         let sign = self.wanted(&entry)?;

@@ -1,7 +1,6 @@
 //! Ending a hold: with a receipt, or without.
 
 use crate::{
-    account::Counted,
     codec::Writer,
     crypto::{Digest, sha256},
     entry::{Entry, Release, ReleaseReason},
@@ -50,11 +49,7 @@ impl State {
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let call = draft_call(self, &facts)?;
-        let receipt = call.draft.seal(salt);
-        let plan = &subscription.plan;
-        let counted = Counted::of(plan, &receipt, &hold.attributes)?;
-        let crossed = subscription.account.crossed(plan, &counted)?;
-        self.receipt_decision(receipt, crossed)
+        self.receipt_decision(subscription, call.draft.seal(salt), &hold.attributes)
     }
 
     pub(super) fn decide_release(

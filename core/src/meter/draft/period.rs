@@ -2,9 +2,9 @@
 
 use alloc::collections::BTreeMap;
 
-use super::{Draft, Parts, Priced, draft};
+use super::{Asked, Draft, Parts, Priced, draft, room_for};
 use crate::{
-    account::{Books, Edge, Rated, backing, credit_room, room, tighter},
+    account::{Edge, Rated},
     amount::Exact,
     crypto::Digest,
     error::{Code, Error, Result},
@@ -40,21 +40,21 @@ pub(crate) fn draft_period(
         billed_before,
         amount: period.total.minus_or_zero(billed_before),
     };
-    let needed = plan.rounding().compared(line.amount)?;
     // What no call is billed for has no attributes.
     let attributes = BTreeMap::new();
     let usable = account.grants.usable(plan, &attributes, period.at, issued_at)?;
-    let holds = &subscription.holds;
-    let backing = backing(plan, &usable, core::iter::once(charge_index), holds.values())?;
-    let owed = state.owed(subscription)?;
-    let mut counters = account.counters_only();
-    counters.advance(plan, core::slice::from_ref(&line))?;
-    let books = Books { plan, account, counters: &counters, holds, without: None };
-    let short = tighter(
-        room(books, &attributes, period.at, needed)?,
-        credit_room(books, (owed, backing), needed)?,
-    );
     let rated = core::slice::from_ref(&line);
+    let asked = Asked {
+        hold: None,
+        attributes: &attributes,
+        at: period.at,
+        units: &[],
+        rated,
+        needed: plan.rounding().compared(line.amount)?,
+        usable: &usable,
+        imported: false,
+    };
+    let short = room_for(subscription, &asked, state.owed(subscription)?)?;
     let priced = Priced::new(plan, lane, rated, short.as_ref(), &usable)?;
     let mut items = alloc::vec![line.item(plan)?, priced.item(lane, false)];
     items.extend(priced.draws);

@@ -134,23 +134,12 @@ impl State {
             (None, None) => return Err(misplaced("a call that was not authorised")),
             _ => return Err(misplaced("an imported call whose subject is not its record's")),
         }
-        subscription.account.advance(&plan, &rated)?;
-        subscription.account.note_granted(&rated, &unpaid)?;
         // Limits count a call by the attributes that it was authorised with.
         let own = match &hold {
             Some(hold) => Arc::clone(&hold.attributes),
             None => Arc::new(attributes(&e.body.items)),
         };
-        let counted = Counted::of(&plan, e, &own)?;
-        subscription.account.count(&plan, &counted)?;
-        if e.import.is_some() {
-            let account = &mut subscription.account;
-            advance_rates(&plan, account, counted.attributes, head.authorized_at)?;
-        }
-        for line in &rated {
-            note_closing(&mut self.closings, subscription, &plan, id, line.charge, line.window);
-        }
-        subscription.account.forget_closed(&plan, head.issued_at);
+        self.record(&id, e, &rated, &unpaid, &own)?;
         self.note_periods(&id, &periods)
     }
 
@@ -176,13 +165,36 @@ impl State {
         if line.units != 0 || !next(line) || e.import.is_some() {
             return Err(misplaced("not the next window that is billed without a call"));
         }
-        subscription.account.advance(&plan, &rated)?;
-        subscription.account.note_granted(&rated, &unpaid)?;
-        let attributes = BTreeMap::new();
-        subscription.account.count(&plan, &Counted::of(&plan, e, &attributes)?)?;
-        note_closing(&mut self.closings, subscription, &plan, id, line.charge, line.window);
-        subscription.account.forget_closed(&plan, head.issued_at);
+        self.record(&id, e, &rated, &unpaid, &BTreeMap::new())?;
         self.note_periods(&id, &periods)
+    }
+
+    /// Counters and limits after a call or a period, and the windows that it leaves or closes.
+    fn record(
+        &mut self,
+        id: &Digest,
+        e: &ReceiptEntry,
+        rated: &[Rated],
+        unpaid: &[(usize, Exact)],
+        attributes: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let subscription = self
+            .subscriptions
+            .get_mut(id)
+            .ok_or_else(|| misplaced("a receipt of no subscription"))?;
+        let plan = Arc::clone(&subscription.plan);
+        let account = &mut subscription.account;
+        account.advance(&plan, rated)?;
+        account.note_granted(rated, unpaid)?;
+        account.count(&plan, &Counted::of(&plan, e, attributes)?)?;
+        if e.import.is_some() {
+            advance_rates(&plan, account, attributes, e.head.authorized_at)?;
+        }
+        for line in rated {
+            note_closing(&mut self.closings, subscription, &plan, *id, line.charge, line.window);
+        }
+        subscription.account.forget_closed(&plan, e.head.issued_at);
+        Ok(())
     }
 
     fn apply_true_up(&mut self, e: &ReceiptEntry) -> Result<()> {
