@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use counterfoil::json::{Object, Value};
-use counterfoil::plan::{Charge, Credit, Derived, Grant, Limit, LimitRule, Term};
+use counterfoil::plan::{Charge, Credit, Derived, Grant, Limit, LimitRule, LimitWindow, Term};
 use counterfoil::rating::{Model, Plus, Tier};
 use counterfoil::time::{Anchor, Cycle, Zone};
 use counterfoil::{Exact, Plan, Result};
@@ -194,13 +194,28 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
     format!("{}: {} {window}, {model}{free}{around}{calls}", charge.id, charge.meter)
 }
 
+fn describe_limit_window(window: LimitWindow) -> String {
+    match window {
+        LimitWindow::Whole => describe_window(None),
+        LimitWindow::Cycle(cycle) => describe_window(Some(cycle)),
+        LimitWindow::Rolling(rolling) => {
+            let last = match rolling.count() {
+                1 => String::from(rolling.last().as_str()),
+                count => format!("{count} {}s", rolling.last().as_str()),
+            };
+            format!("in the last {last}, in {} buckets", rolling.buckets())
+        }
+    }
+}
+
 fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
     let mut text = match &limit.rule {
-        LimitRule::Spend { most, period } => {
-            format!("at most {} {label} {}", most.to_decimal(decimals), describe_window(*period))
+        LimitRule::Spend { most, window } => {
+            let window = describe_limit_window(*window);
+            format!("at most {} {label} {window}", most.to_decimal(decimals))
         }
-        LimitRule::Units { meter, most, period } => {
-            format!("at most {} {meter} {}", grouped(*most), describe_window(*period))
+        LimitRule::Units { meter, most, window } => {
+            format!("at most {} {meter} {}", grouped(*most), describe_limit_window(*window))
         }
         LimitRule::Credit { most } => {
             format!("at most {} {label} owed beyond what grants pay", most.to_decimal(decimals))

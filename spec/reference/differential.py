@@ -141,6 +141,15 @@ def window(r):
     return found
 
 
+def rolling(r):
+    """A limit's window that rolls; one in a while does not divide."""
+    found = {"last": r.choice(["hour", "hour", "day", "week"]),
+             "buckets": r.choice([1, 2, 3, 4, 12, 60, 100])}
+    if r.random() < 0.3:
+        found["count"] = r.choice([1, 2, 5, 366])
+    return found
+
+
 def hours(r):
     def clock():
         return f"{r.randrange(24):02}:{r.choice([0, 30, 59]):02}"
@@ -254,7 +263,7 @@ def limit(r, number):
                         "burst": r.randrange(1, 6)}
     if kind in ("spend", "units"):
         if r.random() < 0.7:
-            part["window"] = window(r)
+            part["window"] = rolling(r) if r.random() < 0.4 else window(r)
         if r.random() < 0.4:
             shares = ["0.05", "0.25", "0.333333333333333333", "0.5", "0.8", "1", "1.5"]
             part["notify"] = sorted(r.sample(shares, r.randrange(1, 5)))

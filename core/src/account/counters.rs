@@ -190,10 +190,8 @@ impl Account {
     /// Records what limits count of a settled or imported call.
     pub(crate) fn count(&mut self, plan: &Plan, call: &Counted<'_>) -> Result<()> {
         for (limit, tally) in plan.limits().iter().zip(self.tallies.iter_mut()) {
-            if let Some((value, more)) = call.under(limit)
-                && let Some(window) = tally.window(plan, limit, self.started_at, call.at)
-            {
-                tally.count(window, value, more)?;
+            if let Some(added) = call.under(limit) {
+                tally.count(plan, limit, self.started_at, call.at, added)?;
             }
         }
         Ok(())
@@ -326,8 +324,8 @@ impl Account {
         }
         self.counters = counters;
         let earliest = self.earliest_period();
-        for tally in &mut self.tallies {
-            tally.forget_closed(plan, now, earliest);
+        for (limit, tally) in plan.limits().iter().zip(&mut self.tallies) {
+            tally.forget_closed(plan, limit, now, earliest);
         }
     }
 

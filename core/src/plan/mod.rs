@@ -26,7 +26,7 @@ pub use derived::{Derived, Weight};
 pub use document::Plan;
 pub(crate) use grant::whole;
 pub use grant::{Credit, Grant, GrantKind, Rollover, Term};
-pub use limit::{Limit, LimitRule};
+pub use limit::{Limit, LimitRule, LimitWindow};
 pub use notify::Threshold;
 pub use quote::{Quote, QuoteLine};
 pub(crate) use selector::Call;

@@ -30,7 +30,7 @@ class Account:
 
     def __init__(self, plan, started):
         self.started = started
-        self.counted = [{} for _ in plan.limits]    # (window, value) → money or units
+        self.counted = [{} for _ in plan.limits]    # (part, value) → money or units
         self.rates = [{} for _ in plan.limits]      # value → state of the rate
         self.grants = grants.Grants(plan, started)
         self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
@@ -145,17 +145,67 @@ def value_of(limit, attributes):
     return attributes.get(limit["per"], "") if limit["per"] else ""
 
 
+def part_of(account, limit, at):
+    """Where the limit keeps what a call adds: a window, or a bucket of a rolling one."""
+    rolling = limit.get("rolling")
+    if rolling:
+        return rolling.bucket(rolling.number(at))
+    return window(limit.get("period"), at, account.started)
+
+
 def place_of(account, limit, attributes, at):
     """(window, value) under which the limit counts a call, or None if it does not cover it."""
     if not covers(limit, attributes):
         return None
-    w = window(limit.get("period"), at, account.started)
+    rolling = limit.get("rolling")
+    w = rolling.window(rolling.number(at)) if rolling else part_of(account, limit, at)
     return w, value_of(limit, attributes)
 
 
+def places_of(account, index, limit, holds, attributes, at):
+    """Every place that a call adds to in which it may be short: its own, and, where the limit rolls,
+    those that end with a later bucket in which something is."""
+    own = place_of(account, limit, attributes, at)
+    rolling = limit.get("rolling")
+    if own is None or not rolling:
+        return [] if own is None else [own]
+    places, first = [own], rolling.number(at)
+    for number in range(first + 1, first + rolling.buckets + 1):
+        if used(account, index, limit, holds, rolling.bucket(number), own[1]):
+            places.append((rolling.window(number), own[1]))
+    return places
+
+
+def used(account, index, limit, holds, part, value):
+    """Whether something of the value is counted or reserves in a part."""
+    return (part, value) in account.counted[index] or bool(holds_in(account, limit, holds,
+                                                                     (part, value)))
+
+
+def parts_in(account, index, limit, holds, w):
+    """The parts of a window in which something is counted or reserves, ascending."""
+    parts = {part for part, _ in account.counted[index]}
+    parts |= {part_of(account, limit, hold["at"]) for hold in holds
+              if reserved(hold) and covers(limit, hold["attributes"])}
+    return sorted(part for part in parts if w[0] <= part[0] and part[1] <= w[1])
+
+
+def counted_in(account, index, place):
+    (start, end), value = place
+    return exact(sum(more for (part, of), more in account.counted[index].items()
+                     if of == value and start <= part[0] and part[1] <= end))
+
+
 def holds_in(account, limit, holds, place):
-    return [hold for hold in holds if reserved(hold)
-            and place_of(account, limit, hold["attributes"], hold["at"]) == place]
+    """The holds that reserve in a window and value."""
+    (start, end), value = place
+    found = []
+    for hold in holds:
+        if reserved(hold) and covers(limit, hold["attributes"]):
+            part = part_of(account, limit, hold["at"])
+            if start <= part[0] and part[1] <= end and value_of(limit, hold["attributes"]) == value:
+                found.append(hold)
+    return found
 
 
 def quantity_of(limit, meters):
@@ -184,7 +234,7 @@ def limit_reserve(plan, account, holds, inside):
 
 def one_limit(plan, account, holds, index, place, more):
     limit = plan.limits[index]
-    spent = account.counted[index].get(place, 0)
+    spent = counted_in(account, index, place)
     if plan.rounding == "carry" and spent + aggregate(plan, account) + more <= limit["most"]:
         return None
     held = limit_reserve(plan, account, holds, holds_in(account, limit, holds, place))
@@ -203,8 +253,7 @@ def room(plan, account, holds, attributes, at, more):
     """None where every spend limit of the call has room; otherwise the one that leaves least."""
     least = None
     for index, limit in hard_spends(plan):
-        place = place_of(account, limit, attributes, at)
-        if place is not None:
+        for place in places_of(account, index, limit, holds, attributes, at):
             short = one_limit(plan, account, holds, index, place, more)
             if short and (least is None or short["available"] < least["available"]):
                 least = short
@@ -217,8 +266,10 @@ def admit(plan, account, holds, attributes, at, more):
     if own:
         return own
     for index, limit in hard_spends(plan):
-        places = {place_of(account, limit, hold["attributes"], hold["at"]) for hold in filter(reserved, holds)}
-        places -= {None, place_of(account, limit, attributes, at)}
+        places = set()
+        for hold in filter(reserved, holds):
+            places |= set(places_of(account, index, limit, holds, hold["attributes"], hold["at"]))
+        places -= set(places_of(account, index, limit, holds, attributes, at))
         for place in sorted(places, key=lambda p: (p[0], p[1].encode())):
             short = one_limit(plan, account, holds, index, place, 0)
             if short:
@@ -228,8 +279,11 @@ def admit(plan, account, holds, attributes, at, more):
 
 def check_windows(sub, at, now):
     plan = sub["plan"]
-    for part in plan.charges + [limit for limit in plan.limits if "period" in limit]:
-        closes = closes_at(plan, window(part["period"], at, sub["started_at"]))
+    windows = [window(charge["period"], at, sub["started_at"]) for charge in plan.charges]
+    windows += [part_of(sub["account"], limit, at) for limit in plan.limits
+                if limit["kind"] in ("spend", "units")]
+    for w in windows:
+        closes = closes_at(plan, w)
         need(closes is None or closes > now, "window_closed")
 
 
@@ -266,40 +320,82 @@ def deny_by_values(plan, account, holds, attributes, at):
         place = place_of(account, limit, attributes, at)
         if limit["kind"] not in ("spend", "units") or not limit["per"] or place is None:
             continue
-        known = {value for w, value in account.counted[index] if w == place[0]}
-        for hold in filter(reserved, holds):
-            other = place_of(account, limit, hold["attributes"], hold["at"])
-            if other is not None and other[0] == place[0]:
-                known.add(other[1])
+        known = values_in(account, index, limit, holds, place[0])
         if place[1] not in known and len(known) >= limit["values"]:
             return deny_by("values_reached", limit, place[1], window=place[0],
                            most=limit["values"] * GRID, spent=len(known) * GRID, needed=GRID,
-                           available=0, retry_at=ends(plan, place[0]))
+                           available=0, retry_at=fewer_values(plan, account, index, holds, place[0]))
     return None
 
 
-def deny_by_money(plan, short, needed):
+def values_in(account, index, limit, holds, w):
+    known = {value for part, value in account.counted[index]
+             if w[0] <= part[0] and part[1] <= w[1]}
+    for hold in filter(reserved, holds):
+        if covers(limit, hold["attributes"]):
+            part = part_of(account, limit, hold["at"])
+            if w[0] <= part[0] and part[1] <= w[1]:
+                known.add(value_of(limit, hold["attributes"]))
+    return known
+
+
+def fewer_values(plan, account, index, holds, w):
+    """R-LIM-045: when the window has room for one more value."""
+    limit = plan.limits[index]
+    if not limit.get("rolling"):
+        return ends(plan, w)
+    for part in parts_in(account, index, limit, holds, w):
+        rest = (part[1], w[1])
+        if len(values_in(account, index, limit, holds, rest)) < limit["values"]:
+            return leaves(plan, limit, part)
+
+
+def leaves(plan, limit, part):
+    """When a bucket leaves the last window that has it."""
+    return ends(plan, (part[0], limit["rolling"].leaves(part)))
+
+
+def retry(plan, account, index, holds, place, missing):
+    """R-LIM-044: when so much of what is counted has left, or else all of it."""
+    limit, ((start, end), value) = plan.limits[index], place
+    if not limit.get("rolling"):
+        return ends(plan, (start, end))
+    last, left = None, 0
+    for part in parts_in(account, index, limit, holds, (start, end)):
+        if used(account, index, limit, holds, part, value) and leaves(plan, limit, part):
+            last = leaves(plan, limit, part)
+            left += account.counted[index].get((part, value), 0)
+            if left >= missing:
+                break
+    return last
+
+
+def deny_by_money(plan, account, holds, short, needed):
     limit = plan.limits[short["limit"]]
     w, value = short["place"]
+    missing = short["committed"] - short["most"]
     return deny_by("limit_reached", limit, value, window=w, most=short["most"],
                    spent=short["spent"], needed=needed, available=short["available"],
-                   retry_at=ends(plan, w))
+                   retry_at=retry(plan, account, short["limit"], holds, short["place"], missing))
 
 
 def deny_by_units(plan, account, holds, units, attributes, at):
     for index, quantity in units:
         limit = plan.limits[index]
-        place = place_of(account, limit, attributes, at)
         if limit["soft"]:
             continue
-        spent = account.counted[index].get(place, 0)
-        held = sum(dict(hold["limited"]).get(index, 0) for hold in holds_in(account, limit, holds, place))
-        if spent + held + quantity > limit["most"]:
+        for place in places_of(account, index, limit, holds, attributes, at):
+            spent = counted_in(account, index, place)
+            held = sum(dict(hold["limited"]).get(index, 0) for hold in holds_in(account, limit, holds, place))
+            missing = spent + held + quantity - limit["most"]
+            if missing <= 0:
+                continue
             return deny_by(
                 "limit_reached", limit, place[1], window=place[0], meter=limit["meter"],
                 most=limit["most"] * GRID, spent=spent * GRID, needed=quantity * GRID,
                 available=max(0, limit["most"] - spent - held) * GRID,
-                retry_at=ends(plan, place[0]) if quantity <= limit["most"] else None)
+                retry_at=retry(plan, account, index, holds, place, missing)
+                if quantity <= limit["most"] else None)
     return None
 
 
@@ -580,14 +676,15 @@ def counts(plan, account, e, attributes):
 def count(plan, account, e, attributes):
     for index, place, more in counts(plan, account, e, attributes):
         sums = account.counted[index]
-        sums[place] = exact(sums.get(place, 0) + more)
+        part = (part_of(account, plan.limits[index], e["head"]["authorized_at"]), place[1])
+        sums[part] = exact(sums.get(part, 0) + more)
 
 
 def crossings(plan, account, e, attributes):
     """The shares of limits that a call reaches."""
     crossed = []
     for index, place, more in counts(plan, account, e, attributes):
-        limit, before = plan.limits[index], account.counted[index].get(place, 0)
+        limit, before = plan.limits[index], counted_in(account, index, place)
         for share in limit["notify"]:
             if before * GRID < share * limit["most"] <= (before + more) * GRID:
                 crossed.append({"limit": limit["id"], "value": place[1] if limit["per"] else None,
@@ -784,7 +881,7 @@ def admit_hold(state, id_, hold):
         before = short["spent"] + limit_reserve(plan, sub["account"], holds, inside)
         needed = max(0, short["committed"] - before)
         left = dict(short, available=max(0, short["most"] - before))
-        return None, deny_by_money(plan, left, needed)
+        return None, deny_by_money(plan, sub["account"], holds, left, needed)
     denial = (deny_by_units(plan, account, holds, hold["limited"], attributes, at)
               or deny_by_concurrency(plan, holds, attributes)
               or deny_by_rate(plan, account, attributes, at))
@@ -861,7 +958,7 @@ def import_(state, key, id_, at, usage, content, mark):
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
         entry, needed, short = draft_call(state, id_, subject, usage, usage.attributes, content,
                                           at, issued_at, salt, mark)
-        denial = deny_by_money(plan, short, needed) if short else None
+        denial = deny_by_money(plan, sub["account"], holds, short, needed) if short else None
         units = limited(plan, usage.meters, usage.attributes)
         denial = (denial or deny_by_units(plan, sub["account"], holds, units, usage.attributes, at)
                   or deny_by_rate(plan, sub["account"], usage.attributes, at))

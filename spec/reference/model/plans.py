@@ -9,7 +9,7 @@ from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import PerCall, Rate, Tariff
 from .refused import Refused, need
 from .signing import checked_address
-from .windows import LAST, PERIODS, Cycle, later
+from .windows import LAST, LENGTH, PERIODS, Cycle, Rolling, later
 from .zones import read as read_zone
 
 REQUESTS = "requests"
@@ -204,14 +204,14 @@ class Plan:
         if spend := fields.get("spend"):
             limit["kind"] = "spend"
             limit["most"] = money(spend.text(), self.decimals, spend.pointer)
-            limit["period"] = read_window(fields, self.zone)
+            read_limit_window(limit, fields, self.zone)
         elif meter := fields.get("meter"):
             limit["kind"] = "units"
             limit["meter"] = name_of(meter)
             need(limit["meter"] == REQUESTS or limit["meter"] in self.meters, "plan_reference",
                  meter.pointer)
             limit["most"] = fields.must("most").integer()
-            limit["period"] = read_window(fields, self.zone)
+            read_limit_window(limit, fields, self.zone)
         elif credit := fields.get("credit"):
             limit["kind"] = "credit"
             limit["match"], limit["per"] = {}, None
@@ -504,6 +504,8 @@ def read_window(fields, zone):
     if not isinstance(node.value, dict):
         return Cycle(read_period(node), zone=zone)
     inner = node.fields()
+    last = inner.get("last")
+    need(last is None, "plan_invalid", last and last.pointer)
     every = read_period(inner.must("every"))
     counted = inner.get("count")
     count = positive(counted) if counted else 1
@@ -516,6 +518,27 @@ def read_window(fields, zone):
     inner.finish()
     need(count <= 366, "plan_invalid", counted.pointer if counted else None)
     return Cycle(every, count, origin, zone)
+
+
+def read_limit_window(limit, fields, zone):
+    """R-PLAN-110: a limit's window, which may roll."""
+    node = fields.get("window")
+    if node is None or not isinstance(node.value, dict) or node.fields().get("last") is None:
+        limit["period"] = read_window(fields, zone)
+        return
+    inner = node.fields()
+    last = inner.must("last")
+    period = read_period(last)
+    counted = inner.get("count")
+    count = positive(counted) if counted else 1
+    parts = inner.must("buckets")
+    buckets = positive(parts)
+    inner.finish()
+    need(period in ("hour", "day", "week"), "plan_invalid", last.pointer)
+    need(count <= 366, "plan_invalid", counted and counted.pointer)
+    length = LENGTH[period] * count
+    need(buckets <= 100 and length % buckets == 0, "plan_invalid", parts.pointer)
+    limit["rolling"] = Rolling(length, buckets)
 
 
 def read_per(fields):

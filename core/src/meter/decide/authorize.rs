@@ -118,7 +118,7 @@ impl State {
                 Some(LimitRule::Credit { .. }) => left_by(aggregate_of(books)?, &room)?,
                 _ => without_hold(books, &room)?,
             };
-            return Ok(Err(deny_by_money(&plan, &room, needed)?));
+            return Ok(Err(deny_by_money(&plan, &subscription.account, &room, needed)?));
         }
         let account = &subscription.account;
         if let Some(denial) = deny_by_units(&plan, account, attributes, &entry.limited, at)? {
