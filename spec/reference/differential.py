@@ -171,13 +171,13 @@ def charge(r, number):
         part["meter"] = r.choice(METERS)
     if model not in ("graduated", "volume"):
         part["price"] = price(r)
-    if model in MODELS[1:] and r.random() < 0.1:
-        part["aggregate"] = r.choice(["sum", "count"])
+    if model in MODELS[1:] and r.random() < 0.4:
+        aggregate(r, part)
     if model == "package":
         part["size"] = r.randrange(1, 12)
     if model in ("graduated", "volume"):
         part["tiers"] = tiers(r)
-    if model == "volume" or r.random() < 0.6:
+    if model == "volume" or part.get("aggregate") == "latest" or r.random() < 0.6:
         part["window"] = window(r)
     if model in PER_CALL:
         per_call(r, part)
@@ -198,6 +198,12 @@ def charge(r, number):
     if model in ("flat", "graduated", "volume") and flat != "0" and r.random() < 0.4:
         part["zero"] = True
     return part
+
+
+def aggregate(r, part):
+    part["aggregate"] = r.choice(["sum", "count", "max", "max", "latest", "latest", "unique", "unique"])
+    if part["aggregate"] == "unique":
+        part.update(of=r.choice(["key", "region"]), values=r.choice([1, 2, 2, 3, 10_000]))
 
 
 def per_call(r, part):

@@ -11,6 +11,7 @@ mod grants;
 mod pace;
 mod periods;
 mod reserve;
+mod seen;
 mod tally;
 mod windows;
 
@@ -23,5 +24,6 @@ pub(crate) use periods::{Edge, Pending, Period};
 pub(crate) use reserve::{
     Books, Room, admit, aggregate, aggregate_of, left_by, room, without_hold,
 };
+pub(crate) use seen::{Caller, Seen};
 pub(crate) use tally::{Held, Tally};
 pub(crate) use windows::Windows;

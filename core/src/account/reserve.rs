@@ -11,7 +11,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Held, Tally},
+    account::{Account, Counter, Held, Tally},
     amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
@@ -244,10 +244,9 @@ fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
             continue;
         };
         let window = books.counters.window_of(books.plan, charge, windows, hold.authorized_at);
-        let (counter, outstanding) =
-            windows.get(window).map_or((0, 0), |c| (c.units, c.outstanding));
-        let others = outstanding.saturating_sub(units);
-        worst = worst.checked_add(charge.tariff.worst_increase(counter, others, units)?)?;
+        let none = Counter::default();
+        let counter = windows.get(window).unwrap_or(&none);
+        worst = worst.checked_add(counter.worst(charge, units, hold.caller())?)?;
     }
     Ok(worst)
 }

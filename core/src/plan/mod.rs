@@ -4,6 +4,7 @@
 //! written (RFC 8785 form), so nothing is filled in and nothing is repaired: what is not canonical is
 //! refused with the JSON Pointer of the offending field.
 
+mod aggregate;
 mod bound;
 mod charge;
 mod choice;
@@ -20,8 +21,9 @@ mod terms;
 mod units;
 mod window;
 
+pub use aggregate::{Aggregate, Unique};
 pub(crate) use charge::check_name;
-pub use charge::{Aggregate, Charge, REQUESTS};
+pub use charge::{Charge, REQUESTS};
 pub use derived::{Derived, Weight};
 pub use document::Plan;
 pub(crate) use grant::whole;

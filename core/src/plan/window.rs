@@ -1,7 +1,5 @@
 //! The windows of a plan, and the zone that they are in.
 
-use alloc::format;
-
 use crate::{
     error::{Code, Result},
     json::{Fields, Node},
@@ -28,16 +26,18 @@ pub(super) fn read_limit_window(fields: &mut Fields<'_>) -> Result<LimitWindow> 
         && let Some(last) = inner.optional("last")
     {
         let period = read_period(&last)?;
-        let periods = inner.optional("count").map_or(Ok(1), |count| read_positive(&count))?;
-        let buckets = read_positive(&inner.required("buckets")?)?;
+        let count = inner.optional("count");
+        let periods = count.map_or(Ok(1), |count| read_positive(&count))?;
+        let parts = inner.required("buckets")?;
+        let buckets = read_positive(&parts)?;
         inner.finish()?;
-        return match Rolling::new(period, periods, buckets) {
-            Ok(rolling) => Ok(LimitWindow::Rolling(rolling)),
-            Err(e) => {
-                let place = format!("{}/{}", node.pointer(), e.place().unwrap_or_default());
-                Err(e.at(place))
-            }
+        let rolling = |count, buckets, place: &Node<'_>| {
+            Rolling::new(period, count, buckets).map_err(|e| e.at(place.pointer()))
         };
+        // What is wrong with the period is said at it, whatever stands beside it.
+        rolling(1, 1, &last)?;
+        rolling(periods, 1, &count.unwrap_or(last))?;
+        return rolling(periods, buckets, &parts).map(LimitWindow::Rolling);
     }
     read_cycle(node).map(LimitWindow::Cycle)
 }

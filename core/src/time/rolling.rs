@@ -42,12 +42,10 @@ impl Rolling {
     /// milliseconds.
     ///
     /// # Errors
-    /// `plan_invalid`, at `last` for a month or a year, which have no fixed length; at `count`; at
-    /// `buckets`.
+    /// `plan_invalid` for a month or a year, which have no fixed length, and for another count or number
+    /// of buckets.
     pub fn new(last: Period, count: u64, buckets: u64) -> Result<Rolling> {
-        let refused = |place: &str, value: u64, why| {
-            Err(Error::new(Code::PlanInvalid).value(value).because(why).at(place))
-        };
+        let refused = |value, why| Err(Error::new(Code::PlanInvalid).value(value).because(why));
         let period = match last {
             Period::Hour => HOUR,
             Period::Day => DAY,
@@ -55,18 +53,17 @@ impl Rolling {
             Period::Month | Period::Year => {
                 return Err(Error::new(Code::PlanInvalid)
                     .value(last.as_str())
-                    .because("hours, days and weeks have a fixed length")
-                    .at("last"));
+                    .because("hours, days and weeks have a fixed length"));
             }
         };
         let Some(periods) = u16::try_from(count).ok().filter(|_| (1..=MAX_COUNT).contains(&count))
         else {
-            return refused("count", count, "a window has 1 to 366 periods");
+            return refused(count, "a window has 1 to 366 periods");
         };
         let length = period.unsigned_abs().saturating_mul(count);
         let number = u8::try_from(buckets).ok().filter(|_| (1..=MAX_BUCKETS).contains(&buckets));
         let (Some(number), Some(0)) = (number, length.checked_rem(buckets)) else {
-            return refused("buckets", buckets, "1 to 100 buckets, of whole milliseconds each");
+            return refused(buckets, "1 to 100 buckets, of whole milliseconds each");
         };
         let bucket = length.checked_div(buckets).unwrap_or(length);
         Ok(Rolling { last, count: periods, buckets: number, bucket })
@@ -133,17 +130,17 @@ mod tests {
 
     #[test]
     fn what_has_no_fixed_length_or_no_whole_buckets_is_refused() {
-        for (last, count, buckets, place) in [
-            (Period::Month, 1, 30, "last"),
-            (Period::Year, 1, 12, "last"),
-            (Period::Day, 0, 24, "count"),
-            (Period::Day, 367, 24, "count"),
-            (Period::Day, 1, 0, "buckets"),
-            (Period::Week, 1, 101, "buckets"),
-            (Period::Hour, 1, 7, "buckets"),
+        for (last, count, buckets) in [
+            (Period::Month, 1, 30),
+            (Period::Year, 1, 12),
+            (Period::Day, 0, 24),
+            (Period::Day, 367, 24),
+            (Period::Day, 1, 0),
+            (Period::Week, 1, 101),
+            (Period::Hour, 1, 7),
         ] {
             let error = Rolling::new(last, count, buckets).unwrap_err();
-            assert_eq!((error.code(), error.place()), (Code::PlanInvalid, Some(place)));
+            assert_eq!(error.code(), Code::PlanInvalid);
         }
         assert!(Rolling::new(Period::Week, 366, 100).is_ok());
     }

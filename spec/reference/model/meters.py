@@ -3,7 +3,7 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import grants, logs, receipts
+from . import aggregates, grants, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
 from .conditions import evaluate
 from .document import is_control
@@ -33,12 +33,12 @@ class Account:
         self.counted = [{} for _ in plan.limits]    # (part, value) → money or units
         self.rates = [{} for _ in plan.limits]      # value → state of the rate
         self.grants = grants.Grants(plan, started)
-        self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
+        self.counters = [{} for _ in plan.charges]  # window → [counter, billed, holds, calls]
         self.granted = [{} for _ in plan.charges]   # window → what grants paid
         self.billed = [{} for _ in plan.charges]    # window → what it was billed, never forgotten
 
     def counter(self, index, w):
-        return self.counters[index].get(w, [0, 0, []])
+        return self.counters[index].get(w, [0, 0, [], []])
 
 
 class State:
@@ -91,14 +91,16 @@ def slot(state):
 # Rating and limits.
 
 
-def rate(sub, units, at):
+def rate(sub, units, attributes, at):
     """The lines of a call: each charge pays max(0, F(after) − B), or its G(units)."""
     lines = []
     for index, quantity in units:
         charge = sub["plan"].charges[index]
         w = window(charge["period"], at, sub["started_at"])
-        before, billed, _ = sub["account"].counter(index, w)
-        price = charge["tariff"].pays(before, billed, quantity)
+        before, billed, _, calls = sub["account"].counter(index, w)
+        call = (at, aggregates.value_of(charge, attributes), quantity)
+        quantity = aggregates.line_units(charge, before, calls, call)
+        price = aggregates.pays(charge, before, billed, quantity)
         lines.append({"item": "line", "charge": charge["id"], "window": w, "units_before": before,
                       "units": quantity, "billed_before": billed, "amount": price})
     return lines
@@ -110,11 +112,8 @@ def index_of(plan, charge):
 
 def reserve_of(plan, account, index, w):
     """The most that a counter's outstanding units can still cost."""
-    units, billed, held = account.counter(index, w)
-    tariff = plan.charges[index]["tariff"]
-    if tariff.per_call:
-        return exact(sum(tariff.call(quantity) for quantity in held))
-    return max(0, tariff.highest(units, sum(held)) - billed) if held else 0
+    units, billed, held, calls = account.counter(index, w)
+    return aggregates.reserve(plan.charges[index], units, billed, calls, held)
 
 
 def aggregate(plan, account):
@@ -128,9 +127,9 @@ def worst_of(plan, account, hold):
     for index, quantity in hold["units"]:
         charge = plan.charges[index]
         w = window(charge["period"], hold["at"], account.started)
-        units, _, held = account.counter(index, w)
-        others = max(0, sum(held) - quantity)
-        total += charge["tariff"].worst_increase(units, others, quantity)
+        units, billed, held, calls = account.counter(index, w)
+        call = (hold["at"], aggregates.value_of(charge, hold["attributes"]), quantity)
+        total += aggregates.worst(charge, units, billed, calls, held, call)
     return exact(total)
 
 
@@ -370,6 +369,23 @@ def retry(plan, account, index, holds, place, missing):
     return last
 
 
+def deny_by_unique(plan, account, units, attributes, at):
+    """A new value, where a charge tells as many apart as it may."""
+    for index, _ in units:
+        charge = plan.charges[index]
+        if charge["aggregate"] != "unique":
+            continue
+        w = window(charge["period"], at, account.started)
+        _, _, held, calls = account.counter(index, w)
+        known = {value for _, value, _ in calls + held}
+        value = aggregates.value_of(charge, attributes)
+        if value not in known and len(known) >= charge["values"]:
+            return deny("values_reached", "charges/" + charge["id"], value=value, window=w,
+                        most=charge["values"] * GRID, spent=len(known) * GRID, needed=GRID,
+                        available=0, retry_at=ends(plan, w))
+    return None
+
+
 def deny_by_money(plan, account, holds, short, needed):
     limit = plan.limits[short["limit"]]
     w, value = short["place"]
@@ -448,7 +464,7 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     usable = account.grants.usable(attributes, at, issued_at)
     own = hold["reserved"] if hold and reserved(hold) else []
     granted, units = grants.draw_units(plan, account.grants, usable, own, units, issued_at)
-    lines = rate(sub, units, at)
+    lines = rate(sub, units, hold["attributes"] if hold else attributes, at)
     price = exact(sum(line["amount"] for line in lines))
     needed = compared(plan.rounding, price)
     authorized = hold["attributes"] if hold else attributes
@@ -515,7 +531,7 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
     account = deepcopy(account)
     if hold and reserved(hold):
         change_outstanding(plan, account, hold, -1)
-    advance(plan, account, lines)
+    advance(plan, account, lines, (at, attributes))
     others = [other for other in holds if other is not hold]
     spend = (admit if imported else room)(plan, account, others, attributes, at, needed)
     return tighter(spend, credit(account, others, needed))
@@ -566,7 +582,7 @@ def draft_period(state, id_, index, edge, issued_at, salt):
     plan, account = sub["plan"], sub["account"]
     charge = plan.charges[index]
     w, at, _, total = next(unbilled(sub, index, edge, issued_at))
-    units, billed, _ = account.counter(index, w)
+    units, billed, _, _ = account.counter(index, w)
     line = {"item": "line", "charge": charge["id"], "window": w, "units_before": units,
             "units": 0, "billed_before": billed, "amount": total - billed}
     holds = list(sub["holds"].values())
@@ -609,7 +625,7 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     sub, lane = current(state, id_)
     plan = sub["plan"]
     charge = plan.charges[index]
-    units, billed, _ = sub["account"].counter(index, w)
+    units, billed, _, _ = sub["account"].counter(index, w)
     due = charge["tariff"].due_at_close(units, billed)
     charged = lane["cumulative"] * GRID + lane["cumulative_remainder"]
     returned = lane["credited"] * GRID + lane["credited_remainder"]
@@ -640,20 +656,26 @@ def next_head(sub, lane, body, kind, subject, at, issued_at, charge, cumulative,
 def change_outstanding(plan, account, hold, sign):
     for index, quantity in hold["units"]:
         w = window(plan.charges[index]["period"], hold["at"], account.started)
-        counter = account.counters[index].setdefault(w, [0, 0, []])
+        counter = account.counters[index].setdefault(w, [0, 0, [], []])
+        charge = plan.charges[index]
+        call = (hold["at"], aggregates.value_of(charge, hold["attributes"]), quantity)
         if sign < 0:
-            counter[2].remove(quantity)
+            counter[2].remove(call)
             continue
-        need(sum(counter[2]) + quantity < 2**64, "amount_overflow")
-        counter[2].append(quantity)
+        need(sum(more for _, _, more in counter[2]) + quantity < 2**64, "amount_overflow")
+        counter[2].append(call)
         reserve_of(plan, account, index, w)  # what cannot be reserved is refused
 
 
-def advance(plan, account, lines):
+def advance(plan, account, lines, caller=None):
+    """Counts the lines of a call, or, without a caller, of a window that is billed without one."""
     for line in lines:
         index = index_of(plan, line["charge"])
-        counter = account.counters[index].setdefault(line["window"], [0, 0, []])
-        counter[0] += line["units"]
+        counter = account.counters[index].setdefault(line["window"], [0, 0, [], []])
+        if caller:
+            (at, attributes), charge = caller, plan.charges[index]
+            counter[0] = aggregates.after(charge, counter[0], line["units"])
+            counter[3].append((at, aggregates.value_of(charge, attributes), line["units"]))
         counter[1] = exact(counter[1] + line["amount"])
         account.billed[index][line["window"]] = counter[1]
 
@@ -703,9 +725,10 @@ def advance_rates(plan, account, attributes, at):
 
 
 def owes(plan, account, index, w):
-    units, billed, _ = account.counter(index, w)
+    units, billed, _, _ = account.counter(index, w)
     tariff = plan.charges[index]["tariff"]
-    return tariff.can_fall() and billed > tariff.due_at_close(units, billed)
+    can_fall = plan.charges[index]["aggregate"] == "latest" or tariff.can_fall()
+    return can_fall and billed > tariff.due_at_close(units, billed)
 
 
 def forget_closed(sub, now):
@@ -860,7 +883,8 @@ def admit_hold(state, id_, hold):
     if denial:
         return None, denial
     holds, attributes, at = list(sub["holds"].values()), hold["attributes"], hold["at"]
-    denial = deny_by_values(plan, sub["account"], holds, attributes, at)
+    denial = (deny_by_values(plan, sub["account"], holds, attributes, at)
+              or deny_by_unique(plan, sub["account"], hold["units"], attributes, at))
     if denial:
         return None, denial
     account = deepcopy(sub["account"])
@@ -950,10 +974,11 @@ def import_(state, key, id_, at, usage, content, mark):
     subject = import_subject(mark)
     issued_at = max(at, lane["issued_at"])
     check_windows(sub, at, issued_at)
-    plan.charged_units(usage, usage.attributes, at)
+    units = plan.charged_units(usage, usage.attributes, at)
     holds = list(sub["holds"].values())
     denial = (deny_by_terms(sub, usage.attributes, at)
-              or deny_by_values(plan, sub["account"], holds, usage.attributes, at))
+              or deny_by_values(plan, sub["account"], holds, usage.attributes, at)
+              or deny_by_unique(plan, sub["account"], units, usage.attributes, at))
     if denial is None:
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
         entry, needed, short = draft_call(state, id_, subject, usage, usage.attributes, content,
@@ -1222,7 +1247,7 @@ def fold_call(state, sub, e, digest):
         forget_ended(sub, subject, hold["at"])
     attributes = hold["attributes"] if hold else {
         i["name"]: i["value"] for i in items if i["item"] == "attribute"}
-    advance(plan, account, lines)
+    advance(plan, account, lines, (head["authorized_at"], attributes))
     count(plan, account, e, attributes)
     if e["import"]:
         advance_rates(plan, account, attributes, head["authorized_at"])

@@ -3,7 +3,7 @@
 import hashlib
 from functools import lru_cache
 
-from . import conditions, currencies, derived, selectors, usages
+from . import aggregates, conditions, currencies, derived, selectors, usages
 from .amounts import GRID, exact, fraction, money, part, shares, unit_price
 from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import PerCall, Rate, Tariff
@@ -80,11 +80,9 @@ class Plan:
         model = fields.must("model").text()
         meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
         alone = model in ("flat", "percentage", "cost_plus", "dynamic")
-        aggregate = None if alone else fields.get("aggregate")
-        need(not aggregate or aggregate.text() in ("sum", "count"), "plan_invalid",
-             aggregate and aggregate.pointer)
+        aggregate, of, most = read_aggregate(None if alone else fields.get("aggregate"), fields)
         selector = selectors.read(fields)
-        if model == "volume":
+        if model == "volume" or aggregate == "latest":
             fields.must("window")
         period = read_window(fields, self.zone)
         if model in ("percentage", "cost_plus", "dynamic"):
@@ -101,7 +99,7 @@ class Plan:
             context = selector["context"][0]
             need(context in self.meters, "plan_reference", node.pointer + "/context/meter")
         return {"id": id_, "meter": meter, "selector": selector, "period": period,
-                "tariff": tariff, "count": bool(aggregate) and aggregate.value == "count"}
+                "tariff": tariff, "aggregate": aggregate, "of": of, "values": most}
 
     def read_tariff(self, node, fields, model):
         """A function of the counter: R-PLAN-007, -035 to -037."""
@@ -342,11 +340,11 @@ class Plan:
         first, ceiling, lines = 0, 0, []
         for index, units in self.charged_units(usage, usage.attributes, at):
             charge = self.charges[index]
-            value = charge["tariff"].pays(0, 0, units)
+            value = aggregates.pays(charge, 0, 0, units)
             first += value
             lines.append((charge["id"], charge["meter"], units, value))
         for index, units in self.held_units(usage, usage.attributes, at, set()):
-            ceiling += self.charges[index]["tariff"].worst_single(units)
+            ceiling += aggregates.worst_single(self.charges[index], units)
         return first, ceiling, lines
 
     def counting(self, usage, attributes, at):
@@ -367,7 +365,7 @@ class Plan:
         counting = self.counting(usage, attributes, at)
         weights = self.weights(counting, usage, attributes, at)
         units = self.disjoint_units(usage, counting, weights)
-        return self.units_of(counting, weights, units)
+        return self.units_of(usage, counting, weights, units)
 
     def disjoint_units(self, usage, counting, weights):
         """{meter: units} of every meter that has a price in a call, and `requests`."""
@@ -380,7 +378,12 @@ class Plan:
         units[REQUESTS] = usage.meters.get(REQUESTS, 0) or 1
         return units
 
-    def units_of(self, counting, weights, units):
+    def says(self, usage, meter, weights):
+        """Whether a usage has the meter, be it 0."""
+        meters = [w["meter"] for w in weights[meter]] if meter in self.derived else [meter]
+        return any(m == REQUESTS or m in usage.meters for m in meters)
+
+    def units_of(self, usage, counting, weights, units):
         """What charges make of the units of meters."""
         charged = []
         for index in counting:
@@ -389,8 +392,9 @@ class Plan:
             if meter in self.derived:
                 count = sum(w["weight"] * units.get(w["meter"], 0) for w in weights[meter])
                 need(count < 2**63, "usage_quantity")
-            if count:
-                charged.append((index, 1 if self.charges[index]["count"] else count))
+            kind = self.charges[index]["aggregate"]
+            if count or kind == "latest" and self.says(usage, meter, weights):
+                charged.append((index, 1 if kind in ("count", "unique") else count))
         return charged
 
     def held_units(self, usage, attributes, at, granted):
@@ -431,7 +435,7 @@ class Plan:
                 sized += {pair for _, held in fillings for pair in held}
             else:
                 sized += max(fillings, key=lambda filling: filling[0])[1]  # of equals the first
-        return sorted(self.units_of(counting, weights, units) + sized)
+        return sorted(self.units_of(usage, counting, weights, units) + sized)
 
     def fill(self, family, counting, weights, meters, full):
         """(what the dearest call costs, its units by meter)."""
@@ -539,6 +543,19 @@ def read_limit_window(limit, fields, zone):
     length = LENGTH[period] * count
     need(buckets <= 100 and length % buckets == 0, "plan_invalid", parts.pointer)
     limit["rolling"] = Rolling(length, buckets)
+
+
+def read_aggregate(node, fields):
+    """R-PLAN-043: (its name, the attribute and how many values, for `unique`)."""
+    kind = node.text() if node else "sum"
+    need(kind in ("sum", "count", "max", "latest", "unique"), "plan_invalid", node and node.pointer)
+    if kind != "unique":
+        return kind, None, None
+    of = name_of(fields.must("of"))
+    most = fields.must("values")
+    values = positive(most)
+    need(values <= 10_000, "plan_invalid", most.pointer)
+    return kind, of, values
 
 
 def read_per(fields):

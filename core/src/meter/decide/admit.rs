@@ -3,13 +3,13 @@
 use alloc::{collections::BTreeMap, format, string::String};
 
 use crate::{
-    account::{Account, Refusal, Room, Tally},
+    account::{Account, Caller, Refusal, Room, Tally, closes_at},
     amount::Exact,
     crypto::Digest,
     entry::{Denial, DenialCode},
     error::{Code, Error, Result},
     meter::{Hold, State, Subscription},
-    plan::{Limit, LimitRule, Plan, whole},
+    plan::{Aggregate, Call, Limit, LimitRule, Plan, whole},
     time::{Timestamp, Window},
     usage::Usage,
 };
@@ -37,6 +37,10 @@ impl State {
         let subscription = self.subscription(subscription)?;
         let (plan, account) = (&subscription.plan, &subscription.account);
         if let Some(denial) = deny_by_values(plan, account, attributes, at) {
+            return Ok(Some(denial));
+        }
+        let units = plan.charged_units(&Call { usage, attributes, at })?;
+        if let Some(denial) = deny_by_unique(plan, account, &units, Caller { attributes, at }) {
             return Ok(Some(denial));
         }
         let limited = plan.limited_units(attributes, |meter| usage.get(meter));
@@ -96,6 +100,39 @@ pub(super) fn deny_by_values(
                     .find(|(_, rest)| tally.values(*rest) < limit.values)
                     .map(|(at, _)| at),
                 ..by_limit(DenialCode::ValuesReached, limit, value)
+            });
+        }
+    }
+    None
+}
+
+/// A value that is new to a charge which tells as many apart as it may.
+pub(super) fn deny_by_unique(
+    plan: &Plan,
+    account: &Account,
+    units: &[(usize, u64)],
+    caller: Caller<'_>,
+) -> Option<Denial> {
+    for (index, _) in units {
+        let (charge, windows) = (plan.charges().get(*index)?, account.counters.get(*index)?);
+        let Aggregate::Unique(unique) = &charge.aggregate else { continue };
+        let window = account.window_of(plan, charge, windows, caller.at);
+        let Some(counter) = windows.get(window) else { continue };
+        let value = caller.value(unique);
+        let known = counter.units.saturating_add(counter.seen.new_values(Some(value)));
+        if !counter.seen.values.contains(value)
+            && !counter.seen.names.contains_key(value)
+            && known >= unique.values
+        {
+            return Some(Denial {
+                value: Some(String::from(value)),
+                window: Some(window),
+                most: Some(whole(unique.values)),
+                spent: Some(whole(known)),
+                needed: Some(whole(1)),
+                available: Some(Exact::ZERO),
+                retry_at: closes_at(window, plan).map(|_| window.end),
+                ..Denial::new(DenialCode::ValuesReached, format!("charges/{}", charge.id))
             });
         }
     }

@@ -52,6 +52,7 @@ pub(crate) fn draft_period(
         rated,
         needed: plan.rounding().compared(line.amount)?,
         usable: &usable,
+        called: false,
         imported: false,
     };
     let short = room_for(subscription, &asked, state.owed(subscription)?)?;

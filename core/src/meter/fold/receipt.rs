@@ -9,7 +9,7 @@ use alloc::{
 
 use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
 use crate::{
-    account::{Counted, Grants, Rated, closes_at, pay_lines},
+    account::{Caller, Counted, Grants, Rated, closes_at, pay_lines},
     amount::Exact,
     crypto::{Digest, sha256},
     entry::ReceiptEntry,
@@ -119,7 +119,7 @@ impl State {
         match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
-                    subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
+                    subscription.account.free(&plan, &hold.units, hold.caller())?;
                     subscription.account.leave(&plan, hold);
                     subscription.account.grants.free(&hold.reserved)?;
                     self.expiries.remove(&(hold.deadline, id, head.subject));
@@ -184,7 +184,9 @@ impl State {
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
         let account = &mut subscription.account;
-        account.advance(&plan, rated)?;
+        let called = e.head.kind == Kind::Call;
+        let caller = Caller { attributes, at: e.head.authorized_at };
+        account.advance(&plan, rated, called.then_some(caller))?;
         account.note_granted(rated, unpaid)?;
         account.count(&plan, &Counted::of(&plan, e, attributes)?)?;
         if e.import.is_some() {
