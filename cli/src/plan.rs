@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use counterfoil::json::{Object, Value};
-use counterfoil::plan::{Charge, Credit, Derived, Grant, Limit, LimitRule, LimitWindow, Term};
+use counterfoil::plan::{
+    Aggregate, Charge, Credit, Derived, Grant, Limit, LimitRule, LimitWindow, Term};
 use counterfoil::rating::{Model, Plus, Tier};
 use counterfoil::time::{Anchor, Cycle, Zone};
 use counterfoil::{Exact, Plan, Result};
@@ -169,7 +170,15 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         }
     };
     let terms = charge.tariff.terms();
-    let mut around = String::new();
+    let mut around = match &charge.aggregate {
+        Aggregate::Sum => String::new(),
+        Aggregate::Count => String::from("; calls are counted"),
+        Aggregate::Max => String::from("; the largest call counts"),
+        Aggregate::Latest => String::from("; the latest call counts"),
+        Aggregate::Unique(unique) => {
+            format!("; each {} counts once, at most {}", unique.of, grouped(unique.values))
+        }
+    };
     if terms.zero {
         around += "; due without any use, too";
     }
@@ -191,7 +200,8 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         Some(selector) => format!("; for {selector}"),
         None => String::new(),
     };
-    format!("{}: {} {window}, {model}{free}{around}{calls}", charge.id, charge.meter)
+    let whole = if charge.is_divisible() { "" } else { "; no lease can divide it" };
+    format!("{}: {} {window}, {model}{free}{around}{calls}{whole}", charge.id, charge.meter)
 }
 
 fn describe_limit_window(window: LimitWindow) -> String {

@@ -23,7 +23,7 @@ use counterfoil::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const MODELS: [&str; 15] = [
+const MODELS: [&str; 20] = [
     r#""model":"per_unit","price":"0.3""#,
     r#""model":"flat","price":"2.5""#,
     r#""model":"package","size":7,"price":"1.1""#,
@@ -39,6 +39,11 @@ const MODELS: [&str; 15] = [
     r#""model":"dynamic","price":"0.1","max":"9999""#,
     r#""model":"per_unit","price":"0.3","minimum":"2""#,
     r#""model":"flat","price":"1.5","zero":true,"minimum":"2.5""#,
+    r#""model":"graduated","aggregate":"max","tiers":[{"up_to":10,"price":"0.1","flat":"1"},{"price":"0.9"}]"#,
+    r#""model":"per_unit","aggregate":"latest","price":"0.4""#,
+    r#""model":"volume","aggregate":"latest","tiers":[{"up_to":9,"price":"1"},{"price":"0.1"}]"#,
+    r#""model":"graduated","aggregate":"unique","of":"key","values":2,"tiers":[{"up_to":2,"price":"2"},{"price":"3"}]"#,
+    r#""model":"package","aggregate":"unique","of":"key","values":9,"size":2,"price":"4""#,
 ];
 const GRANTS: [&str; 5] = [
     r#"{"id":"g0","kind":"trial","money":"30.5"}"#,
@@ -88,8 +93,8 @@ fn plan() -> impl Strategy<Value = Plan> {
                         true => String::new(),
                         false => format!(r#""meter":"{meter}","#),
                     };
-                    let windowed =
-                        windowed || model.contains("volume") || model.contains("minimum");
+                    let windowed = windowed
+                        || ["volume", "minimum", "latest"].iter().any(|m| model.contains(m));
                     let window = match windowed {
                         true => format!(r#","window":{}"#, PERIODS[period]),
                         false => String::new(),

@@ -332,7 +332,7 @@ def selected(r, start):
                 "price": price(r), "match": {}}
         if r.random() < 0.8 and readable(charges + [rest]):
             charges.append(rest)
-    return charges
+    return charges or [rest]
 
 
 def readable(charges):

@@ -122,3 +122,172 @@ fn less<K: Ord>(numbers: &mut BTreeMap<K, u64>, key: &K) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::{
+        collections::BTreeMap,
+        format,
+        string::{String, ToString},
+        vec::Vec,
+    };
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        Plan,
+        account::{Account, aggregate, total},
+        amount::Exact,
+    };
+
+    /// A call of at most so many units, with a value, authorised so many hours after the start.
+    type Sized = (u64, usize, u64);
+
+    const AGGREGATES: [&str; 5] = [
+        r#""aggregate":"sum""#,
+        r#""aggregate":"count""#,
+        r#""aggregate":"max""#,
+        r#""aggregate":"latest""#,
+        r#""aggregate":"unique","of":"user","values":9"#,
+    ];
+    const MODELS: [&str; 4] = [
+        r#""model":"per_unit","price":"3","free":1"#,
+        r#""model":"graduated","tiers":[{"up_to":2,"price":"1","flat":"2"},{"price":"5"}]"#,
+        r#""model":"volume","tiers":[{"up_to":1,"price":"9"},{"up_to":3,"price":"1"},{"price":"4"}]"#,
+        r#""model":"package","size":2,"price":"5","cap":"12""#,
+    ];
+
+    fn plan(aggregate: usize, model: usize) -> Plan {
+        let document = format!(
+            r#"{{"format":"counterfoil/plan/1","name":"Test",
+                "authority":"0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+                "currency":{{"iso4217":"JPY"}},"meters":{{"a":"unit"}},
+                "charges":[{{"id":"c","meter":"a","window":"year",{},{}}}],
+                "payees":[{{"payee":"seller","weight":1}}]}}"#,
+            AGGREGATES[aggregate], MODELS[model]
+        );
+        Plan::from_json(document.as_bytes()).unwrap()
+    }
+
+    fn attributes(value: usize) -> BTreeMap<String, String> {
+        BTreeMap::from([("user".into(), value.to_string())])
+    }
+
+    fn at(hours: u64) -> Timestamp {
+        Timestamp::from_millis(hours * 3_600_000).unwrap()
+    }
+
+    /// What the charge counts of so many units, as a usage says it.
+    fn units(plan: &Plan, quantity: u64) -> Vec<(usize, u64)> {
+        let found = plan.charges()[0].aggregate.units(quantity, &|| true);
+        found.map(|units| (0, units)).into_iter().collect()
+    }
+
+    /// What a call pays; it moves the account.
+    fn settle(plan: &Plan, account: &mut Account, (quantity, value, hours): Sized) -> Exact {
+        let attributes = attributes(value);
+        let caller = Caller { attributes: &attributes, at: at(hours) };
+        let rated = account.rate(plan, &units(plan, quantity), caller).unwrap();
+        account.advance(plan, &rated, Some(caller)).unwrap();
+        total(&rated).unwrap()
+    }
+
+    fn reserve(plan: &Plan, account: &mut Account, (quantity, value, hours): Sized, free: bool) {
+        let attributes = attributes(value);
+        let caller = Caller { attributes: &attributes, at: at(hours) };
+        let units = units(plan, quantity);
+        match free {
+            false => drop(account.reserve(plan, &units, caller).unwrap()),
+            true => account.free(plan, &units, caller).unwrap(),
+        }
+    }
+
+    /// The most that these holds can be made to pay, by trying everything; and that no state on the way
+    /// reserves less than is paid from there on.
+    fn dearest(plan: &Plan, account: &Account, holds: &[Sized]) -> Exact {
+        let mut most = Exact::ZERO;
+        for (place, hold) in holds.iter().enumerate() {
+            let rest: Vec<_> =
+                holds.iter().enumerate().filter(|(n, _)| *n != place).map(|(_, h)| *h).collect();
+            for used in 0..=hold.0 {
+                let mut after = account.clone();
+                reserve(plan, &mut after, *hold, true);
+                let paid = settle(plan, &mut after, (used, hold.1, hold.2));
+                most = most.max(paid.checked_add(dearest(plan, &after, &rest)).unwrap());
+            }
+        }
+        let reserved = aggregate(account).unwrap();
+        assert_eq!(most, reserved, "{holds:?}");
+        most
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn open_holds_reserve_what_they_can_be_made_to_pay(
+            kind in 0..AGGREGATES.len(),
+            model in 0..MODELS.len(),
+            calls in prop::collection::vec((0..5_u64, 0..3_usize, 0..4_u64), 0..4),
+            holds in prop::collection::vec((0..4_u64, 0..3_usize, 0..4_u64), 0..4),
+        ) {
+            let plan = plan(kind, model);
+            let mut account = Account::new(&plan, Timestamp::MIN);
+            for call in calls {
+                settle(&plan, &mut account, call);
+            }
+            let before = account.clone();
+            for hold in &holds {
+                reserve(&plan, &mut account, *hold, false);
+            }
+            dearest(&plan, &account, &holds);
+            for hold in &holds {
+                reserve(&plan, &mut account, *hold, true);
+            }
+            prop_assert_eq!(aggregate(&account).unwrap(), aggregate(&before).unwrap());
+            let idle = account.counters.iter().flat_map(|w| w.iter()).all(|(_, c)| c.seen.is_idle());
+            prop_assert!(idle);
+        }
+
+        #[test]
+        fn no_hold_alone_pays_more_than_its_worst_case(
+            kind in 0..AGGREGATES.len(),
+            model in 0..MODELS.len(),
+            calls in prop::collection::vec((0..5_u64, 0..3_usize, 0..4_u64), 0..4),
+            others in prop::collection::vec((0..4_u64, 0..3_usize, 0..4_u64, 0..4_u64), 0..4),
+            hold in (0..4_u64, 0..3_usize, 0..4_u64),
+            used in 0..4_u64,
+        ) {
+            let plan = plan(kind, model);
+            let mut account = Account::new(&plan, Timestamp::MIN);
+            for call in calls {
+                settle(&plan, &mut account, call);
+            }
+            for (quantity, value, hours, _) in &others {
+                reserve(&plan, &mut account, (*quantity, *value, *hours), false);
+            }
+            reserve(&plan, &mut account, hold, false);
+            let (quantity, value, hours) = hold;
+            let attributes = attributes(value);
+            let caller = Caller { attributes: &attributes, at: at(hours) };
+            let charge = &plan.charges()[0];
+            let worst = |account: &Account| match units(&plan, quantity).first() {
+                Some((_, units)) => {
+                    let (_, counter) = account.counters[0].newest().unwrap();
+                    counter.worst(charge, *units, caller).unwrap()
+                }
+                None => Exact::ZERO,
+            };
+            let first = worst(&account);
+            for (quantity, value, hours, used) in others {
+                reserve(&plan, &mut account, (quantity, value, hours), true);
+                settle(&plan, &mut account, (used.min(quantity), value, hours));
+                prop_assert!(worst(&account) <= first);
+            }
+            reserve(&plan, &mut account, hold, true);
+            let paid = settle(&plan, &mut account, (used.min(quantity), value, hours));
+            prop_assert!(paid <= first, "{paid} of {first}");
+        }
+    }
+}

@@ -76,7 +76,7 @@ impl Aggregate {
 
     /// The units of a call that has this much of the meter, or none but says so (`given`); `None` where
     /// the call does not count.
-    pub(super) fn units(&self, quantity: u64, given: &dyn Fn() -> bool) -> Option<u64> {
+    pub(crate) fn units(&self, quantity: u64, given: &dyn Fn() -> bool) -> Option<u64> {
         match self {
             Aggregate::Latest => given().then_some(quantity),
             _ if quantity == 0 => None,

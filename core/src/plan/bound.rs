@@ -101,6 +101,8 @@ impl Plan {
                 (cost, units) = smaller;
             }
         }
+        // Charges of other families, which may count 0, are none of this one's.
+        units.retain(|(_, units)| *units > 0);
         units.sort_unstable();
         units.dedup();
         Ok(units)
