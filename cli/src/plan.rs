@@ -5,7 +5,8 @@ use std::path::Path;
 
 use counterfoil::json::{Object, Value};
 use counterfoil::plan::{
-    Aggregate, Charge, Credit, Derived, Grant, Limit, LimitRule, LimitWindow, Term};
+    Aggregate, Charge, Commitment, Credit, Derived, Grant, Limit, LimitRule, LimitWindow, Term,
+};
 use counterfoil::rating::{Model, Plus, Tier};
 use counterfoil::time::{Anchor, Cycle, Zone};
 use counterfoil::{Exact, Plan, Result};
@@ -56,6 +57,12 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
     }
     for charge in plan.charges() {
         lines.push(format!("  charge     {}", describe_charge(charge, decimals, &label)));
+    }
+    for commitment in plan.commitments() {
+        lines.push(format!(
+            "  commitment {}",
+            describe_commitment(&plan, commitment, decimals, &label)
+        ));
     }
     for limit in plan.limits() {
         lines.push(format!("  limit      {}", describe_limit(limit, decimals, &label)));
@@ -202,6 +209,18 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
     };
     let whole = if charge.is_divisible() { "" } else { "; no lease can divide it" };
     format!("{}: {} {window}, {model}{free}{around}{calls}{whole}", charge.id, charge.meter)
+}
+
+fn describe_commitment(plan: &Plan, found: &Commitment, decimals: u8, label: &str) -> String {
+    let charge = |index: &usize| plan.charges().get(*index).map(|charge| charge.id.as_str());
+    let charges: Vec<&str> = found.charges.iter().filter_map(charge).collect();
+    format!(
+        "{}: at least {} {label} {} for {}",
+        found.id,
+        found.minimum.to_decimal(decimals),
+        describe_window(Some(found.period)),
+        charges.join(", ")
+    )
 }
 
 fn describe_limit_window(window: LimitWindow) -> String {

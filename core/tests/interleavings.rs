@@ -82,8 +82,9 @@ fn plan() -> impl Strategy<Value = Plan> {
         0..3_u64,
         prop::sample::subsequence(GRANTS.to_vec(), 0..=5),
         0..3_u64,
+        0..6_u64,
     )
-        .prop_map(|(charges, limits, rounding, rate, each, grants, credit)| {
+        .prop_map(|(charges, limits, rounding, rate, each, grants, credit, commitment)| {
             let charges: Vec<_> = charges
                 .into_iter()
                 .zip(["a", "b"])
@@ -109,6 +110,23 @@ fn plan() -> impl Strategy<Value = Plan> {
                 .chain([r#"{"id":"rest_a","meter":"a","model":"per_unit","price":"0"}"#.into()])
                 .chain([r#"{"id":"rest_b","meter":"b","model":"per_unit","price":"0"}"#.into()])
                 .collect();
+            // A charge that may change after its window's close cannot be committed.
+            let moving = |charge: &&String| {
+                ["volume", "minimum", "latest"].iter().any(|m| charge.contains(m))
+            };
+            let committed: Vec<_> = ["a", "b", "rest_a"]
+                .into_iter()
+                .zip(&charges)
+                .filter(|(_, charge)| !moving(charge))
+                .map(|(id, _)| format!(r#""{id}""#))
+                .collect();
+            let commitments = match (commitment, committed.is_empty()) {
+                (0, _) | (_, true) => String::from("[]"),
+                (minimum, false) => format!(
+                    r#"[{{"id":"k","charges":[{}],"window":"hour","minimum":"{minimum}.5"}}]"#,
+                    committed.join(",")
+                ),
+            };
             let mut limits: Vec<_> = limits
                 .into_iter()
                 .enumerate()
@@ -139,6 +157,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                 .token(0)
                 .with("grants", format!("[{}]", grants.join(",")))
                 .with("charges", format!("[{}]", charges.join(",")))
+                .with("commitments", commitments)
                 .with("limits", format!("[{}]", limits.join(",")))
                 .with("rounding", format!(r#""{}""#, Rounding::ALL[rounding].as_str()))
                 .with("times", r#"{"hold":1200000,"grace":1800000,"replay":600000}"#);

@@ -288,6 +288,16 @@ def some(r, values):
     return sorted(r.sample(values, r.randrange(1, len(values) + 1)))
 
 
+def commitment(r, number, charges):
+    """One in a while names a charge that it must not."""
+    ids = [c["id"] for c in charges if r.random() < 0.1 or not (
+        c["model"] == "volume" or c.get("aggregate") == "latest" or c.get("minimum", "0") != "0")]
+    ids = ids or [charges[0]["id"]]
+    return {"id": f"k{number}", "charges": sorted(r.sample(ids, r.randrange(1, len(ids) + 1))),
+            "window": window(r) if r.random() < 0.5 else r.choice(["hour", "day"]),
+            "minimum": str(r.randrange(1, 90))}
+
+
 def selector(r, start, contexts):
     """Members of a charge that say which calls it is for."""
     part = {}
@@ -397,6 +407,8 @@ def plan(r, start):
         document["derived"] = derived
     if r.random() < 0.3:
         limits.append({"id": "owed", "credit": str(r.choice([0, 0, 5, 30]))})
+    if r.random() < 0.3:
+        document["commitments"] = [commitment(r, n, charges) for n in range(r.randrange(1, 3))]
     if not limits:
         del document["limits"]
     if r.random() < 0.4:

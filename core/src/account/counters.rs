@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeSet, vec::Vec};
 
 use crate::{
-    account::{Caller, Counted, Grants, Pace, Pending, Seen, Tally, Windows},
+    account::{Caller, Committed, Counted, Grants, Pace, Pending, Seen, Tally, Windows},
     amount::{Exact, overflow},
     error::{Code, Error, Result},
     meter::Hold,
@@ -60,6 +60,8 @@ pub(crate) struct Account {
     pub(crate) grants: Grants,
     /// By charge of the plan: where the windows begin that are still to be billed without a call.
     pub(crate) pending: Vec<Pending>,
+    /// By commitment of the plan: what its charges were billed.
+    pub(crate) commitments: Vec<Committed>,
     /// When the subscription ends; the last instant where it does not.
     pub(crate) until: Timestamp,
 }
@@ -82,9 +84,11 @@ impl Account {
     /// The account of a subscription that starts at `started_at`.
     pub(crate) fn new(plan: &Plan, started_at: Timestamp) -> Account {
         let pending = |charge| Pending::from(charge, started_at);
+        let committed = || Committed { from: Some(started_at), ..Committed::default() };
         Account {
             started_at,
             pending: plan.charges().iter().map(pending).collect(),
+            commitments: plan.commitments().iter().map(|_| committed()).collect(),
             until: plan.ends(started_at).ok().flatten().unwrap_or(Timestamp::MAX),
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             tallies: plan.limits().iter().map(|_| Tally::default()).collect(),
@@ -121,14 +125,18 @@ impl Account {
         tally.window(plan, limit, self.started_at, at)
     }
 
-    /// Every window that a call at `at` counts in: of the charges, then of the limits that count.
+    /// Every window that a call at `at` counts in: of the charges, of the commitments, of the
+    /// limits that count.
     pub(crate) fn windows(&self, plan: &Plan, at: Timestamp) -> impl Iterator<Item = Window> {
         let charges = plan.charges().iter().zip(&self.counters);
         let limits = plan.limits().iter().zip(&self.tallies);
         let limits =
             limits.filter_map(move |(limit, tally)| self.limit_window(plan, limit, tally, at));
+        let commitments = plan.commitments().iter();
+        let commitments = commitments.map(move |c| self.window(plan, Some(c.period), at));
         charges
             .map(move |(charge, windows)| self.window_of(plan, charge, windows, at))
+            .chain(commitments)
             .chain(limits)
     }
 
@@ -166,19 +174,20 @@ impl Account {
         Ok(lines)
     }
 
-    /// Moves the counters of a settled call, or, without a caller, of a window that is billed without
-    /// one. Returns the windows that are new, by charge.
+    /// Moves the counters of a settled call, or of a window that is billed without one (`called`).
     pub(crate) fn advance(
         &mut self,
         plan: &Plan,
         rated: &[Rated],
-        caller: Option<Caller<'_>>,
-    ) -> Result<Vec<(usize, Window)>> {
+        caller: Caller<'_>,
+        called: bool,
+    ) -> Result<()> {
         let mut opened = Vec::new();
         for line in rated {
-            let charge = plan.charges().get(line.charge).ok_or(Code::EntryMisplaced)?;
+            self.commit(plan, (line.charge, line.amount), caller.at)?;
+            let Some(charge) = plan.charges().get(line.charge) else { continue };
             let counter = self.counter(line.charge, line.window, &mut opened)?;
-            if let Some(caller) = caller {
+            if called {
                 counter.units = charge.aggregate.after(counter.units, line.units)?;
                 counter.seen.note(&charge.aggregate, caller);
             }
@@ -186,7 +195,7 @@ impl Account {
             self.refresh(plan, line.charge, line.window)?;
             self.pass_periods(plan, line.charge)?;
         }
-        Ok(opened)
+        Ok(())
     }
 
     /// The counters alone, to see what a call would make of them.
@@ -194,9 +203,19 @@ impl Account {
         let counters = self.counters.clone();
         let (tallies, rates) = (Vec::new(), Vec::new());
         let grants = Grants::restore(self.started_at, Vec::new(), BTreeSet::new());
-        let (pending, until) = (Vec::new(), self.until);
-        let started_at = self.started_at;
-        Account { started_at, counters, tallies, rates, holds: 0, grants, pending, until }
+        let (pending, commitments) = (Vec::new(), Vec::new());
+        let Account { started_at, until, .. } = *self;
+        Account {
+            started_at,
+            counters,
+            tallies,
+            rates,
+            holds: 0,
+            grants,
+            pending,
+            commitments,
+            until,
+        }
     }
 
     /// Records what limits count of a settled or imported call.

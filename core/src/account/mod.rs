@@ -4,6 +4,7 @@
 //! changing them; the changes are made by `advance`, `reserve` and `free`, and for limits by `count`,
 //! `enter` and `leave`, which entries drive.
 
+mod committed;
 mod counted;
 mod counters;
 mod credit;
@@ -15,6 +16,7 @@ mod seen;
 mod tally;
 mod windows;
 
+pub(crate) use committed::Committed;
 pub(crate) use counted::Counted;
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
 pub(crate) use credit::{backing, credit_room, tighter};

@@ -189,7 +189,7 @@ mod tests {
         let attributes = attributes(value);
         let caller = Caller { attributes: &attributes, at: at(hours) };
         let rated = account.rate(plan, &units(plan, quantity), caller).unwrap();
-        account.advance(plan, &rated, Some(caller)).unwrap();
+        account.advance(plan, &rated, caller, true).unwrap();
         total(&rated).unwrap()
     }
 

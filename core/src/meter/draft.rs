@@ -256,9 +256,9 @@ impl Priced {
 
 impl Rated {
     fn item(&self, plan: &Plan) -> Result<Item> {
-        let charge = plan.charges().get(self.charge).ok_or(Code::EntryMisplaced)?;
+        let id = plan.line_id(self.charge).ok_or(Code::EntryMisplaced)?;
         Ok(Item::Line {
-            charge: charge.id.clone(),
+            charge: String::from(id),
             window: self.window,
             units_before: self.units_before,
             units: self.units,
@@ -379,7 +379,7 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     if let Some(hold) = reserved {
         counters.free(plan, &hold.units, hold.caller())?;
     }
-    counters.advance(plan, rated, called.then_some(Caller { attributes, at }))?;
+    counters.advance(plan, rated, Caller { attributes, at }, called)?;
     let books = Books { counters: &counters, without: reserved, ..books };
     let others =
         holds.values().filter(|other| hold.is_none_or(|hold| other.subject != hold.subject));

@@ -310,6 +310,16 @@ fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {
             w.u64(from.millis());
         });
     }
+    for committed in &account.commitments {
+        write_option(w, committed.from.as_ref(), |w, from| {
+            w.u64(from.millis());
+        });
+        w.count(committed.billed.len());
+        for (window, billed) in committed.billed.iter() {
+            window.write(w);
+            w.raw(&billed.to_bytes());
+        }
+    }
     write_grants(w, &account.grants);
 }
 
@@ -434,6 +444,13 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
     }
     for pending in &mut account.pending {
         *pending = Pending { start: read_option(r, read_time)?, close: read_option(r, read_time)? };
+    }
+    for committed in &mut account.commitments {
+        committed.from = read_option(r, read_time)?;
+        for _ in 0..r.count(40)? {
+            let window = Window::read(r)?;
+            committed.billed.push(window, Exact::from_bytes(&r.array()?)?);
+        }
     }
     account.grants = read_grants(r, plan, started_at)?;
     Ok(account)

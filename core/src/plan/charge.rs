@@ -58,6 +58,13 @@ impl Charge {
         self.aggregate.adds() && !matches!(self.tariff.model(), Model::Volume { .. })
     }
 
+    /// Whether nothing is billed or credited after the close of its windows.
+    pub(super) fn is_final(&self) -> bool {
+        self.aggregate != Aggregate::Latest
+            && !matches!(self.tariff.model(), Model::Volume { .. })
+            && self.tariff.terms().minimum.is_zero()
+    }
+
     /// Whether a window may cost less in the end than was billed: then its close owes a true-up.
     pub(crate) fn can_fall(&self) -> bool {
         self.aggregate == Aggregate::Latest || self.tariff.can_fall()

@@ -34,8 +34,9 @@ class Account:
         self.rates = [{} for _ in plan.limits]      # value → state of the rate
         self.grants = grants.Grants(plan, started)
         self.counters = [{} for _ in plan.charges]  # window → [counter, billed, holds, calls]
-        self.granted = [{} for _ in plan.charges]   # window → what grants paid
-        self.billed = [{} for _ in plan.charges]    # window → what it was billed, never forgotten
+        self.granted = [{} for _ in plan.charges + plan.commitments]  # window → what grants paid
+        # window → what it was billed, never forgotten: of charges, then of commitments
+        self.billed = [{} for _ in plan.charges + plan.commitments]
 
     def counter(self, index, w):
         return self.counters[index].get(w, [0, 0, [], []])
@@ -107,7 +108,8 @@ def rate(sub, units, attributes, at):
 
 
 def index_of(plan, charge):
-    return [c["id"] for c in plan.charges].index(charge)
+    """The number of a line: charges first, then commitments."""
+    return [c["id"] for c in plan.charges + plan.commitments].index(charge)
 
 
 def reserve_of(plan, account, index, w):
@@ -278,7 +280,8 @@ def admit(plan, account, holds, attributes, at, more):
 
 def check_windows(sub, at, now):
     plan = sub["plan"]
-    windows = [window(charge["period"], at, sub["started_at"]) for charge in plan.charges]
+    windows = [window(part["period"], at, sub["started_at"])
+               for part in plan.charges + plan.commitments]
     windows += [part_of(sub["account"], limit, at) for limit in plan.limits
                 if limit["kind"] in ("spend", "units")]
     for w in windows:
@@ -531,7 +534,7 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
     account = deepcopy(account)
     if hold and reserved(hold):
         change_outstanding(plan, account, hold, -1)
-    advance(plan, account, lines, (at, attributes))
+    advance(plan, account, lines, at, attributes)
     others = [other for other in holds if other is not hold]
     spend = (admit if imported else room)(plan, account, others, attributes, at, needed)
     return tighter(spend, credit(account, others, needed))
@@ -554,9 +557,13 @@ def term_windows(sub, charge, until):
 
 def unbilled(sub, index, edge, until):
     """The windows that lack what an edge asks for: (window, authorized at, due, total)."""
-    charge = sub["plan"].charges[index]
-    tariff = charge["tariff"]
-    total = tariff.due_at_start() if edge == START else tariff.minimum
+    plan = sub["plan"]
+    charge = (plan.charges + plan.commitments)[index]
+    if index >= len(plan.charges):
+        total = charge["minimum"] if edge == CLOSE else 0
+    else:
+        tariff = charge["tariff"]
+        total = tariff.due_at_start() if edge == START else tariff.minimum
     if total == 0:
         return
     for w, first, last in term_windows(sub, charge, until):
@@ -570,7 +577,7 @@ def unbilled(sub, index, edge, until):
 def periods_of(state, now):
     """(due, subscription, charge, edge) of the first window of each."""
     for id_, sub in state.subscriptions.items():
-        for index in range(len(sub["plan"].charges)):
+        for index in range(len(sub["account"].billed)):
             for edge in (START, CLOSE):
                 found = next(unbilled(sub, index, edge, now), None)
                 if found and found[2] is not None and found[2] <= now:
@@ -580,15 +587,17 @@ def periods_of(state, now):
 def draft_period(state, id_, index, edge, issued_at, salt):
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
-    charge = plan.charges[index]
+    charge = (plan.charges + plan.commitments)[index]
     w, at, _, total = next(unbilled(sub, index, edge, issued_at))
-    units, billed, _, _ = account.counter(index, w)
+    units, billed = 0, account.billed[index].get(w, 0)
+    if index < len(plan.charges):
+        units, billed, _, _ = account.counter(index, w)
     line = {"item": "line", "charge": charge["id"], "window": w, "units_before": units,
             "units": 0, "billed_before": billed, "amount": total - billed}
     holds = list(sub["holds"].values())
     usable = account.grants.usable({}, at, issued_at)
     after = deepcopy(account)
-    advance(plan, after, [line])
+    advance(plan, after, [line], at)
     needed = compared(plan.rounding, line["amount"])
     short = tighter(room(plan, after, holds, {}, at, needed), credit_room(
         state, sub, after, holds, usable, [index], needed, issued_at))
@@ -667,13 +676,20 @@ def change_outstanding(plan, account, hold, sign):
         reserve_of(plan, account, index, w)  # what cannot be reserved is refused
 
 
-def advance(plan, account, lines, caller=None):
-    """Counts the lines of a call, or, without a caller, of a window that is billed without one."""
+def advance(plan, account, lines, at, attributes=None):
+    """Counts the lines of a call, or, without attributes, of a window that is billed without one."""
     for line in lines:
         index = index_of(plan, line["charge"])
+        for number, commitment in enumerate(plan.commitments, len(plan.charges)):
+            if index in commitment["charges"] or index == number:
+                w = window(commitment["period"], at, account.started)
+                billed = account.billed[number]
+                billed[w] = exact(billed.get(w, 0) + line["amount"])
+        if index >= len(plan.charges):
+            continue
         counter = account.counters[index].setdefault(line["window"], [0, 0, [], []])
-        if caller:
-            (at, attributes), charge = caller, plan.charges[index]
+        if attributes is not None:
+            charge = plan.charges[index]
             counter[0] = aggregates.after(charge, counter[0], line["units"])
             counter[3].append((at, aggregates.value_of(charge, attributes), line["units"]))
         counter[1] = exact(counter[1] + line["amount"])
@@ -1247,7 +1263,7 @@ def fold_call(state, sub, e, digest):
         forget_ended(sub, subject, hold["at"])
     attributes = hold["attributes"] if hold else {
         i["name"]: i["value"] for i in items if i["item"] == "attribute"}
-    advance(plan, account, lines, (head["authorized_at"], attributes))
+    advance(plan, account, lines, head["authorized_at"], attributes)
     count(plan, account, e, attributes)
     if e["import"]:
         advance_rates(plan, account, attributes, head["authorized_at"])
@@ -1258,7 +1274,7 @@ def fold_period(sub, e):
     plan, account = sub["plan"], sub["account"]
     lines = [item for item in e["body"]["items"] if item["item"] == "line"]
     take_draws(plan, account, e, lines)
-    advance(plan, account, lines)
+    advance(plan, account, lines, e["head"]["authorized_at"])
     count(plan, account, e, {})
     forget_closed(sub, e["head"]["issued_at"])
 

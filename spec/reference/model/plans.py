@@ -42,6 +42,8 @@ class Plan:
         self.charges = self.read_parts(fields.must("charges"), self.read_charge)
         need(self.charges, "plan_invalid", "/charges")
         selectors.check(self.charges, self.derived)
+        node = fields.get("commitments")
+        self.commitments = self.read_parts(node, self.read_commitment) if node else []
         limits = fields.get("limits")
         self.limits = self.read_parts(limits, self.read_limit) if limits else []
         grants = fields.get("grants")
@@ -194,6 +196,25 @@ class Plan:
             inner.finish()
             tiers.append((bound, value, flat))
         return tiers
+
+    def read_commitment(self, node):
+        """R-PLAN-120."""
+        fields = node.fields()
+        id_ = name_of(fields.must("id"))
+        scope = fields.must("charges")
+        charges = self.read_scope(scope)
+        for index in charges:
+            charge = self.charges[index]
+            moving = charge["tariff"].model == "volume" or charge["aggregate"] == "latest"
+            need(not moving and not charge["tariff"].minimum, "plan_invalid", scope.pointer)
+        fields.must("window")
+        period = read_window(fields, self.zone)
+        least = fields.must("minimum")
+        minimum = self.read_money(least, GRID)
+        need(minimum > 0, "plan_invalid", least.pointer)
+        fields.finish()
+        need(id_ not in [c["id"] for c in self.charges], "plan_order", node.pointer + "/id")
+        return {"id": id_, "charges": charges, "period": period, "minimum": minimum}
 
     def read_limit(self, node):
         fields = node.fields()
