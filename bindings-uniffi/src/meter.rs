@@ -222,6 +222,16 @@ impl StepMachine {
         self.propose(&Command::Void { subscription, grant }, now)
     }
 
+    /// Shows the meter evidence that the plan's condition asks for: the signed document, in JSON.
+    fn propose_present(
+        &self,
+        subscription: Digest,
+        evidence: String,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        self.propose(&Command::Present { subscription, evidence }, now)
+    }
+
     /// Says that the step's entry and all before it are durable, and reads what was decided.
     fn confirm(&self, step: &Step) -> Result<Outcome> {
         Ok(self.lock().confirm(step.ticket)?.into())

@@ -91,6 +91,10 @@ export class Meter {
     await this.#run(Command.void(grant), now);
   }
 
+  async present({ now, ...shown }) {
+    await this.#run(Command.present(shown), now);
+  }
+
   /** Decides at once, and resolves when the journal has the entry. */
   #run(command, now = this.#clock()) {
     return new Promise((resolve, reject) => {

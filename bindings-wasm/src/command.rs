@@ -174,6 +174,19 @@ impl Command {
         members.finish()?;
         Ok(Command(command))
     }
+
+    /// Shows the meter evidence that the plan's condition asks for.
+    pub fn present(
+        #[wasm_bindgen(unchecked_param_type = "Present")] shown: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&shown)?;
+        let command = meter::Command::Present {
+            subscription: members.required("subscription", input::parsed)?,
+            evidence: members.required("evidence", input::text)?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
 }
 
 fn reason(value: &JsValue) -> Result<ReleaseReason, Thrown> {

@@ -31,7 +31,7 @@ A call that the plan refuses is no error: the answer is a *denial*, which says w
 | --- | --- |
 | `code` | below, with the HTTP status that a seller answers with |
 | `rule` | the rule in the plan: `limits/<id>`, `condition` and the path of the clause that decided, `duration` |
-| `value` | under a limit with `per`: the value that it refused, `\"\"` for a call without the attribute |
+| `value` | under a limit with `per`: the value that it refused, `\"\"` for a call without the attribute. Under a condition: the call's value of the attribute that decided, if it carries it |
 | `window` | the window that has no room: its start and the first instant after it |
 | `meter` | under a limit on units: the meter |
 | `most` | the limit |
@@ -56,7 +56,7 @@ struct Case {
     story: &'static str,
 }
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 15] = [
     Case {
         title: "Money",
         member: "limits",
@@ -122,6 +122,24 @@ const CASES: [Case; 12] = [
         member: "condition",
         json: r#"{"attribute": "purpose", "in": ["inference"]}"#,
         story: "the call does not say its purpose",
+    },
+    Case {
+        title: "A condition on the value of an attribute",
+        member: "condition",
+        json: r#"{"all": [{"attribute": "model", "in": ["s"]}, {"not": {"attribute": "key", "prefix": "test_"}}]}"#,
+        story: "the call is of the model `l`",
+    },
+    Case {
+        title: "A condition on the hours of the week",
+        member: "condition",
+        json: r#"{"hours": [{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "until": "17:00"}]}"#,
+        story: "it is a second after midnight on a Monday",
+    },
+    Case {
+        title: "A condition on evidence",
+        member: "condition",
+        json: r#"{"evidence": {"attestor": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "statement": "licence/y"}}"#,
+        story: "none was presented",
     },
     Case {
         title: "The end of the subscription",

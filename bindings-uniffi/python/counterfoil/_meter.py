@@ -200,6 +200,12 @@ class Meter:
         at = self._at(now)
         self._submit(lambda: self._native.propose_void(subscription, grant, at))
 
+    def present(self, subscription: str, evidence: str, *, now: Optional[int] = None) -> None:
+        """Shows the meter evidence that the plan's condition asks for: the signed document. Calls after
+        it may rely on it."""
+        at = self._at(now)
+        self._submit(lambda: self._native.propose_present(subscription, evidence, at))
+
     def recover(self, durable: int) -> list[Any]:
         """Ends the doubt: ``durable`` is how many entries the journal really holds. Returns what was
         decided by the steps in doubt that turn out to be durable."""

@@ -131,6 +131,14 @@ pub(super) fn void(input: &mut Input, objects: &mut Objects) -> Done {
     propose(input, objects, &command, "now")
 }
 
+pub(super) fn present(input: &mut Input, objects: &mut Objects) -> Done {
+    let command = Command::Present {
+        subscription: input.parsed("subscription")?,
+        evidence: input.text("evidence")?,
+    };
+    propose(input, objects, &command, "now")
+}
+
 fn propose(input: &mut Input, objects: &mut Objects, command: &Command, now: &str) -> Done {
     let now = input.instant(now)?;
     propose_at(input, objects, command, now)

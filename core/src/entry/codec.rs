@@ -5,10 +5,10 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use crate::{
     amount::{Amount, Exact},
     codec::{Reader, Writer},
-    crypto::{Address, Digest},
+    crypto::{Address, Digest, Signature},
     entry::{
         Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark, Instance,
-        Opening, ReceiptEntry, Release, ReleaseReason, Voided,
+        Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
     },
     error::{Code, Error, Result},
     log::Checkpoint,
@@ -33,6 +33,7 @@ impl Entry {
             Entry::Collected(_) => 9,
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
+            Entry::Presented(_) => 18,
         }
     }
 
@@ -51,6 +52,7 @@ impl Entry {
             Entry::Collected(_) => "collected",
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
+            Entry::Presented(_) => "presented",
         }
     }
 
@@ -121,6 +123,15 @@ impl Entry {
             }
             Entry::Voided(e) => {
                 w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
+            }
+            Entry::Presented(e) => {
+                w.raw(e.subscription.bytes())
+                    .raw(e.attestor.bytes())
+                    .text(&e.statement)
+                    .u64(e.issued_at.millis())
+                    .u64(e.expires_at.millis())
+                    .raw(e.signature.bytes())
+                    .u64(e.at.millis());
             }
         }
         w.0
@@ -201,6 +212,15 @@ impl Entry {
             11 => Entry::Voided(Voided {
                 subscription: Digest::new(r.array()?),
                 grant: r.text()?,
+                at: read_time(r)?,
+            }),
+            18 => Entry::Presented(Presented {
+                subscription: Digest::new(r.array()?),
+                attestor: Address::new(r.array()?),
+                statement: r.text()?,
+                issued_at: read_time(r)?,
+                expires_at: read_time(r)?,
+                signature: Signature::from_bytes(&r.array()?)?,
                 at: read_time(r)?,
             }),
             _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),

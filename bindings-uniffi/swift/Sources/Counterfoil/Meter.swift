@@ -168,6 +168,15 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
+    /// Shows the meter evidence that the plan's condition asks for: the signed document. Calls after it
+    /// may rely on it.
+    public func present(_ subscription: String, evidence: String, now: Int64? = nil) throws {
+        let at = now ?? clock()
+        _ = try submit {
+            try machine.proposePresent(subscription: subscription, evidence: evidence, now: at)
+        }
+    }
+
     /// Ends the doubt: `durable` is how many entries the journal really holds. Returns what was
     /// decided by the steps in doubt that turn out to be durable.
     @discardableResult

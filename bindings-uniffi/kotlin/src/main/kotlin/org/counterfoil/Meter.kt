@@ -159,6 +159,15 @@ class Meter(
     }
 
     /**
+     * Shows the meter evidence that the plan's condition asks for: the signed document. Calls after it may
+     * rely on it.
+     */
+    fun present(subscription: String, evidence: String, now: Long? = null) {
+        val at = now ?: clock()
+        submit { machine.proposePresent(subscription, evidence, at) }
+    }
+
+    /**
      * Ends the doubt: [durable] is how many entries the journal really holds. Returns what was decided
      * by the steps in doubt that turn out to be durable.
      */
