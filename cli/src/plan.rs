@@ -7,12 +7,12 @@ use counterfoil::json::{Object, Value};
 use counterfoil::plan::{Charge, Credit, Derived, Grant, Limit, LimitRule, Term};
 use counterfoil::rating::{Model, Plus, Tier};
 use counterfoil::time::{Anchor, Cycle, Zone};
-use counterfoil::{Exact, Plan, Result};
+use counterfoil::{Currency, Exact, Plan, Result};
 
 use crate::args;
 use crate::io::{failed, say};
 use crate::resolve;
-use crate::words::{grouped, label, unit_price};
+use crate::words::grouped;
 
 /// Reads a plan file; errors carry the file and the JSON Pointer.
 pub(crate) fn read(path: &Path) -> Result<Plan> {
@@ -37,14 +37,18 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
         value.insert("payees", number(plan.payees().len()));
         return say(&Value::Object(value).compact());
     }
-    let decimals = plan.currency().decimals();
-    let label = label(plan.currency());
+    let currency = plan.currency();
     let mut lines = vec![
         format!("{} is a plan", args.plan.display()),
         format!("  id         {}", plan.id()),
         format!("  name       {}", plan.name()),
         format!("  authority  {}", plan.authority()),
-        format!("  currency   {} ({label}, {decimals} decimals)", plan.currency().id()),
+        format!(
+            "  currency   {} ({}, {} decimals)",
+            currency.id(),
+            currency.label(),
+            currency.decimals()
+        ),
         format!("  rounding   {}", plan.rounding().as_str()),
     ];
     if let Some(zone) = plan.zone() {
@@ -54,13 +58,13 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
         lines.push(format!("  derived    {}", describe_derived(name, derived)));
     }
     for charge in plan.charges() {
-        lines.push(format!("  charge     {}", describe_charge(charge, decimals, &label)));
+        lines.push(format!("  charge     {}", describe_charge(charge, currency)));
     }
     for limit in plan.limits() {
-        lines.push(format!("  limit      {}", describe_limit(limit, decimals, &label)));
+        lines.push(format!("  limit      {}", describe_limit(limit, currency)));
     }
     for grant in plan.grants() {
-        lines.push(format!("  grant      {}", describe_grant(grant, decimals, &label)));
+        lines.push(format!("  grant      {}", describe_grant(grant, currency)));
     }
     for (payee, (_, share)) in plan.payees().iter().zip(plan.shares().iter()) {
         lines.push(format!("  payee      {payee}: {} %", percent(share)));
@@ -117,15 +121,15 @@ fn describe_derived(name: &str, derived: &Derived) -> String {
     format!("{name} ({}): {}", derived.unit, weights.join(", "))
 }
 
-fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
-    let money = |amount: Exact| format!("{} {label}", amount.to_decimal(decimals));
+fn describe_charge(charge: &Charge, currency: &Currency) -> String {
+    let money = |amount: Exact| currency.tell(amount);
     let flat = |tier: &Tier| match tier.flat.is_zero() {
         true => String::new(),
         false => format!(" and {} once", money(tier.flat)),
     };
     let tiers = |tiers: &[Tier]| -> String {
         let told = tiers.iter().map(|tier| {
-            let price = unit_price(tier.price.exact(), decimals, label);
+            let price = currency.tell_price(tier.price.exact());
             match tier.up_to {
                 Some(up_to) => format!("{price} up to {}", grouped(up_to)) + &flat(tier),
                 None => format!("{price} beyond") + &flat(tier),
@@ -134,17 +138,17 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         told.collect::<Vec<_>>().join(", ")
     };
     let model = match charge.tariff.model() {
-        Model::Flat { amount } => format!("flat, {} {label}", amount.to_decimal(decimals)),
+        Model::Flat { amount } => format!("flat, {}", money(*amount)),
         Model::PerUnit { price } => {
-            format!("per unit, {}", unit_price(price.exact(), decimals, label))
+            format!("per unit, {}", currency.tell_price(price.exact()))
         }
         Model::Graduated { tiers: list } => format!("graduated, {}", tiers(list)),
         Model::Volume { tiers: list } => format!("volume, {}", tiers(list)),
         Model::Package { size, price } => {
-            format!("{} {label} per package of {}", price.to_decimal(decimals), grouped(*size))
+            format!("{} per package of {}", money(*price), grouped(*size))
         }
         Model::Percentage(p) => {
-            let worth = unit_price(p.worth.exact(), decimals, label);
+            let worth = currency.tell_price(p.worth.exact());
             let mut told = format!("{} of a worth of {worth}, each call", p.rate);
             if !p.fixed.is_zero() {
                 told += &format!(", plus {}", money(p.fixed));
@@ -159,10 +163,7 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
                 Plus::Markup(part) => ("markup", part),
                 Plus::Margin(part) => ("margin", part),
             };
-            format!(
-                "cost of {} with a {word} of {part}",
-                unit_price(c.cost.exact(), decimals, label)
-            )
+            format!("cost of {} with a {word} of {part}", currency.tell_price(c.cost.exact()))
         }
         Model::Dynamic(d) => {
             format!("given with the call, {} to {}", money(d.min), money(d.max))
@@ -194,16 +195,16 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
     format!("{}: {} {window}, {model}{free}{around}{calls}", charge.id, charge.meter)
 }
 
-fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
+fn describe_limit(limit: &Limit, currency: &Currency) -> String {
     let mut text = match &limit.rule {
         LimitRule::Spend { most, period } => {
-            format!("at most {} {label} {}", most.to_decimal(decimals), describe_window(*period))
+            format!("at most {} {}", currency.tell(*most), describe_window(*period))
         }
         LimitRule::Units { meter, most, period } => {
             format!("at most {} {meter} {}", grouped(*most), describe_window(*period))
         }
         LimitRule::Credit { most } => {
-            format!("at most {} {label} owed beyond what grants pay", most.to_decimal(decimals))
+            format!("at most {} owed beyond what grants pay", currency.tell(*most))
         }
         LimitRule::Concurrency { most } => format!("at most {} calls at one time", grouped(*most)),
         LimitRule::Rate(rate) => {
@@ -226,9 +227,9 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
     format!("{}: {text}", limit.id)
 }
 
-fn describe_grant(grant: &Grant, decimals: u8, label: &str) -> String {
+fn describe_grant(grant: &Grant, currency: &Currency) -> String {
     let what = match &grant.credit {
-        Credit::Money(money) => format!("{} {label}", money.to_decimal(decimals)),
+        Credit::Money(money) => currency.tell(*money),
         Credit::Units { meter, units } => format!("{} {meter}", grouped(*units)),
     };
     let when = match grant.term {

@@ -90,8 +90,7 @@ mod tests {
 
     #[test]
     fn rows_have_their_meaning_and_nothing_is_left_out() {
-        let source =
-            "x\ncodes! {\n    /// Too\n    /// long.\n    ///\n    /// Helps: a\n    /// knife.\n    A = \"a_b\", \"too long\";\n\n}\ny";
+        let source = "x\ncodes! {\n    /// Too\n    /// long.\n    ///\n    /// Helps: a\n    /// knife.\n    A = \"a_b\", \"too long\";\n\n}\ny";
         let row = Row {
             code: "a_b".into(),
             message: "too long".into(),

@@ -4,13 +4,13 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::fmt;
 
 use crate::{
+    amount::grouped,
     error::{Code, Result},
     json::{Fields, Node},
     plan::{
         charge::{read_name, read_positive},
         hours::read_hours,
     },
-    rating::grouped,
     rules::read_set,
     time::{Hours, Timestamp},
     usage::Usage,
