@@ -10,7 +10,7 @@ use counterfoil::meter::SubscriptionView;
 use counterfoil::rating::Model;
 use counterfoil::receipt::{Item, Kind};
 use counterfoil::time::{Anchor, Cycle, Period, Zone};
-use counterfoil::{Currency, Exact, Meter, Plan, Result, Timestamp};
+use counterfoil::{Exact, Meter, Plan, Result, Timestamp};
 
 use super::data::*;
 use super::steps::{Sums, steps, ten_minutes};
@@ -292,7 +292,7 @@ fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
 }
 
 /// `2.5 USDC per 1M`: a column is narrow.
-fn short_price(price: Exact, currency: &Currency) -> String {
+fn short_price(price: Exact, currency: &counterfoil::Currency) -> String {
     currency.tell_price(price).replace("per 1,000,000", "per 1M")
 }
 
