@@ -7,6 +7,7 @@
 mod counted;
 mod counters;
 mod credit;
+mod draws;
 mod grants;
 mod pace;
 mod periods;
@@ -17,7 +18,8 @@ mod windows;
 pub(crate) use counted::Counted;
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
 pub(crate) use credit::{backing, credit_room, tighter};
-pub(crate) use grants::{Given, Grants, draw_money, draw_units, pay_lines, payable};
+pub(crate) use draws::{draw_money, draw_units, pay_lines, payable};
+pub(crate) use grants::{Given, Grants};
 pub(crate) use pace::{Pace, Refusal};
 pub(crate) use periods::{Edge, Pending, Period};
 pub(crate) use reserve::{
