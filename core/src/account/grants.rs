@@ -100,8 +100,19 @@ impl Given {
             && charges.into_iter().all(|charge| self.terms.pays(charge))
     }
 
+    /// The most that it can hold: what was given, and what the window before may have left.
+    fn most(&self) -> Result<Exact> {
+        let given = self.terms.credit.amount();
+        match self.terms.term {
+            Term::Recurring { rollover: Some(rollover), .. } if self.rolled => {
+                given.checked_add(rollover.max)
+            }
+            _ => Ok(given),
+        }
+    }
+
     /// Units left, reserved ones included.
-    pub(super) fn units(&self) -> u64 {
+    pub(crate) fn units(&self) -> u64 {
         u64::try_from(self.balance.whole()).unwrap_or(u64::MAX)
     }
 
@@ -349,6 +360,40 @@ impl Grants {
         given.balance =
             given.balance.checked_sub(amount).map_err(|_| misplaced("more than the grant has"))?;
         Ok(Arc::clone(&given.terms))
+    }
+
+    /// A grant that something can go back to at `at`: kept, not voided, not expired. What ended is not
+    /// revived.
+    pub(crate) fn returnable(
+        &self,
+        id: &str,
+        given_at: Timestamp,
+        at: Timestamp,
+    ) -> Option<&Given> {
+        let given = self.position(id, given_at).and_then(|position| self.given.get(position));
+        given.filter(|given| !given.voided && given.covers(at))
+    }
+
+    /// Gives back what a call drew.
+    pub(crate) fn give_back(
+        &mut self,
+        id: &str,
+        given_at: Timestamp,
+        amount: Exact,
+        at: Timestamp,
+    ) -> Result<()> {
+        if self.returnable(id, given_at, at).is_none() {
+            return Err(misplaced("a grant that nothing can go back to"));
+        }
+        let position = self.position(id, given_at);
+        let given = position.and_then(|position| self.given.get_mut(position));
+        let given = given.ok_or_else(|| misplaced("no such grant"))?;
+        let after = given.balance.checked_add(amount)?;
+        if after > given.most()? {
+            return Err(misplaced("more than the grant gave"));
+        }
+        given.balance = after;
+        Ok(())
     }
 
     /// The grant as an entry uses it.

@@ -8,6 +8,7 @@ mod counted;
 mod counters;
 mod credit;
 mod draws;
+mod given_back;
 mod grants;
 mod pace;
 mod periods;
@@ -19,6 +20,9 @@ pub(crate) use counted::Counted;
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
 pub(crate) use credit::{backing, credit_room, tighter};
 pub(crate) use draws::{draw_money, draw_units, pay_lines, payable};
+pub(crate) use given_back::{
+    GivenBack, Made, Returned, credit_input, credit_subject, draws, returns,
+};
 pub(crate) use grants::{Given, Grants};
 pub(crate) use pace::{Pace, Refusal};
 pub(crate) use periods::{Edge, Pending, Period};

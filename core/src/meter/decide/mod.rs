@@ -2,6 +2,7 @@
 
 mod admit;
 mod authorize;
+mod credit;
 mod due;
 mod grant;
 mod import;
@@ -46,6 +47,7 @@ impl State {
             Command::Due => self.decide_due(now, key),
             Command::Checkpoint => self.decide_checkpoint(),
             Command::Grant { subscription, terms } => self.decide_grant(subscription, terms, now),
+            Command::Credit(credit) => self.decide_credit(credit, now, key),
             Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
             Command::Collect(collected) => {
                 self.lane(&collected.lane).map_err(|_| {
