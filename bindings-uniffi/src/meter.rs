@@ -224,7 +224,6 @@ impl StepMachine {
     }
 
     /// Gives back what a receipt cost: an exact amount, or all that is left of it.
-    #[expect(clippy::too_many_arguments, reason = "a flat signature crosses into other languages")]
     fn propose_credit(
         &self,
         subscription: Digest,

@@ -1,11 +1,10 @@
 //! Giving back what a receipt cost.
 
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::{
     account::{credit_input, credit_subject},
     crypto::Digest,
-    entry::Entry,
     error::{Code, Error, Result},
     meter::{
         Credit, Outcome, Replay, State,
@@ -41,11 +40,7 @@ impl State {
             issued_at: now.max(lane.issued_at),
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
-        let receipt = Arc::new(draft_credit(self, &facts)?.seal(salt));
-        let entry = Entry::Receipt(Arc::clone(&receipt));
-        let sign = self.wanted(&entry)?;
-        let position = self.next_slot();
-        let crossed = alloc::vec::Vec::new();
-        Ok((Some(entry), Outcome::Receipt { receipt, position, sign, crossed }))
+        // Limits count what calls cost when they are made.
+        self.issue(draft_credit(self, &facts)?.seal(salt), Vec::new())
     }
 }
