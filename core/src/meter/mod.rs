@@ -9,6 +9,8 @@
 mod command;
 mod decide;
 mod draft;
+#[cfg(test)]
+mod explore;
 mod fold;
 mod hold;
 mod machine;
