@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::{misplaced, receipt::lines};
+use super::{line_index, misplaced, receipt::lines};
 use crate::{
     account::returns, entry::ReceiptEntry, error::Result, meter::State, receipt::charged_part,
 };
@@ -20,7 +20,7 @@ impl State {
         }
         let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
-        let rated = lines(&plan, &body.items)?;
+        let rated = lines(&plan, &body.items, line_index)?;
         let (before, after) = charged_part(&corrected.head, &body.items)?;
         let cost = after.checked_sub(before)?;
         let digests = (e.digest, e.head.subject);
