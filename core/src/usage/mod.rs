@@ -24,6 +24,7 @@ mod tests;
 
 pub use mapping::Mapping;
 pub use meters::WHOLES;
-pub(crate) use meters::{depth, is_joint, root, wholes};
+pub(crate) use meters::{COUNT, Set, depth, index, is_joint, root, wholes};
+pub(crate) use parts::Priced;
 pub use quantities::{Basis, Usage};
 pub use surface::Surface;
