@@ -181,6 +181,11 @@ impl Usage {
         self.surface
     }
 
+    /// The same quantities, known otherwise.
+    pub(super) fn on(self, basis: Basis) -> Usage {
+        Usage { basis, ..self }
+    }
+
     /// How the quantities are known.
     #[must_use]
     pub fn basis(&self) -> Basis {
