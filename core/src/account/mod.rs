@@ -4,6 +4,7 @@
 //! changing them; the changes are made by `advance`, `reserve` and `free`, and for limits by `count`,
 //! `enter` and `leave`, which entries drive.
 
+mod ceiling;
 mod counted;
 mod counters;
 mod credit;
@@ -14,6 +15,7 @@ mod reserve;
 mod tally;
 mod windows;
 
+pub(crate) use ceiling::Ceiling;
 pub(crate) use counted::Counted;
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
 pub(crate) use credit::{backing, credit_room, tighter};
