@@ -12,7 +12,7 @@ use crate::{
                 deny_before_money, deny_by_money, deny_by_rate, deny_by_units, deny_by_values,
             },
         },
-        draft::{Facts, check_windows, draft_call},
+        draft::{Facts, check_windows, draft_units},
     },
     receipt::{import_subject, receipt_salt},
 };
@@ -39,15 +39,6 @@ impl State {
             (Some(Entry::Denied(entry)), Outcome::Denied(denial))
         };
         let attributes = import.usage.attributes();
-        // An unpriced meter or a contradiction is the record's error, not the subscriber's.
-        plan.check_usage(&import.usage, import.at)?;
-        if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
-            return Ok(deny(denial));
-        }
-        let account = &subscription.account;
-        if let Some(denial) = deny_by_values(plan, account, attributes, import.at) {
-            return Ok(deny(denial));
-        }
         let facts = Facts {
             subscription: import.subscription,
             subject,
@@ -58,8 +49,17 @@ impl State {
             issued_at,
             import: Some(mark),
         };
+        // An unpriced meter or a contradiction is the record's error, not the subscriber's.
+        let units = plan.charged_units(&facts.call())?;
+        if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
+            return Ok(deny(denial));
+        }
+        let account = &subscription.account;
+        if let Some(denial) = deny_by_values(plan, account, attributes, import.at) {
+            return Ok(deny(denial));
+        }
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
-        let call = draft_call(self, &facts)?;
+        let call = draft_units(self, &facts, units)?;
         if let Some(room) = call.short {
             return Ok(deny(deny_by_money(plan, &room, call.needed)?));
         }
