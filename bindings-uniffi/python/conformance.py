@@ -245,6 +245,13 @@ def _(s, meter, subscription, grant, now):
     return {}
 
 
+@arm("meter.credit", "meter subscription id json amount reason now", "journal")
+def _(s, meter, subscription, id, json, amount, reason, now):
+    return outcome(s.keep(s.meter(meter).credit(
+        subscription, id, c.Receipt.from_json(json), amount=amount, reason=reason,
+        now=instant(now))))
+
+
 @arm("meter.recover", "meter written")
 def _(s, meter, written):
     host = s.get(meter, Host)

@@ -224,6 +224,14 @@ export const arms = {
     });
     return [{}];
   },
+  async "meter.credit"(given) {
+    const outcome = await meter(given).credit({
+      subscription: given.text("subscription"), id: given.text("id"),
+      receipt: Receipt.fromJson(given.text("json")), amount: given.maybe("amount"),
+      reason: given.text("reason"), now: given.instant("now"),
+    });
+    return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
+  },
   "meter.recover"(given) {
     const host = given.handle("meter", Host);
     host.recover(given.flag("written"));

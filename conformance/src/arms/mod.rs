@@ -66,6 +66,7 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.checkpoint" => meter::checkpoint(input, objects),
         "meter.collect" => meter::collect(input, objects),
         "meter.grant" => meter::grant(input, objects),
+        "meter.credit" => meter::credit(input, objects),
         "meter.void" => meter::void(input, objects),
         "meter.recover" => plain(meter::recover(input, objects)),
         "meter.entries" => plain(meter::entries(input, objects)),

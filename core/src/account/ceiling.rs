@@ -23,9 +23,10 @@ impl Ceiling {
     fn of(plan: &Plan, hold: &Hold) -> Option<(Exact, bool)> {
         let (mut sum, mut exact) = (Exact::ZERO, true);
         for (index, units) in &*hold.units {
-            let tariff = &plan.charges().get(*index)?.tariff;
-            exact &= tariff.is_plain() || tariff.is_per_call();
-            sum = sum.checked_add(tariff.worst_single(*units).ok()?).ok()?;
+            let charge = plan.charges().get(*index)?;
+            let tariff = &charge.tariff;
+            exact &= charge.aggregate.adds() && (tariff.is_plain() || tariff.is_per_call());
+            sum = sum.checked_add(charge.worst_single(*units).ok()?).ok()?;
         }
         let sum = plan.rounding().compared(sum).ok()?;
         // So many that they do not fit are never held.
@@ -51,6 +52,15 @@ impl Ceiling {
                 self.loose = self.loose.saturating_sub(u64::from(!exact));
             }
             None => self.unknown = self.unknown.saturating_sub(1),
+        }
+    }
+
+    /// Of these holds and others.
+    pub(crate) fn plus(self, other: Ceiling) -> Ceiling {
+        Ceiling {
+            sum: self.sum.checked_add(other.sum).unwrap_or(Exact::MAX),
+            loose: self.loose.saturating_add(other.loose),
+            unknown: self.unknown.saturating_add(other.unknown),
         }
     }
 

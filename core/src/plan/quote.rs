@@ -55,7 +55,7 @@ impl Plan {
         let call = Call { usage, attributes: usage.attributes(), at };
         for (index, units) in self.charged_units(&call)? {
             let Some(charge) = self.charges().get(index) else { continue };
-            let amount = charge.tariff.pays(0, Exact::ZERO, units)?;
+            let amount = charge.pays(0, Exact::ZERO, units)?;
             quote.first = quote.first.checked_add(amount)?;
             quote.lines.push(QuoteLine {
                 charge: charge.id.clone(),
@@ -68,7 +68,7 @@ impl Plan {
         }
         for (index, units) in self.held_units(&call, &|_| false)? {
             let Some(charge) = self.charges().get(index) else { continue };
-            quote.ceiling = quote.ceiling.checked_add(charge.tariff.worst_single(units)?)?;
+            quote.ceiling = quote.ceiling.checked_add(charge.worst_single(units)?)?;
         }
         Ok(quote)
     }
@@ -95,7 +95,7 @@ impl Plan {
         for charged in self.units_of_charges(&counted, Set::MAX, &units) {
             let (index, units) = charged?;
             let Some(charge) = self.charges().get(index) else { continue };
-            sum = sum.checked_add(charge.tariff.pays(0, Exact::ZERO, units)?)?;
+            sum = sum.checked_add(charge.pays(0, Exact::ZERO, units)?)?;
         }
         Ok(sum)
     }

@@ -37,6 +37,14 @@ impl Counted<'_> {
             .filter(move |counted| counted.weight.meter == meter)
             .map(|counted| (counted.derived, counted.weight.weight))
     }
+
+    /// Whether a usage says something of a derived meter.
+    fn given(&self, derived: usize, usage: &Usage) -> bool {
+        let mut weights = self.weights.iter().filter(|counted| counted.derived == derived);
+        weights.any(|CountedWeight { weight, .. }| {
+            weight.meter == REQUESTS || usage.has(&weight.meter)
+        })
+    }
 }
 
 /// The units of the meters in a call, from which charges take theirs.
@@ -139,8 +147,13 @@ impl Plan {
                 Origin::Derived(derived) => derived_units(counted, derived, units, &charge.meter),
                 origin => Ok(units.of(origin, &charge.meter)),
             };
-            let units = quantity.map(|quantity| charge.aggregate.units(quantity));
-            units.map(|units| (units > 0).then_some((index, units))).transpose()
+            let given = || match self.choice().origin(index) {
+                Origin::Derived(derived) => counted.given(derived, units.usage),
+                Origin::Requests => true,
+                Origin::Place(_) | Origin::Usage => units.usage.has(&charge.meter),
+            };
+            let units = quantity.map(|quantity| charge.aggregate.units(quantity, &given));
+            units.map(|units| Some((index, units?))).transpose()
         })
     }
 }

@@ -345,6 +345,14 @@ final class Script {
                 try given.text("subscription"), grant: try given.text("grant"),
                 now: try given.instant("now"))
             return .object([:])
+        case "meter.credit":
+            try given.known("meter subscription id json amount reason now journal")
+            let receipt = try Receipt.fromJson(document: try given.text("json"))
+            let done = try meter(given).credit(
+                try given.text("subscription"), try given.text("id"), receipt,
+                reason: try given.text("reason"), amount: try given.maybe("amount"),
+                now: try given.instant("now"))
+            return try outcome(keep(done))
         case "meter.recover":
             try given.known("meter written")
             let host = try get(given, "meter", Host.self)

@@ -1,6 +1,7 @@
 //! Metering a record of a finished call.
 
 use crate::{
+    account::Caller,
     crypto::Digest,
     entry::{Denial, Denied, Entry},
     error::Result,
@@ -9,7 +10,8 @@ use crate::{
         decide::{
             Decision,
             admit::{
-                deny_before_money, deny_by_money, deny_by_rate, deny_by_units, deny_by_values,
+                deny_before_money, deny_by_money, deny_by_rate, deny_by_unique, deny_by_units,
+                deny_by_values,
             },
         },
         draft::{Facts, check_windows, draft_units},
@@ -58,10 +60,14 @@ impl State {
         if let Some(denial) = deny_by_values(plan, account, attributes, import.at) {
             return Ok(deny(denial));
         }
+        let caller = Caller { attributes, at: import.at };
+        if let Some(denial) = deny_by_unique(plan, account, &units, caller) {
+            return Ok(deny(denial));
+        }
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
-        let call = draft_units(self, &facts, units)?;
-        if let Some(room) = call.short {
-            return Ok(deny(deny_by_money(plan, &room, call.needed)?));
+        let drafted = draft_units(self, &facts, units)?;
+        if let Some(room) = drafted.short {
+            return Ok(deny(deny_by_money(plan, account, &room, drafted.needed)?));
         }
         let limited = plan.limited_units(attributes, |meter| import.usage.get(meter));
         if let Some(denial) = deny_by_units(plan, account, attributes, &limited, import.at)? {
@@ -70,6 +76,6 @@ impl State {
         if let Some(denial) = deny_by_rate(plan, account, attributes, import.at)? {
             return Ok(deny(denial));
         }
-        self.receipt_decision(subscription, call.draft.seal(salt), attributes)
+        self.receipt_decision(subscription, drafted.draft.seal(salt), attributes)
     }
 }

@@ -253,6 +253,18 @@ class Script {
             meter(given).void(given.text("subscription"), given.text("grant"), given.instant("now"))
             json()
         }
+        "meter.credit" -> {
+            given.known("meter", "subscription", "id", "json", "amount", "reason", "now", "journal")
+            val done = meter(given).credit(
+                given.text("subscription"),
+                given.text("id"),
+                Receipt.fromJson(given.text("json")),
+                given.text("reason"),
+                amount = given.maybe("amount"),
+                now = given.instant("now"),
+            )
+            outcome(keep(done))
+        }
         "meter.recover" -> {
             given.known("meter", "written")
             val host: Host = get(given, "meter")
