@@ -128,6 +128,16 @@ def _(s, mapping, event):
     return {"meters": {m: str(n) for m, n in read.meters.items()}, "attributes": read.attributes}
 
 
+@arm("usage.stream", "surface events")
+def _(s, surface, events):
+    stream = c.UsageStream(surface)
+    for event in events:
+        stream.feed(event)
+    read = stream.usage()
+    return {"complete": stream.is_complete(), "basis": read.basis,
+            "meters": {m: str(n) for m, n in read.meters.items()}, "attributes": read.attributes}
+
+
 @arm("plan.load", "text")
 def _(s, text):
     plan = s.made = c.Plan.from_json(text)
@@ -259,6 +269,13 @@ def _(s, text):
     return {"digest": read.digest(), "attestor": read.attestor(), "payer": stated.payer,
             "seller": stated.seller, "statement": stated.statement,
             "issuedAt": str(stated.issued_at), "expiresAt": str(stated.expires_at)}
+
+
+@arm("meter.credit", "meter subscription id json amount reason now", "journal")
+def _(s, meter, subscription, id, json, amount, reason, now):
+    return outcome(s.keep(s.meter(meter).credit(
+        subscription, id, c.Receipt.from_json(json), amount=amount, reason=reason,
+        now=instant(now))))
 
 
 @arm("meter.recover", "meter written")

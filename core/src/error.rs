@@ -356,6 +356,19 @@ codes! {
     /// Helps: evidence of this payer, for this seller, that the plan asks for, issued after the
     /// last one and not expired.
     EvidenceRefused = "evidence_refused", "evidence does not count here";
+    /// A receipt that no credit can correct, or an amount that none can have.
+    ///
+    /// Helps: a call's or a period's receipt of this subscription, with its body and signature, and an
+    /// amount above 0.
+    CreditInvalid = "credit_invalid", "credit refused";
+    /// More than the receipt cost and was not given back yet, or nothing is left of it.
+    ///
+    /// Helps: a smaller amount, or none: then all that is left is given back.
+    CreditExceeded = "credit_exceeded", "more than is left to credit";
+    /// The credit id was used for another receipt, amount or reason.
+    ///
+    /// Helps: a new id for another credit; the same id only to ask again for the same.
+    CreditConflict = "credit_conflict", "credit id reused with another input";
     /// The plan is not known to this meter.
     ///
     /// Helps: `add plan` first.

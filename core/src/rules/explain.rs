@@ -19,13 +19,20 @@ impl Denial {
         let mut text = format!("{} by {}", self.code.as_str(), self.rule);
         let limit = self.rule.strip_prefix("limits/");
         let limit = limit.and_then(|id| plan.limits().iter().find(|limit| limit.id == id));
-        if let (Some(limit), Some(value)) = (limit, &self.value) {
-            let per = limit.per.as_deref().unwrap_or_default();
-            text.push_str(&format!(" for {per} \"{value}\""));
+        if let Some(value) =
+            self.value.as_ref().filter(|_| self.code != DenialCode::ConditionFailed)
+        {
+            let per = limit.and_then(|limit| limit.per.as_ref());
+            let per = per.map(|per| format!("{per} ")).unwrap_or_default();
+            text.push_str(&format!(" for {per}\"{value}\""));
         }
         let why = match (self.code, limit) {
             (DenialCode::TermEnded, _) => String::from("the subscription has ended"),
             (DenialCode::ConditionFailed, _) => self.failed_clause(plan),
+            (DenialCode::ValuesReached, _) => {
+                let most = self.most.unwrap_or_default().to_decimal(0);
+                format!("{most} values are known, as many as may be, and this is another")
+            }
             (_, Some(limit)) => self.reached(limit, plan),
             _ => String::new(),
         };
@@ -43,12 +50,6 @@ impl Denial {
     fn reached(&self, limit: &Limit, plan: &Plan) -> String {
         let decimals = plan.currency().decimals();
         let counted = |part: Option<Exact>| part.unwrap_or_default().to_decimal(0);
-        if self.code == DenialCode::ValuesReached {
-            let (most, per) = (counted(self.most), limit.per.as_deref().unwrap_or_default());
-            return format!(
-                "{most} values of {per} are known, as many as may be, and this is another"
-            );
-        }
         match &limit.rule {
             LimitRule::Concurrency { .. } => {
                 format!("{} of {} calls are open", counted(self.spent), counted(self.most))
