@@ -56,6 +56,11 @@ impl Values {
     fn names(&self) -> impl Iterator<Item = &str> {
         self.counted.keys().chain(self.held.keys()).map(String::as_str)
     }
+
+    fn len(&self) -> usize {
+        let only_held = self.held.keys().filter(|held| !self.counted.contains_key(*held));
+        self.counted.len().saturating_add(only_held.count())
+    }
 }
 
 impl Tally {
@@ -127,12 +132,16 @@ impl Tally {
         &'a self,
         limit: &'a Limit,
     ) -> impl Iterator<Item = (Window, &'a str)> + 'a {
-        self.0.iter().flat_map(move |(part, values)| {
-            let window = limit.window(*part);
-            let values: BTreeSet<&str> = values.names().collect();
-            let busy = values.into_iter().filter(move |value| self.held(window, value).count != 0);
-            busy.map(move |value| (window, value))
-        })
+        let held = move |rolls: bool| {
+            let parts = self.0.iter().filter(move |_| limit.rolling().is_some() == rolls);
+            parts.flat_map(|(part, values)| values.held.keys().map(|value| (*part, value.as_str())))
+        };
+        let later = move |(part, value): (Window, &'a str)| {
+            let windows = self.windows(limit, limit.window(part), value);
+            windows.map(move |window| (window, value))
+        };
+        let rolled: BTreeSet<(Window, &str)> = held(true).flat_map(later).collect();
+        held(false).chain(rolled)
     }
 
     /// How many values the window has, if this one is new to it.
@@ -146,10 +155,15 @@ impl Tally {
     /// How many values a window has.
     pub(crate) fn values(&self, window: Window) -> u64 {
         let mut parts = self.inside(window).map(|(_, values)| values);
-        let (Some(first), more) = (parts.next(), parts) else { return 0 };
-        let mut known: BTreeSet<&str> = first.names().collect();
-        known.extend(more.flat_map(Values::names));
-        u64::try_from(known.len()).unwrap_or(u64::MAX)
+        let known = match (parts.next(), parts.next()) {
+            (None, _) => 0,
+            (Some(one), None) => one.len(),
+            (Some(one), Some(two)) => {
+                let all = [one, two].into_iter().chain(parts);
+                all.flat_map(Values::names).collect::<BTreeSet<&str>>().len()
+            }
+        };
+        u64::try_from(known).unwrap_or(u64::MAX)
     }
 
     /// When the parts of a limit's window that have the value leave it, one after the other, and the window
