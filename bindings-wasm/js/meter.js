@@ -91,6 +91,14 @@ export class Meter {
     await this.#run(Command.void(grant), now);
   }
 
+  async present({ now, ...shown }) {
+    await this.#run(Command.present(shown), now);
+  }
+
+  async credit({ receipt, now, ...credit }) {
+    return this.#run(Command.credit(receipt, credit), now);
+  }
+
   /** Decides at once, and resolves when the journal has the entry. */
   #run(command, now = this.#clock()) {
     return new Promise((resolve, reject) => {

@@ -13,7 +13,7 @@ export type Surface =
   | "plain";
 export type Basis = "reported" | "measured" | "estimated";
 export type Rounding = "carry" | "up" | "down" | "half_even";
-export type ReceiptKind = "call" | "period" | "true_up";
+export type ReceiptKind = "call" | "period" | "true_up" | "credit";
 
 /** What one call consumed. Quantities that are read are always `bigint`. */
 export interface Usage {
@@ -84,6 +84,31 @@ export interface Grant {
   terms: string;
 }
 export interface Void { subscription: Hex; grant: string }
+export interface Present {
+  subscription: Hex;
+  /** The signed document: `VerifiedEvidence.toJson()`. */
+  evidence: string;
+}
+
+/** What an attestor signs: that a statement is true of one payer, for one seller, until an instant. */
+export interface Evidence {
+  /** As the lane openings name it. */
+  payer: Hex;
+  /** The plan's authority. */
+  seller: Hex;
+  /** 1 to 200 characters on one line. */
+  statement: string;
+  /** A later one takes the place of an earlier one. */
+  issuedAt: Instant;
+  /** The first instant at which it no longer counts. Equal to `issuedAt`: it is revoked. */
+  expiresAt: Instant;
+}
+export interface Credit {
+  subscription: Hex; id: string;
+  /** Exact, in atomic units. Default: all that is left of the receipt. */
+  amount?: Exact | null;
+  reason: string;
+}
 
 export interface Done { kind: "done" }
 export interface Nothing { kind: "nothing" }
@@ -99,7 +124,10 @@ export interface Denied {
     | "limit_reached" | "condition_failed" | "rate_exceeded" | "term_ended" | "concurrency_reached"
     | "values_reached";
   httpStatus: number; rule: string;
-  /** For a limit with `per`: the value that it refused, "" for a call without the attribute. */
+  /**
+   * For a limit with `per`: the value that it refused, "" for a call without the attribute. For a
+   * condition: the call's value of the attribute that decided, if it carries it.
+   */
   value?: string;
   /** The window in which there is no room. */
   start?: Instant; end?: Instant;

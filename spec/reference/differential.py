@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from model.plans import Plan  # noqa: E402
 from model.refused import Refused  # noqa: E402
+from model.signing import sha256  # noqa: E402
 from model.steps import Script  # noqa: E402
 from run import perform, run  # noqa: E402
 
@@ -27,6 +28,9 @@ PAYEES = ["0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
           "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC", "data", "model"]
 METERS = ["input_tokens", "output_tokens", "gpu_ms"]
 VALUES = {"purpose": ["inference", "training"], "region": ["asia", "eu"], "key": ["a", "b", "c"]}
+STATEMENTS = ["licence", "member"]
+# What stands for the account of every case.
+PAYER = "0x" + sha256(sha256(b"\x07" * 32, b"payer", b"acme"), b"acme").hex()
 PARTS = ["cached_input_tokens", "cache_write_tokens", "cache_write_5m_tokens", "audio_input_tokens",
          "cached_audio_input_tokens"]
 # Where surfaces look, and the totals that they check: (the usage object, counts, the total).
@@ -232,8 +236,8 @@ def grant(r, number, charges, given=False):
         part["meter"], part["units"] = r.choice(meters), amount
     else:
         part["money"] = str(amount) if r.random() < 0.7 else f"{amount}.5"
-        if r.random() < 0.4:
-            ids = [c["id"] for c in charges]
+        ids = [c["id"] for c in charges]
+        if ids and r.random() < 0.4:
             part["charges"] = sorted(r.sample(ids, r.randrange(1, len(ids) + 1)))
     if r.random() < 0.2:
         part["match"] = {"purpose": ["inference"]}
@@ -377,6 +381,35 @@ def credits(r):
     return derived
 
 
+def clause(r, start, depth):
+    """A condition, most often one that some calls meet and some do not."""
+    kind = r.choice(["in", "in", "prefix", "range", "effective", "hours", "payer", "evidence"] + [
+        "all", "any", "any", "not", "at_least"] * (depth > 0))
+    if kind in ("all", "any"):
+        return {kind: [clause(r, start, depth - 1) for _ in range(r.choice([0, 1, 2, 2, 3]))]}
+    if kind == "not":
+        return {"not": clause(r, start, depth - 1)}
+    if kind == "at_least":
+        parts = [clause(r, start, depth - 1) for _ in range(r.randrange(1, 4))]
+        return {"at_least": r.randrange(1, len(parts) + 1), "of": parts}
+    if kind == "effective":
+        at = start + r.choice([-1, 1]) * r.randrange(7_200_000)
+        bounds = {"from": max(0, at), "until": max(0, at) + r.randrange(1, 7_200_000)}
+        return {"effective": {n: bounds[n] for n in r.choice([["from"], ["until"], ["from", "until"]])}}
+    if kind == "hours":
+        return {"hours": hours(r)}
+    if kind == "payer":
+        return {"payer": r.choice([[ADDRESS], [PAYER], ["0x" + "00" * 31 + "01", PAYER]])}
+    if kind == "evidence":
+        return {"evidence": {"attestor": ADDRESS, "statement": r.choice(STATEMENTS)}}
+    if kind == "range":
+        return {"attribute": "seats", **r.choice([{"from": 3}, {"up_to": 5}, {"from": 2, "up_to": 8}])}
+    name = r.choice(sorted(VALUES))
+    if kind == "prefix":
+        return {"attribute": name, "prefix": r.choice(VALUES[name])[:r.randrange(1, 3)]}
+    return {"attribute": name, "in": sorted(r.sample(VALUES[name], r.randrange(1, 3)))}
+
+
 def plan(r, start):
     charges = [charge(r, n) for n in range(r.randrange(1, 5))]
     derived = {}
@@ -416,8 +449,10 @@ def plan(r, start):
     if r.random() < 0.6:
         document["grants"] = [grant(r, n, charges) for n in range(r.randrange(1, 4))]
     if r.random() < 0.3:
-        document["condition"] = {"any": [{"attribute": "purpose", "in": ["inference"]}, {
-            "not": {"attribute": "region", "in": ["eu", "us"]}}]}
+        document["condition"] = clause(r, start, 3)
+        if r.random() < 0.4:
+            stated = {"evidence": {"attestor": ADDRESS, "statement": r.choice(STATEMENTS)}}
+            document["condition"] = {r.choice(["all", "any"]): [document["condition"], stated]}
     if r.random() < 0.3:
         document["duration"] = r.choice([3_600_000, 86_400_000])
     if r.random() < 0.4:
@@ -450,6 +485,8 @@ def usage(r, priced, large=False):
             given["attributes"]["region"] = r.choice(VALUES["region"])
         if r.random() < 0.6:
             given["attributes"]["key"] = r.choice(VALUES["key"])
+        if r.random() < 0.3:
+            given["attributes"]["seats"] = r.choice(["0", "2", "3", "5", "9", "03", "x"])
     return given
 
 
@@ -494,6 +531,30 @@ def body(r, surface):
     return {place: found, "model": "m"} if r.random() < 0.95 else {"x_groq": {place: found}}
 
 
+def events(r, surface):
+    """Events of a stream, whose outputs mostly rise."""
+    found = []
+    for _ in range(r.randrange(6)):
+        event = r.choice([{}, {"model": "late"}, {"delta": r.choice(["a", {}, None])}])
+        if r.random() < 0.7:
+            inner = body(r, surface)
+            path = r.choice(["", "response", "message", "metadata", "delta"]) if r.random() < 0.6 else {
+                "anthropic.messages": "message", "bedrock.converse": "metadata",
+                "cohere.chat": "delta"}.get(surface, "response" if "openai.re" in surface else "")
+            event = {**event, **({path: inner} if path else inner)}
+        reason = r.choice([None, "stop"])
+        for items, name in (("choices", "finish_reason"), ("candidates", "finishReason")):
+            if r.random() < 0.5:
+                event[items] = [{}, {name: reason}][:r.randrange(3)]
+        if r.random() < 0.2 and isinstance(event.get("delta", {}), dict):
+            event["delta"] = {**event.get("delta", {}), "stop_reason": reason}
+        found.append(event)
+    if r.random() < 0.6:
+        found.sort(key=lambda event: json.dumps(event).count("1"))
+    texts = [json.dumps(event) for event in found]
+    return texts + ["[DONE]"] if r.random() < 0.2 else texts
+
+
 class Case:
     """One vector in the making: each step is run as it is added, so later ones can build on it."""
 
@@ -529,6 +590,7 @@ class Case:
     def begin(self):
         document = plan(self.r, self.now)
         self.parts = document["charges"]
+        self.evidence = "evidence" in json.dumps(document.get("condition"))
         priced = {c["meter"] for c in document["charges"] if "meter" in c}
         for name, derived in document.get("derived", {}).items():
             if name in priced:
@@ -553,8 +615,8 @@ class Case:
         r, now = self.r, str(self.now)
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
-             "quote", "replay", "again", "window", "grant", "void", "read"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3])[0]
+             "quote", "replay", "again", "window", "grant", "void", "read", "credit", "present"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3, 4, 9 if self.evidence else 0.1])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.requests)}"
@@ -582,16 +644,16 @@ class Case:
         elif kind == "import":
             self.ordinal += r.randrange(3)
             at = self.now - (r.randrange(7_200_000) if r.random() < 0.2 else 0)
-            self.add("meter.import", at=str(at), usage=usage(r, self.priced, r.random() < 0.3),
+            self.add("meter.import", f"x{len(self.steps)}", at=str(at), usage=usage(r, self.priced, r.random() < 0.3),
                      input="0x" + "01" * 32, ordinal=str(self.ordinal),
                      offset=str(self.ordinal * 100), digest="0x" + "02" * 32, **on,
                      **self.journal())
         elif kind == "due":
-            self.add("meter.due", meter=self.meter, now=now, **self.journal())
+            self.add("meter.due", f"x{len(self.steps)}", meter=self.meter, now=now, **self.journal())
             for _ in range(r.choice([0, 0, 2, 5])):
                 if "out" not in self.steps[-1]:
                     break
-                self.add("meter.due", meter=self.meter, now=now)
+                self.add("meter.due", f"x{len(self.steps)}", meter=self.meter, now=now)
         elif kind == "checkpoint":
             self.add("meter.checkpoint", meter=self.meter, **self.journal())
         elif kind == "collect":
@@ -604,6 +666,10 @@ class Case:
             self.add("meter.grant", terms=json.dumps(terms), now=now, **on, **self.journal())
         elif kind == "void":
             self.add("meter.void", grant=f"g{r.randrange(6)}", now=now, **on, **self.journal())
+        elif kind == "present":
+            self.present(on, now)
+        elif kind == "credit":
+            self.credit(now, on)
         elif kind == "look":
             self.add("meter.subscription", **on)
             self.add("meter.lane", meter=self.meter, lane=lane)
@@ -621,12 +687,48 @@ class Case:
         elif kind == "read":
             for surface in r.sample(sorted(BODIES), 3):
                 self.add("usage.read", surface=surface, body=json.dumps(body(r, surface)))
+            surface = r.choice(sorted(BODIES))
+            self.add("usage.stream", surface=surface, events=events(r, surface))
         elif kind == "replay":
             fresh = f"m{len(self.steps)}"
             self.add("meter.replay", fresh, meter=self.meter, saltKey="0x" + "07" * 32)
             self.meter = fresh
+        if kind in ("settle", "import", "due") and r.random() < 0.15:
+            self.credit(now, on)
         if self.steps[-1]["in"].get("journal") == "doubt":
             self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+
+    def present(self, on, now):
+        """Evidence, most often such as counts; sometimes an earlier one again."""
+        r, earlier = self.r, [s["as"] for s in self.steps if s["op"] == "evidence.sign" and "out" in s]
+        if earlier and r.random() < 0.2:
+            name = r.choice(earlier)
+        else:
+            name = f"e{len(self.steps)}"
+            issued = self.now + r.choice([-60_000, -1, 0, 1, 300_000, 300_001])
+            expires = issued + r.choice([0, 0, 1, 120_000, 3_600_000, 90_000_000])
+            self.add("evidence.sign", name, key="k", statement=r.choice(STATEMENTS),
+                     payer=PAYER if r.random() < 0.95 else "0x" + "00" * 32, issuedAt=str(issued),
+                     seller=ADDRESS if r.random() < 0.95 else PAYEES[0], expiresAt=str(expires))
+        self.add("meter.present", evidence=f"@{name}.json", now=now, **on, **self.journal())
+
+    def credit(self, now, on):
+        """One of the last receipts is given back, in part or whole."""
+        r = self.r
+        made = [step["as"] for step in self.steps
+                if "as" in step and "receipt" in (step.get("out") or {})
+                and "replayed" not in step["out"]]
+        if not made:
+            return
+        name = r.choice(made[-4:])
+        found = self.add("receipt.json", f"x{len(self.steps)}", receipt=name,
+                         key="k" if r.random() < 0.97 else None)
+        cost = int(self.script.outs[name]["receipt"]["charge"])
+        amount = r.choice([None, None, None, "0.5", "1", str(r.randrange(cost + 2)),
+                           str(r.randrange(40)), f"{r.randrange(9)}.{r.randrange(1, 10)}"])
+        self.add("meter.credit", f"x{len(self.steps)}", id=f"q{r.choice([len(self.steps), r.randrange(3)])}",
+                 json=found["out"]["json"], amount=amount, reason=r.choice(["late", "late", "bad"]),
+                 now=now, **on, **self.journal())
 
     def finish(self, subscription, lane):
         if self.r.random() < 0.5:

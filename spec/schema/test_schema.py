@@ -161,6 +161,26 @@ def test_a_broken_plan_is_refused_by_the_core(broken, tmp_path):
     assert core(patched(broken["change"]), tmp_path) == (broken["code"], broken["place"])
 
 
+def mappings():
+    """The mappings of the vectors, and where the core refuses them."""
+    for path in sorted((ROOT / "spec/vectors/use").glob("use-mapping*.json")):
+        for index, step in enumerate(json.loads(path.read_text("utf-8"))["steps"]):
+            error = step.get("error", {})
+            # Without a place it is no JSON; and what is wrong with an event is none of the schema's business.
+            if error.get("code", "").startswith("json_") and "place" not in error:
+                continue
+            mapping = json.loads(step["in"]["mapping"])
+            place = error.get("place")
+            own = path.stem == "use-mapping-refused" and place not in (None, "/n")
+            yield pytest.param(mapping, place if own else None, id=f"{path.stem}-{index}")
+
+
+@pytest.mark.parametrize(("mapping", "place"), list(mappings()))
+def test_a_mapping_is_refused_where_the_core_refuses_it(mapping, place):
+    found = set(places(validator("mapping").iter_errors(mapping)))
+    assert found == set() if place is None else place in found
+
+
 def test_every_field_has_a_description():
     def walk(node, path):
         if isinstance(node, dict):
@@ -221,3 +241,18 @@ def test_a_damaged_receipt_is_refused(receipt, place):
         node = node[int(step) if isinstance(node, list) else step]
     node[last] = "01"
     assert set(places(validator("receipt").iter_errors(receipt))) == {place}
+
+
+EVIDENCE = json.loads((ROOT / "spec/vectors/cond/cond-evidence-document.json").read_text("utf-8"))["steps"]
+# What only the core sees: signatures, checksums, the largest instants, and a number of 64 bits.
+UNSEEN = {"signature_wrong_key", "signature_invalid", "time_invalid"}
+
+
+@pytest.mark.parametrize("step", [s for s in EVIDENCE if s["in"]["text"].startswith('{"')])
+def test_evidence_is_refused_where_the_core_refuses_it(step):
+    found = set(places(validator("evidence").iter_errors(json.loads(step["in"]["text"]))))
+    error = step.get("error")
+    if error is None:
+        assert not found
+    elif error["code"] not in UNSEEN:
+        assert found == {error["place"]}

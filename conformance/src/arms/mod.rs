@@ -1,6 +1,7 @@
 //! One arm per operation of `spec/surface.json`.
 
 mod entry;
+mod evidence;
 mod ledger;
 mod log;
 mod meter;
@@ -48,6 +49,7 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "json.canonical" => plain(plan::canonical(input)),
         "usage.read" => plain(plan::usage(input)),
         "usage.map" => plain(plan::map_usage(input)),
+        "usage.stream" => plain(plan::stream_usage(input)),
         "plan.load" => plan::load(input),
         "plan.window" => plain(plan::window(input, objects)),
         "plan.quote" => plain(plan::quote(input, objects)),
@@ -65,7 +67,11 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.checkpoint" => meter::checkpoint(input, objects),
         "meter.collect" => meter::collect(input, objects),
         "meter.grant" => meter::grant(input, objects),
+        "meter.credit" => meter::credit(input, objects),
         "meter.void" => meter::void(input, objects),
+        "meter.present" => meter::present(input, objects),
+        "evidence.sign" => plain(evidence::sign(input, objects)),
+        "evidence.read" => plain(evidence::read(input)),
         "meter.recover" => plain(meter::recover(input, objects)),
         "meter.entries" => plain(meter::entries(input, objects)),
         "meter.replay" => meter::replay(input, objects),

@@ -18,7 +18,7 @@ pub(crate) struct Counter {
     pub(crate) units: u64,
     /// What the window was billed: the second counter B.
     pub(crate) billed: Exact,
-    /// What grants in money paid of it.
+    /// What grants in money paid of it, and what credits gave back of the rest.
     pub(crate) granted: Exact,
     /// Units that open holds may still use.
     pub(crate) outstanding: u64,
@@ -254,6 +254,25 @@ impl Account {
             let windows = self.counters.get_mut(line.charge);
             if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
                 counter.granted = counter.granted.checked_add(line.amount.checked_sub(*left)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records what a credit gives back of what a receipt charged for these lines: the last one first,
+    /// after what credits `before` it gave back.
+    pub(crate) fn note_given_back(
+        &mut self,
+        rated: &[Rated],
+        (mut before, mut back): (Exact, Exact),
+    ) -> Result<()> {
+        for line in rated.iter().rev() {
+            let part = line.amount.minus_or_zero(before).min(back);
+            before = before.minus_or_zero(line.amount);
+            back = back.checked_sub(part)?;
+            let windows = self.counters.get_mut(line.charge);
+            if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
+                counter.granted = counter.granted.checked_add(part)?;
             }
         }
         Ok(())

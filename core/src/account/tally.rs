@@ -7,8 +7,8 @@ use alloc::{
 };
 
 use crate::{
-    account::{Windows, closes_at},
-    amount::Exact,
+    account::{Ceiling, Windows, closes_at},
+    amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
     meter::Hold,
@@ -39,6 +39,13 @@ pub(crate) struct Held {
     pub(crate) units: u128,
     /// Their subjects, where the limit covers only some holds of the window.
     pub(crate) subjects: BTreeSet<Digest>,
+    /// What they may cost at most, where the limit's reserve may be the sum of their worst cases.
+    pub(crate) ceiling: Option<Ceiling>,
+}
+
+/// Whether the limit's reserve may be the sum of its holds' worst cases.
+fn sums_holds(plan: &Plan, limit: &Limit) -> bool {
+    limit.most_spend().is_some() && (limit.is_partial() || plan.rounding() != Rounding::Carry)
 }
 
 impl Values {
@@ -114,6 +121,7 @@ impl Tally {
             sum.count = sum.count.saturating_add(part.count);
             sum.units = sum.units.saturating_add(part.units);
             sum.subjects.extend(&part.subjects);
+            sum.ceiling = sum.ceiling.zip(part.ceiling).map(|(a, b)| a.plus(b));
         }
         held
     }
@@ -211,13 +219,17 @@ impl Tally {
         let Some(part) = self.part(plan, limit, started_at, hold.authorized_at) else { return };
         let (Some(values), _) = self.0.open(part) else { return };
         if !values.held.contains_key(value) {
-            values.held.insert(String::from(value), Held::default());
+            let ceiling = sums_holds(plan, limit).then(Ceiling::default);
+            values.held.insert(String::from(value), Held { ceiling, ..Held::default() });
         }
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_add(1);
             held.units = held.units.saturating_add(units_of(hold, index));
             if limit.is_partial() {
                 held.subjects.insert(hold.subject);
+            }
+            if let Some(ceiling) = &mut held.ceiling {
+                ceiling.add(plan, hold);
             }
         }
     }
@@ -238,6 +250,9 @@ impl Tally {
             held.count = held.count.saturating_sub(1);
             held.units = held.units.saturating_sub(units_of(hold, index));
             held.subjects.remove(&hold.subject);
+            if let Some(ceiling) = &mut held.ceiling {
+                ceiling.remove(plan, hold);
+            }
             if held.count == 0 {
                 values.held.remove(value);
             }

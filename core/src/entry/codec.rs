@@ -5,15 +5,15 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use crate::{
     amount::{Amount, Exact},
     codec::{Reader, Writer},
-    crypto::{Address, Digest},
+    crypto::{Address, Digest, Signature},
     entry::{
         Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark, Instance,
-        Opening, ReceiptEntry, Release, ReleaseReason, Voided,
+        Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
     },
     error::{Code, Error, Result},
     log::Checkpoint,
     meter::ReservedUnits,
-    receipt::{Body, Head, LaneOpen},
+    receipt::{Body, Head, Kind, LaneOpen, Receipt},
     time::{Timestamp, Window},
 };
 
@@ -33,6 +33,7 @@ impl Entry {
             Entry::Collected(_) => 9,
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
+            Entry::Presented(_) => 18,
         }
     }
 
@@ -51,6 +52,7 @@ impl Entry {
             Entry::Collected(_) => "collected",
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
+            Entry::Presented(_) => "presented",
         }
     }
 
@@ -97,7 +99,10 @@ impl Entry {
             Entry::Receipt(e) => {
                 e.head.write(&mut w);
                 e.body.write(&mut w);
-                write_option(&mut w, e.import.as_ref(), write_mark);
+                match &e.corrects {
+                    Some(corrected) => write_corrected(&mut w, corrected),
+                    None => write_option(&mut w, e.import.as_ref(), write_mark),
+                }
             }
             Entry::Release(e) => {
                 w.raw(e.lane.bytes()).raw(e.subject.bytes()).u64(e.at.millis()).u8(
@@ -121,6 +126,15 @@ impl Entry {
             }
             Entry::Voided(e) => {
                 w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
+            }
+            Entry::Presented(e) => {
+                w.raw(e.subscription.bytes())
+                    .raw(e.attestor.bytes())
+                    .text(&e.statement)
+                    .u64(e.issued_at.millis())
+                    .u64(e.expires_at.millis())
+                    .raw(e.signature.bytes())
+                    .u64(e.at.millis());
             }
         }
         w.0
@@ -171,8 +185,11 @@ impl Entry {
                 let head = Head::read(r)?;
                 let digest = head.digest();
                 let body = Body::read(r)?;
-                let import = read_option(r, read_mark)?;
-                Entry::Receipt(Arc::new(ReceiptEntry { head, digest, body, import }))
+                let (import, corrects) = match head.kind {
+                    Kind::Credit => (None, Some(Arc::new(read_corrected(r)?))),
+                    _ => (read_option(r, read_mark)?, None),
+                };
+                Entry::Receipt(Arc::new(ReceiptEntry { head, digest, body, import, corrects }))
             }
             7 => Entry::Release(Release {
                 lane: Digest::new(r.array()?),
@@ -201,6 +218,15 @@ impl Entry {
             11 => Entry::Voided(Voided {
                 subscription: Digest::new(r.array()?),
                 grant: r.text()?,
+                at: read_time(r)?,
+            }),
+            18 => Entry::Presented(Presented {
+                subscription: Digest::new(r.array()?),
+                attestor: Address::new(r.array()?),
+                statement: r.text()?,
+                issued_at: read_time(r)?,
+                expires_at: read_time(r)?,
+                signature: Signature::from_bytes(&r.array()?)?,
                 at: read_time(r)?,
             }),
             _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),
@@ -302,6 +328,24 @@ pub(crate) fn read_mark(r: &mut Reader<'_>) -> Result<ImportMark> {
         offset: r.u64()?,
         digest: Digest::new(r.array()?),
     })
+}
+
+/// What a credit corrects: head, signature, body. One that lacks either cannot be read again, and no
+/// draft makes it.
+fn write_corrected(w: &mut Writer, receipt: &Receipt) {
+    receipt.head.write(w);
+    if let Some(signature) = &receipt.signature {
+        w.raw(signature.bytes());
+    }
+    if let Some(body) = &receipt.body {
+        body.write(w);
+    }
+}
+
+fn read_corrected(r: &mut Reader<'_>) -> Result<Receipt> {
+    let head = Head::read(r)?;
+    let signature = Some(Signature::from_bytes(&r.array()?)?);
+    Ok(Receipt { head, signature, body: Some(Body::read(r)?) })
 }
 
 fn write_denial(w: &mut Writer, denial: &Denial) {

@@ -4,11 +4,11 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     amount::Amount,
-    crypto::{Address, Digest},
+    crypto::{Address, Digest, Signature},
     entry::Denial,
     log::Checkpoint,
     meter::ReservedUnits,
-    receipt::{Body, Head, LaneOpen},
+    receipt::{Body, Head, LaneOpen, Receipt},
     time::Timestamp,
 };
 
@@ -25,7 +25,7 @@ pub enum Entry {
     Hold(HoldEntry),
     /// An imported call is refused.
     Denied(Denied),
-    /// A call is settled, or a window trued up.
+    /// A call is settled, a window billed or trued up, or a receipt credited.
     Receipt(Arc<ReceiptEntry>),
     /// A hold ends without a receipt, or its outcome becomes unknown.
     Release(Release),
@@ -37,6 +37,8 @@ pub enum Entry {
     Granted(Granted),
     /// A grant is taken back.
     Voided(Voided),
+    /// Evidence is presented.
+    Presented(Presented),
 }
 
 /// Who meters, and into which log.
@@ -125,6 +127,8 @@ pub struct ReceiptEntry {
     pub body: Body,
     /// The place of the record, when it settles an imported one.
     pub import: Option<ImportMark>,
+    /// What a credit corrects: head, signature and body. Other receipts have none.
+    pub corrects: Option<Arc<Receipt>>,
 }
 
 /// A hold without a receipt.
@@ -185,5 +189,24 @@ pub struct Voided {
     /// The grant's id.
     pub grant: String,
     /// When.
+    pub at: Timestamp,
+}
+
+/// What an attestor states of a subscription's payer. Payer and seller are the subscription's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presented {
+    /// The subscription.
+    pub subscription: Digest,
+    /// Who states it.
+    pub attestor: Address,
+    /// What is stated.
+    pub statement: String,
+    /// When it was said.
+    pub issued_at: Timestamp,
+    /// The first instant at which it no longer counts.
+    pub expires_at: Timestamp,
+    /// The attestor's signature.
+    pub signature: Signature,
+    /// When it was presented.
     pub at: Timestamp,
 }

@@ -10,7 +10,9 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, Given, Grants, Pending, Seen, closes_at},
+    account::{
+        Account, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen, closes_at,
+    },
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -23,6 +25,7 @@ use crate::{
     meter::{Hold, HoldState, Lane, Meter, Remembered, State, Subscription},
     plan::{Grant, Plan},
     receipt::LaneOpen,
+    rules::{Validity, Wanted},
     time::{Timestamp, Window},
 };
 
@@ -210,6 +213,48 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
     for (until, subject) in &s.forgetting {
         w.u64(until.millis()).raw(subject.bytes());
     }
+    w.count(s.evidence.len());
+    for (wanted, validity) in &s.evidence {
+        w.raw(wanted.attestor.bytes())
+            .text(&wanted.statement)
+            .u64(validity.issued_at.millis())
+            .u64(validity.expires_at.millis());
+    }
+    write_given_back(w, &s.given_back);
+}
+
+fn write_given_back(w: &mut Writer, given_back: &GivenBack) {
+    w.count(given_back.receipts.len());
+    for (receipt, returned) in &given_back.receipts {
+        w.raw(receipt.bytes()).raw(&returned.money.to_bytes()).count(returned.draws.len());
+        for draw in &returned.draws {
+            w.raw(&draw.to_bytes());
+        }
+    }
+    w.count(given_back.credits.len());
+    for (id, made) in &given_back.credits {
+        w.raw(id.bytes()).raw(made.input.bytes()).raw(made.receipt.bytes());
+    }
+}
+
+fn read_given_back(r: &mut Reader<'_>) -> Result<GivenBack> {
+    let mut given_back = GivenBack::default();
+    for _ in 0..r.count(60)? {
+        let receipt = Digest::new(r.array()?);
+        let money = Exact::from_bytes(&r.array()?)?;
+        let count = r.count(24)?;
+        let mut draws = Vec::with_capacity(count);
+        for _ in 0..count {
+            draws.push(Exact::from_bytes(&r.array()?)?);
+        }
+        given_back.receipts.insert(receipt, Returned { money, draws });
+    }
+    for _ in 0..r.count(96)? {
+        let id = Digest::new(r.array()?);
+        let (input, receipt) = (Digest::new(r.array()?), Digest::new(r.array()?));
+        given_back.credits.insert(id, Made { input, receipt });
+    }
+    Ok(given_back)
 }
 
 fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> {
@@ -259,6 +304,13 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     for _ in 0..r.count(40)? {
         forgetting.insert((read_time(r)?, Digest::new(r.array()?)));
     }
+    let mut evidence = BTreeMap::new();
+    for _ in 0..r.count(40)? {
+        let wanted = Wanted { attestor: Address::new(r.array()?), statement: r.text()? };
+        let validity = Validity { issued_at: read_time(r)?, expires_at: read_time(r)? };
+        evidence.insert(wanted, validity);
+    }
+    let given_back = read_given_back(r)?;
     Ok(Subscription {
         plan,
         payer,
@@ -271,6 +323,8 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         remembered,
         forgetting,
         denied,
+        evidence,
+        given_back,
     })
 }
 

@@ -160,6 +160,37 @@ impl Item {
                 ("amount", exact(amount)),
                 ("balance", exact(balance)),
             ]),
+            Item::Credit {
+                id,
+                reason,
+                amount,
+                exact: money,
+                remainder_before,
+                remainder_after,
+            } => Value::object([
+                ("item", Value::from("credit")),
+                ("id", text(id)),
+                ("reason", text(reason)),
+                ("amount", amount.as_ref().map_or(Value::Null, exact)),
+                ("exact", exact(money)),
+                ("remainderBefore", number(*remainder_before)),
+                ("remainderAfter", number(*remainder_after)),
+            ]),
+            Item::ReturnedUnits { grant, given_at, meter, units, balance } => Value::object([
+                ("item", Value::from("returned_units")),
+                ("grant", text(grant)),
+                ("givenAt", number(given_at.millis())),
+                ("meter", text(meter)),
+                ("units", number(*units)),
+                ("balance", number(*balance)),
+            ]),
+            Item::Returned { grant, given_at, amount, balance } => Value::object([
+                ("item", Value::from("returned")),
+                ("grant", text(grant)),
+                ("givenAt", number(given_at.millis())),
+                ("amount", exact(amount)),
+                ("balance", exact(balance)),
+            ]),
             Item::Correction {
                 charge,
                 window,
@@ -185,7 +216,7 @@ impl Item {
 }
 
 /// Reads a text field through `FromStr`.
-fn read<T: core::str::FromStr<Err = Error>>(node: &Node<'_>) -> Result<T> {
+pub(crate) fn read<T: core::str::FromStr<Err = Error>>(node: &Node<'_>) -> Result<T> {
     node.text()?.parse().map_err(|e: Error| e.at(node.pointer()))
 }
 
@@ -202,7 +233,7 @@ fn read_u64(node: &Node<'_>) -> Result<u64> {
     u64::try_from(read_u128(node)?).map_err(|_| node.error(Code::DecimalInvalid))
 }
 
-fn read_time(node: &Node<'_>) -> Result<Timestamp> {
+pub(crate) fn read_time(node: &Node<'_>) -> Result<Timestamp> {
     Timestamp::from_millis(read_u64(node)?).map_err(|e| e.at(node.pointer()))
 }
 
@@ -308,6 +339,30 @@ fn read_item(node: &Node<'_>) -> Result<Item> {
             balance: read_u64(&f.required("balance")?)?,
         },
         "draw" => Item::Draw {
+            grant: owned(f.required("grant")?)?,
+            given_at: read_time(&f.required("givenAt")?)?,
+            amount: read(&f.required("amount")?)?,
+            balance: read(&f.required("balance")?)?,
+        },
+        "credit" => Item::Credit {
+            id: owned(f.required("id")?)?,
+            reason: owned(f.required("reason")?)?,
+            amount: match f.required("amount")? {
+                node if matches!(node.value(), Value::Null) => None,
+                node => Some(read(&node)?),
+            },
+            exact: read(&f.required("exact")?)?,
+            remainder_before: read_u64(&f.required("remainderBefore")?)?,
+            remainder_after: read_u64(&f.required("remainderAfter")?)?,
+        },
+        "returned_units" => Item::ReturnedUnits {
+            grant: owned(f.required("grant")?)?,
+            given_at: read_time(&f.required("givenAt")?)?,
+            meter: owned(f.required("meter")?)?,
+            units: read_u64(&f.required("units")?)?,
+            balance: read_u64(&f.required("balance")?)?,
+        },
+        "returned" => Item::Returned {
             grant: owned(f.required("grant")?)?,
             given_at: read_time(&f.required("givenAt")?)?,
             amount: read(&f.required("amount")?)?,

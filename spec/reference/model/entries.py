@@ -1,9 +1,9 @@
 """R-ENT: entries and their bytes: kind, version 0, fields."""
 
-from .receipts import blob, body_bytes, exact, head_bytes, lane_bytes, text, u
+from .receipts import CREDIT, blob, body_bytes, exact, head_bytes, lane_bytes, text, u
 
 KINDS = {"instance": 1, "plan": 2, "open": 3, "hold": 4, "denied": 5, "receipt": 6, "release": 7,
-         "checkpoint": 8, "collected": 9, "granted": 10, "voided": 11}
+         "checkpoint": 8, "collected": 9, "granted": 10, "voided": 11, "presented": 18}
 DENIALS = {"limit_reached": 1, "condition_failed": 2, "rate_exceeded": 3, "term_ended": 4,
            "concurrency_reached": 5, "values_reached": 6}
 REASONS = {"released": 1, "expired": 2, "unknown": 3}
@@ -51,7 +51,12 @@ def encode(kind, e):
         return (head + e["lane"] + e["subject"] + u(e["at"], 8) + denial(e["denial"])
                 + mark(e["import"]))
     if kind == "receipt":
-        return head + head_bytes(e["head"]) + body_bytes(e["body"]) + maybe(e["import"], mark)
+        body = head + head_bytes(e["head"]) + body_bytes(e["body"])
+        if e["head"]["kind"] == CREDIT:
+            corrected = e["corrects"]
+            return (body + head_bytes(corrected["head"]) + corrected["signature"]
+                    + body_bytes(corrected["body"]))
+        return body + maybe(e["import"], mark)
     if kind == "release":
         return head + e["lane"] + e["subject"] + u(e["at"], 8) + u(REASONS[e["reason"]], 1)
     if kind == "checkpoint":
@@ -61,5 +66,8 @@ def encode(kind, e):
         return head + e["subscription"] + blob(e["terms"]) + u(e["at"], 8)
     if kind == "voided":
         return head + e["subscription"] + text(e["grant"]) + u(e["at"], 8)
+    if kind == "presented":
+        return (head + e["subscription"] + e["attestor"] + text(e["statement"])
+                + u(e["issued_at"], 8) + u(e["expires_at"], 8) + e["signature"] + u(e["at"], 8))
     return (head + e["lane"] + u(e["amount"], 16) + u(e["fee"], 16) + text(e["reference"])
             + u(e["at"], 8))

@@ -3,14 +3,13 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import aggregates, grants, logs, receipts
+from . import aggregates, conditions, credits, evidence, grants, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
-from .conditions import evaluate
 from .document import is_control
 from .entries import attributes as attribute_bytes
 from .entries import encode
 from .plans import REQUESTS, read
-from .receipts import CALL, PERIOD, TRUE_UP, text, u
+from .receipts import CALL, CREDIT, PERIOD, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
 from .windows import ALWAYS, LAST, contains, later, window
@@ -310,9 +309,10 @@ def deny_by_terms(sub, attributes, at):
     if end is not None and end <= at:
         return deny("term_ended", "duration")
     if plan.condition:
-        holds, clause = evaluate(plan.condition, attributes)
-        if not holds:
-            return deny("condition_failed", "condition" + clause)
+        call = conditions.Call(attributes, at, plan.zone, sub["payer"], sub["evidence"])
+        if not conditions.holds(plan.condition, call):
+            path, value, changes_at = conditions.decided(plan.condition, call)
+            return deny("condition_failed", "condition" + path, value=value, retry_at=changes_at)
     return None
 
 
@@ -1115,7 +1115,8 @@ def fold_open(state, e):
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
             "name": e["account"], "started_at": e["started_at"],
             "account": Account(plan, e["started_at"]),
-            "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0}
+            "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0,
+            "credits": {}, "evidence": {}}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])
     state.lanes[digest] = {
@@ -1217,6 +1218,8 @@ def fold_receipt(state, e):
         fold_call(state, sub, e, digest)
     elif head["kind"] == PERIOD:
         fold_period(sub, e)
+    elif head["kind"] == CREDIT:
+        credits.fold(sub, e)
     else:
         for item in items:
             if item["item"] == "correction":
@@ -1230,7 +1233,7 @@ def fold_receipt(state, e):
     for item in items:
         if item["item"] == "price":
             lane["cumulative_remainder"] = item["remainder_after"]
-        if item["item"] == "correction":
+        if item["item"] in ("correction", "credit"):
             lane["credited_remainder"] = item["remainder_after"]
     signing = plan.signing
     if signing["mode"] == "checkpoint":
@@ -1313,6 +1316,10 @@ def fold_voided(state, e):
     grants.fold_voided(the_subscription(state, e["subscription"]), e)
 
 
+def fold_presented(state, e):
+    evidence.fold_presented(the_subscription(state, e["subscription"]), e)
+
+
 def fold_checkpoint(state, e):
     state.checkpoints += 1
     state.checkpointed = e["size"]
@@ -1327,14 +1334,18 @@ def fold_collected(state, e):
 FOLDS = {"instance": fold_instance, "plan": fold_plan, "open": fold_open, "hold": fold_hold,
          "denied": fold_denied, "receipt": fold_receipt, "release": fold_release,
          "checkpoint": fold_checkpoint, "collected": fold_collected, "granted": fold_granted,
-         "voided": fold_voided}
+         "voided": fold_voided, "presented": fold_presented}
 
 
 def audit(journal, signer, signed):
     """Folds a journal that somebody else kept, and refuses what does not follow. So many checkpoints
     were signed."""
     state = State()
-    for kind, entry in journal:
+    for n, (kind, entry) in enumerate(journal):
+        if kind == "hold" and entry["lane"] in state.lanes:
+            sub = state.subscriptions[state.lanes[entry["lane"]]["open"]["subscription"]]
+            refused = deny_by_terms(sub, entry["attributes"], entry["authorized_at"])
+            need(refused is None, "audit_mismatch", f"entry {n}")
         if kind == "open":
             need(entry["lane"]["plan"] in state.plans, "plan_unknown")
         if kind in ("open", "receipt", "checkpoint"):

@@ -102,6 +102,17 @@ final class Script {
                 "meters": .object(usage.meters.mapValues { number($0) }),
                 "attributes": .object(usage.attributes.mapValues { .text($0) }),
             ])
+        case "usage.stream":
+            try given.known("surface events")
+            let stream = try UsageStream(surface: try given.text("surface"))
+            for event in try given.texts("events") { try stream.feed(event: event) }
+            let usage = try stream.usage()
+            return .object([
+                "complete": .bool(stream.isComplete()),
+                "basis": .text(usage.basis),
+                "meters": .object(usage.meters.mapValues { number($0) }),
+                "attributes": .object(usage.attributes.mapValues { .text($0) }),
+            ])
         case "plan.load":
             try given.known("text")
             let plan = try Plan.fromJson(document: try given.text("text"))
@@ -137,6 +148,32 @@ final class Script {
             try given.known("key digest")
             let key = try get(given, "key", LocalKey.self)
             return .object(["signature": .text(try key.sign(digest: try given.text("digest")))])
+        case "evidence.sign":
+            try given.known("key payer seller statement issuedAt expiresAt attestor")
+            let key = try get(given, "key", LocalKey.self)
+            let evidence = Evidence(
+                payer: try given.text("payer"), seller: try given.text("seller"),
+                statement: try given.text("statement"), issuedAt: try given.instant("issuedAt"),
+                expiresAt: try given.instant("expiresAt"))
+            let digest = try evidenceDigest(evidence: evidence)
+            let attestor = try given.maybe("attestor") ?? key.address()
+            let signed = try VerifiedEvidence.verify(
+                evidence: evidence, attestor: attestor, signature: try key.sign(digest: digest))
+            return .object([
+                "digest": .text(digest),
+                "typedData": .text(try evidenceTypedData(evidence: evidence)),
+                "json": .text(signed.toJson()),
+            ])
+        case "evidence.read":
+            try given.known("text")
+            let read = try VerifiedEvidence.fromJson(document: try given.text("text"))
+            let stated = read.evidence()
+            return .object([
+                "digest": .text(read.digest()), "attestor": .text(read.attestor()),
+                "payer": .text(stated.payer), "seller": .text(stated.seller),
+                "statement": .text(stated.statement), "issuedAt": number(stated.issuedAt),
+                "expiresAt": number(stated.expiresAt),
+            ])
         case _ where op.hasPrefix("meter."): return try meterArm(op, given)
         case "receipt.header":
             try given.known("receipt key")
@@ -334,6 +371,20 @@ final class Script {
                 try given.text("subscription"), grant: try given.text("grant"),
                 now: try given.instant("now"))
             return .object([:])
+        case "meter.present":
+            try given.known("meter subscription evidence now journal")
+            try meter(given).present(
+                try given.text("subscription"), evidence: try given.text("evidence"),
+                now: try given.instant("now"))
+            return .object([:])
+        case "meter.credit":
+            try given.known("meter subscription id json amount reason now journal")
+            let receipt = try Receipt.fromJson(document: try given.text("json"))
+            let done = try meter(given).credit(
+                try given.text("subscription"), try given.text("id"), receipt,
+                reason: try given.text("reason"), amount: try given.maybe("amount"),
+                now: try given.instant("now"))
+            return try outcome(keep(done))
         case "meter.recover":
             try given.known("meter written")
             let host = try get(given, "meter", Host.self)

@@ -2,23 +2,25 @@
 
 mod admit;
 mod authorize;
+mod credit;
 mod due;
 mod grant;
 mod import;
 mod open;
+mod present;
 mod settle;
 mod sign;
 
 pub(crate) use open::subscription_id;
 
-use alloc::{collections::BTreeMap, string::String, sync::Arc};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     account::Counted,
     crypto::Digest,
     entry::{Entry, ReceiptEntry},
     error::{Code, Error, Result},
-    meter::{Command, Outcome, State, Subscription},
+    meter::{Command, Crossed, Outcome, State, Subscription},
     time::Timestamp,
 };
 
@@ -46,7 +48,11 @@ impl State {
             Command::Due => self.decide_due(now, key),
             Command::Checkpoint => self.decide_checkpoint(),
             Command::Grant { subscription, terms } => self.decide_grant(subscription, terms, now),
+            Command::Credit(credit) => self.decide_credit(credit, now, key),
             Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
+            Command::Present { subscription, evidence } => {
+                self.decide_present(subscription, evidence, now)
+            }
             Command::Collect(collected) => {
                 self.lane(&collected.lane).map_err(|_| {
                     Error::new(Code::CollectedInvalid).value(collected.lane).because("no lane")
@@ -61,8 +67,8 @@ impl State {
         }
     }
 
-    /// A receipt to record, and the shares of limits that it reaches. `attributes` are those that a call
-    /// was authorised with; a window without a call has none.
+    /// The receipt of a call or a period, and the shares of limits that it reaches. `attributes` are those
+    /// that a call was authorised with; a period has none.
     pub(super) fn receipt_decision(
         &self,
         subscription: &Subscription,
@@ -72,6 +78,11 @@ impl State {
         let plan = &subscription.plan;
         let counted = Counted::of(plan, &receipt, attributes)?;
         let crossed = subscription.account.crossed(plan, &counted)?;
+        self.issue(receipt, crossed)
+    }
+
+    /// A receipt to record, which reaches these shares of limits.
+    pub(super) fn issue(&self, receipt: ReceiptEntry, crossed: Vec<Crossed>) -> Result<Decision> {
         let receipt = Arc::new(receipt);
         let entry = Entry::Receipt(Arc::clone(&receipt));
         let sign = self.wanted(&entry)?;

@@ -1,8 +1,10 @@
 //! Applying an entry to the state. Nothing is decided and nothing is priced here; what cannot follow
 //! is refused, before anything changes wherever that can be told.
 
+mod credit;
 mod hold;
 mod open;
+mod presented;
 mod receipt;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
@@ -62,6 +64,7 @@ impl State {
             Entry::Collected(e) => self.apply_collected(e)?,
             Entry::Granted(e) => self.apply_granted(e)?,
             Entry::Voided(e) => self.apply_voided(e)?,
+            Entry::Presented(e) => self.apply_presented(e)?,
         }
         self.entries = self.entries.checked_add(1).ok_or(Code::AmountOverflow)?;
         Ok(())
