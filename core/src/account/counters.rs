@@ -6,7 +6,7 @@ use crate::{
     account::{Counted, Grants, Pace, Pending, Tally, Windows},
     amount::Exact,
     error::{Code, Error, Result},
-    meter::Hold,
+    meter::{Hold, PartLine},
     plan::{Charge, Limit, Plan},
     rating::Tariff,
     time::{Cycle, Timestamp, Window},
@@ -131,23 +131,41 @@ impl Account {
             .chain(limits)
     }
 
-    /// Prices the units of one call from the counters as they stand.
+    /// Prices the units of one call from the counters as they stand without what the call has in them,
+    /// `earlier`. A charge that counted it and no longer does has a line with no units.
     pub(crate) fn rate(
         &self,
         plan: &Plan,
         units: &[(usize, u64)],
         at: Timestamp,
+        earlier: &[PartLine],
     ) -> Result<Vec<Rated>> {
         let mut lines = Vec::with_capacity(units.len());
-        for &(index, quantity) in units {
+        let mut left = earlier.iter().peekable();
+        let mut all = units.iter().copied().peekable();
+        loop {
+            let (next, begun) = (all.peek().map(|(charge, _)| *charge), left.peek());
+            let begun = begun.map(|line| line.charge);
+            let (index, quantity) = match (next, begun) {
+                (None, None) => break,
+                (Some(next), begun) if begun.is_none_or(|begun| next <= begun) => {
+                    all.next().unwrap_or_default()
+                }
+                (_, begun) => (begun.unwrap_or_default(), 0),
+            };
+            let own = left.next_if(|line| line.charge == index);
             let (Some(charge), Some(windows)) =
                 (plan.charges().get(index), self.counters.get(index))
             else {
                 return Err(Error::new(Code::EntryMisplaced).because("no such charge"));
             };
             let window = self.window_of(plan, charge, windows, at);
-            let (before, billed) =
+            let (mut before, mut billed) =
                 windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
+            if let Some(own) = own {
+                before = before.checked_sub(own.units).ok_or(Code::EntryMisplaced)?;
+                billed = billed.checked_sub(own.amount)?;
+            }
             let amount = charge.tariff.pays(before, billed, quantity)?;
             lines.push(Rated {
                 charge: index,
@@ -159,6 +177,20 @@ impl Account {
             });
         }
         Ok(lines)
+    }
+
+    /// Takes out of the counters what a call has in them, before they are moved by all that it used.
+    pub(crate) fn rewind(&mut self, plan: &Plan, lines: &[PartLine], at: Timestamp) -> Result<()> {
+        for line in lines {
+            let charge = plan.charges().get(line.charge).ok_or(Code::EntryMisplaced)?;
+            let windows = self.counters.get(line.charge).ok_or(Code::EntryMisplaced)?;
+            let window = self.window_of(plan, charge, windows, at);
+            let windows = self.counters.get_mut(line.charge).ok_or(Code::EntryMisplaced)?;
+            let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
+            counter.units = counter.units.checked_sub(line.units).ok_or(Code::EntryMisplaced)?;
+            counter.billed = counter.billed.checked_sub(line.amount)?;
+        }
+        Ok(())
     }
 
     /// Moves the counters of a settled call. Returns the windows that are new, by charge.
@@ -193,7 +225,7 @@ impl Account {
             if let Some((value, more)) = call.under(limit)
                 && let Some(window) = tally.window(plan, limit, self.started_at, call.at)
             {
-                tally.count(window, value, more)?;
+                tally.count(window, value, more, call.over(limit))?;
             }
         }
         Ok(())
@@ -230,20 +262,16 @@ impl Account {
         Ok(())
     }
 
-    /// Adds a hold's units to what is outstanding. Returns the windows that are new, by charge.
+    /// Adds what a hold may still use to what is outstanding. Returns the windows that are new, by
+    /// charge.
     ///
     /// # Errors
     /// `amount_overflow`; nothing has changed then.
-    pub(crate) fn reserve(
-        &mut self,
-        plan: &Plan,
-        units: &[(usize, u64)],
-        at: Timestamp,
-    ) -> Result<Vec<(usize, Window)>> {
+    pub(crate) fn reserve(&mut self, plan: &Plan, hold: &Hold) -> Result<Vec<(usize, Window)>> {
         let mut opened = Vec::new();
-        for (done, &(index, quantity)) in units.iter().enumerate() {
-            if let Err(error) = self.reserve_one(plan, index, quantity, at, &mut opened) {
-                self.free(plan, units.get(..done).unwrap_or_default(), at)?;
+        for (done, held) in hold.units.iter().enumerate() {
+            if let Err(error) = self.reserve_one(plan, hold, *held, &mut opened) {
+                self.free_units(plan, hold, hold.units.get(..done).unwrap_or_default())?;
                 self.close(&opened);
                 return Err(error);
             }
@@ -254,22 +282,25 @@ impl Account {
     fn reserve_one(
         &mut self,
         plan: &Plan,
-        index: usize,
-        quantity: u64,
-        at: Timestamp,
+        hold: &Hold,
+        (index, most): (usize, u64),
         opened: &mut Vec<(usize, Window)>,
     ) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
         let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
-        let window = self.window_of(plan, charge, windows, at);
+        let window = self.window_of(plan, charge, windows, hold.authorized_at);
+        let used = hold.used(index);
+        if used >= most {
+            return Ok(());
+        }
         let counter = self.counter(index, window, opened)?;
         let outstanding = counter
             .outstanding
-            .checked_add(quantity)
+            .checked_add(most.saturating_sub(used))
             .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
         let mut after = Counter { outstanding, ..counter.clone() };
         if charge.tariff.is_per_call() {
-            after.held = after.held.checked_add(charge.tariff.total(quantity)?)?;
+            after.held = after.held.checked_add(price_left(&charge.tariff, most, used)?)?;
         }
         after.reserve = reserved(&charge.tariff, &after)?;
         *counter = after;
@@ -285,23 +316,30 @@ impl Account {
         }
     }
 
-    /// Takes a hold's units out again.
-    pub(crate) fn free(
-        &mut self,
-        plan: &Plan,
-        units: &[(usize, u64)],
-        at: Timestamp,
-    ) -> Result<()> {
-        for &(index, quantity) in units {
+    /// Takes what a hold may still use out again.
+    pub(crate) fn free(&mut self, plan: &Plan, hold: &Hold) -> Result<()> {
+        self.free_units(plan, hold, &hold.units)
+    }
+
+    fn free_units(&mut self, plan: &Plan, hold: &Hold, units: &[(usize, u64)]) -> Result<()> {
+        for &(index, most) in units {
             let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
             let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
-            let window = self.window_of(plan, charge, windows, at);
+            let window = self.window_of(plan, charge, windows, hold.authorized_at);
+            let used = hold.used(index);
+            // Of what is used up nothing is outstanding, and its window may be gone.
+            if used >= most {
+                continue;
+            }
             let windows = self.counters.get_mut(index).ok_or(Code::EntryMisplaced)?;
             let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
-            counter.outstanding =
-                counter.outstanding.checked_sub(quantity).ok_or(Code::EntryMisplaced)?;
+            counter.outstanding = counter
+                .outstanding
+                .checked_sub(most.saturating_sub(used))
+                .ok_or(Code::EntryMisplaced)?;
             if charge.tariff.is_per_call() {
-                counter.held = counter.held.checked_sub(charge.tariff.total(quantity)?)?;
+                let left = price_left(&charge.tariff, most, used)?;
+                counter.held = counter.held.checked_sub(left)?;
             }
             self.refresh(plan, index, window)?;
         }
@@ -351,12 +389,18 @@ impl Account {
         if let Some(counter) =
             self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
         {
-            counter.owes = charge.tariff.can_fall()
-                && counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
+            // A call whose parts leave a charge again may leave any total too high.
+            counter.owes =
+                counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
             counter.reserve = reserved(&charge.tariff, counter)?;
         }
         Ok(())
     }
+}
+
+/// Under a per-call model: what a call of up to `most` units may still cost that was billed for `used`.
+pub(super) fn price_left(tariff: &Tariff, most: u64, used: u64) -> Result<Exact> {
+    Ok(tariff.total(most)?.minus_or_zero(tariff.total(used.min(most))?))
 }
 
 /// The most that outstanding units can still cost: the highest F that they can reach, less what is

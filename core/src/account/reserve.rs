@@ -11,7 +11,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Held, Tally},
+    account::{Account, Held, Tally, counters::price_left},
     amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
@@ -212,8 +212,7 @@ fn singly(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
     let mut sum = Exact::ZERO;
     let mut add = |hold: &Hold| -> Result<()> {
         if books.without.is_none_or(|without| without.subject != hold.subject) {
-            let worst = worst_of(books, hold)?;
-            sum = sum.checked_add(books.plan.rounding().compared(worst)?)?;
+            sum = sum.checked_add(worst_case(books, hold)?)?;
         }
         Ok(())
     };
@@ -230,10 +229,19 @@ fn singly(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
     Ok(sum)
 }
 
+/// The most that one hold can still be charged, as a limit compares it: beside what its parts were.
+fn worst_case(books: Books<'_>, hold: &Hold) -> Result<Exact> {
+    let worst = worst_of(books, hold)?;
+    let Some(parts) = &hold.parts else { return books.plan.rounding().compared(worst) };
+    let so_far = parts.lines.iter().map(|line| line.amount);
+    let price = so_far.into_iter().try_fold(worst, Exact::checked_add)?;
+    Ok(books.plan.rounding().compared(price)?.minus_or_zero(parts.priced()?))
+}
+
 /// The most that one hold can add to what is billed, wherever the others leave the counters.
 fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
     let mut worst = Exact::ZERO;
-    for &(index, units) in &*hold.units {
+    for &(index, most) in &*hold.units {
         let (Some(charge), Some(windows)) =
             (books.plan.charges().get(index), books.counters.counters.get(index))
         else {
@@ -242,8 +250,14 @@ fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
         let window = books.counters.window_of(books.plan, charge, windows, hold.authorized_at);
         let (counter, outstanding) =
             windows.get(window).map_or((0, 0), |c| (c.units, c.outstanding));
-        let others = outstanding.saturating_sub(units);
-        worst = worst.checked_add(charge.tariff.worst_increase(counter, others, units)?)?;
+        let used = hold.used(index);
+        let left = most.saturating_sub(used);
+        let others = outstanding.saturating_sub(left);
+        let more = match charge.tariff.is_per_call() {
+            true => price_left(&charge.tariff, most, used)?,
+            false => charge.tariff.worst_increase(counter, others, left)?,
+        };
+        worst = worst.checked_add(more)?;
     }
     Ok(worst)
 }

@@ -77,11 +77,17 @@ impl Tally {
         u64::try_from(values.counted.len().saturating_add(only_held.count())).ok()
     }
 
-    /// Adds what a call counts.
-    pub(crate) fn count(&mut self, window: Window, value: &str, more: Exact) -> Result<()> {
+    /// Adds what a call counts, less what its parts were counted too much.
+    pub(crate) fn count(
+        &mut self,
+        window: Window,
+        value: &str,
+        more: Exact,
+        over: Exact,
+    ) -> Result<()> {
         if let (Some(values), _) = self.0.open(window) {
             match values.counted.get_mut(value) {
-                Some(sum) => *sum = sum.checked_add(more)?,
+                Some(sum) => *sum = sum.checked_add(more)?.checked_sub(over)?,
                 None => {
                     values.counted.insert(String::from(value), more);
                 }
@@ -107,7 +113,7 @@ impl Tally {
         }
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_add(1);
-            held.units = held.units.saturating_add(units_of(hold, index));
+            held.units = held.units.saturating_add(units_of(limit, hold, index));
             if limit.is_partial() {
                 held.subjects.insert(hold.subject);
             }
@@ -128,7 +134,7 @@ impl Tally {
         let Some(values) = self.0.get_mut(window) else { return };
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_sub(1);
-            held.units = held.units.saturating_sub(units_of(hold, index));
+            held.units = held.units.saturating_sub(units_of(limit, hold, index));
             held.subjects.remove(&hold.subject);
             if held.count == 0 {
                 values.held.remove(value);
@@ -166,10 +172,10 @@ impl Tally {
     }
 }
 
-/// The units that a hold holds under the limit of this index.
-fn units_of(hold: &Hold, index: usize) -> u128 {
-    hold.limited
-        .iter()
-        .find(|(limit, _)| *limit == index)
-        .map_or(0, |(_, units)| u128::from(*units))
+/// The units that a hold holds under the limit of this index, beside those that its parts used.
+fn units_of(limit: &Limit, hold: &Hold, index: usize) -> u128 {
+    let held = hold.limited.iter().find(|(limit, _)| *limit == index).map_or(0, |held| held.1);
+    let parts = hold.parts.as_ref();
+    let used = parts.and_then(|parts| limit.units(|meter| parts.quantity(meter))).unwrap_or(0);
+    u128::from(held.saturating_sub(used))
 }

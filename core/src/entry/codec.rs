@@ -7,8 +7,8 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest},
     entry::{
-        Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark, Instance,
-        Opening, ReceiptEntry, Release, ReleaseReason, Voided,
+        Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry, ImportMark,
+        Instance, Opening, ReceiptEntry, Release, ReleaseReason, Voided,
     },
     error::{Code, Error, Result},
     log::Checkpoint,
@@ -33,6 +33,7 @@ impl Entry {
             Entry::Collected(_) => 9,
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
+            Entry::Extended(_) => 12,
         }
     }
 
@@ -51,6 +52,7 @@ impl Entry {
             Entry::Collected(_) => "collected",
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
+            Entry::Extended(_) => "extended",
         }
     }
 
@@ -121,6 +123,12 @@ impl Entry {
             }
             Entry::Voided(e) => {
                 w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
+            }
+            Entry::Extended(e) => {
+                w.raw(e.lane.bytes())
+                    .raw(e.subject.bytes())
+                    .u64(e.at.millis())
+                    .u64(e.deadline.millis());
             }
         }
         w.0
@@ -202,6 +210,12 @@ impl Entry {
                 subscription: Digest::new(r.array()?),
                 grant: r.text()?,
                 at: read_time(r)?,
+            }),
+            12 => Entry::Extended(Extended {
+                lane: Digest::new(r.array()?),
+                subject: Digest::new(r.array()?),
+                at: read_time(r)?,
+                deadline: read_time(r)?,
             }),
             _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),
         };

@@ -18,8 +18,8 @@ use crate::{
     crypto::Digest,
     entry::{ImportMark, ReceiptEntry},
     error::{Code, Error, Result},
-    meter::{Hold, Lane, State, Subscription},
-    plan::{Call, Plan},
+    meter::{Hold, Lane, Parts, State, Subscription},
+    plan::{Aggregate, Call, Late, Plan},
     receipt::{Body, Head, Item, Kind, window_subject},
     time::{Timestamp, Window},
     usage::Usage,
@@ -36,6 +36,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) authorized_at: Timestamp,
     pub(crate) issued_at: Timestamp,
     pub(crate) import: Option<&'a ImportMark>,
+    /// Whether the call goes on.
+    pub(crate) part: bool,
 }
 
 impl Facts<'_> {
@@ -78,14 +80,33 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     let plan = &*subscription.plan;
     check_windows(subscription, facts.authorized_at, facts.issued_at)?;
     let hold = subscription.holds.get(&facts.subject);
+    let parts = hold.and_then(|hold| hold.parts.as_deref());
+    if let Some(parts) = parts {
+        parts.check_reading(|meter| facts.usage.get(meter))?;
+    }
     let mut units = plan.charged_units(&facts.call())?;
+    if let Some(parts) = parts {
+        take_granted(plan, &parts.granted, &mut units);
+    }
     let (at, issued_at) = (facts.authorized_at, facts.issued_at);
-    let usable = subscription.account.grants.usable(plan, facts.attributes, at, issued_at)?;
+    let late = hold.is_some_and(|hold| !hold.is_reserved());
+    let free = late && plan.times().late == Late::Mark;
+    let usable = match free {
+        true => Vec::new(),
+        false => subscription.account.grants.usable(plan, facts.attributes, at, issued_at)?,
+    };
     let own = hold.filter(|hold| hold.is_reserved()).map_or(&[][..], |hold| &*hold.reserved);
     let granted = draw_units(plan, &usable, own, &mut units)?;
-    let rated = subscription.account.rate(plan, &units, facts.authorized_at)?;
-    let price = total(&rated)?;
-    let needed = plan.rounding().compared(price)?;
+    let earlier = parts.map_or(&[][..], |parts| &parts.lines);
+    let mut rated = subscription.account.rate(plan, &units, facts.authorized_at, earlier)?;
+    if let Some(parts) = parts.filter(|_| facts.part) {
+        parts.keep_billed(&mut rated)?;
+    }
+    let due = match (parts, facts.part) {
+        (None, false) => Due::whole(&rated)?,
+        _ => Due::of_part(plan, parts, &rated)?,
+    };
+    let needed = plan.rounding().compared(due.price)?;
     let asked = Asked {
         hold,
         attributes: hold.map_or(facts.attributes, |hold| &hold.attributes),
@@ -95,9 +116,17 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
         needed,
         usable: &usable,
         imported: facts.import.is_some(),
+        part: facts.part,
     };
     let short = room_for(subscription, &asked, state.owed(subscription)?)?;
-    let priced = Priced::new(plan, lane, &rated, short.as_ref(), &usable)?;
+    let priced = match free {
+        true => Priced::marked(plan, lane, &due)?,
+        false => Priced::new(plan, lane, &due, short.as_ref(), &usable)?,
+    };
+    let returned = match facts.part {
+        true => None,
+        false => returned(plan, lane, parts, &rated)?,
+    };
 
     let mut items =
         Vec::with_capacity(rated.len().saturating_add(facts.attributes.len()).saturating_add(8));
@@ -116,8 +145,20 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     for line in rated {
         items.push(line.item(plan)?);
     }
-    items.push(priced.item(lane, hold.is_some_and(|hold| !hold.is_reserved())));
+    if facts.part || parts.is_some() {
+        items.push(part_item(parts)?);
+    }
+    items.push(priced.item(lane, late));
     items.extend(priced.draws);
+    let mut credited = lane.credited;
+    if let Some((exact, billed)) = returned {
+        credited = credited.checked_add(billed.amount)?;
+        items.push(Item::Returned {
+            exact,
+            remainder_before: lane.credited_remainder,
+            remainder_after: billed.remainder,
+        });
+    }
     for (name, value) in facts.attributes {
         items.push(Item::Attribute { name: name.clone(), value: value.clone() });
     }
@@ -131,14 +172,14 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
         lane,
         subscription.lane,
         items,
-        Parts {
-            kind: Kind::Call,
+        HeadParts {
+            kind: if facts.part { Kind::Part } else { Kind::Call },
             subject: facts.subject,
             authorized_at: facts.authorized_at,
             issued_at: facts.issued_at,
             charge: priced.billed.amount,
             cumulative,
-            credited: lane.credited,
+            credited,
             import: facts.import.cloned(),
         },
     )?;
@@ -173,14 +214,12 @@ pub(crate) fn draft_true_up(
     let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
     // Never more is given back than was charged: uncollected parts were billed to the counter only,
     // and what grants paid was given.
-    let charged = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
-    let returned = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
     // As a limit compares it: rounded where receipts are, so that shares reverse what is credited.
     let exact = plan
         .rounding()
         .compared(counter.billed.minus_or_zero(due))?
         .min(plan.rounding().compared(counter.billed.minus_or_zero(counter.granted))?)
-        .min(charged.minus_or_zero(returned));
+        .min(lane.net()?);
     let billed = plan.rounding().bill(exact, lane.credited_remainder)?;
     let item = Item::Correction {
         charge: charge.id.clone(),
@@ -197,7 +236,7 @@ pub(crate) fn draft_true_up(
         lane,
         subscription.lane,
         alloc::vec![item],
-        Parts {
+        HeadParts {
             kind: Kind::TrueUp,
             subject: window_subject(&charge.id, window.start),
             authorized_at: issued_at,
@@ -210,6 +249,72 @@ pub(crate) fn draft_true_up(
     )
 }
 
+/// What a receipt is to charge, and of which lines.
+struct Due<'a> {
+    /// The price, exact; of a part as limits compare it.
+    price: Exact,
+    /// What the lines add to what the call was billed before: what grants may pay of.
+    lines: Cow<'a, [Rated]>,
+}
+
+impl<'a> Due<'a> {
+    /// What a call costs that has no parts.
+    fn whole(rated: &'a [Rated]) -> Result<Due<'a>> {
+        Ok(Due { price: total(rated)?, lines: Cow::Borrowed(rated) })
+    }
+
+    /// What all that the call used costs, above what the parts before came to. Each of them was
+    /// rounded as a receipt is, so that they sum to the whole, rounded once.
+    fn of_part(plan: &Plan, parts: Option<&Parts>, rated: &'a [Rated]) -> Result<Due<'a>> {
+        let whole = plan.rounding().compared(total(rated)?)?;
+        let Some(parts) = parts else {
+            return Ok(Due { price: whole, lines: Cow::Borrowed(rated) });
+        };
+        Ok(Due {
+            price: whole.minus_or_zero(parts.priced()?),
+            lines: Cow::Owned(parts.increases(rated)),
+        })
+    }
+}
+
+/// Takes off what charges count the units that grants paid for earlier parts.
+fn take_granted(plan: &Plan, granted: &BTreeMap<String, u64>, units: &mut Vec<(usize, u64)>) {
+    for (charge, left) in units.iter_mut() {
+        let counts = plan.charges().get(*charge).filter(|c| c.aggregate == Aggregate::Sum);
+        let paid = counts.and_then(|charge| granted.get(&charge.meter)).copied().unwrap_or(0);
+        *left = left.saturating_sub(paid);
+    }
+    units.retain(|(_, left)| *left > 0);
+}
+
+fn part_item(parts: Option<&Parts>) -> Result<Item> {
+    let none = Item::Part { number: 1, charged: Exact::ZERO, uncollected: Exact::ZERO };
+    let Some(parts) = parts else { return Ok(none) };
+    let number = parts.number.checked_add(1).ok_or(Code::AmountOverflow)?;
+    Ok(Item::Part { number, charged: parts.charged, uncollected: parts.uncollected })
+}
+
+/// What the end of a call gives back: what its parts charged above its price, of what grants did not
+/// pay, and never more than the lane was charged.
+fn returned(
+    plan: &Plan,
+    lane: &Lane,
+    parts: Option<&Parts>,
+    rated: &[Rated],
+) -> Result<Option<(Exact, Billed)>> {
+    let Some(parts) = parts else { return Ok(None) };
+    let whole = plan.rounding().compared(total(rated)?)?;
+    let exact = parts
+        .charged
+        .minus_or_zero(whole)
+        .min(parts.charged.minus_or_zero(parts.drawn))
+        .min(lane.net()?);
+    if exact.is_zero() {
+        return Ok(None);
+    }
+    Ok(Some((exact, plan.rounding().bill(exact, lane.credited_remainder)?)))
+}
+
 /// What of a price is charged, what grants pay of it, and what is billed.
 struct Priced {
     exact: Exact,
@@ -219,15 +324,15 @@ struct Priced {
 }
 
 impl Priced {
-    /// The price of these lines, cut to what a limit that is short leaves, less what grants pay.
+    /// What is due, cut to what a limit that is short leaves, less what grants pay.
     fn new(
         plan: &Plan,
         lane: &Lane,
-        rated: &[Rated],
+        due: &Due<'_>,
         short: Option<&Room>,
         usable: &[Given],
     ) -> Result<Priced> {
-        let price = total(rated)?;
+        let price = due.price;
         let exact = match short {
             None => price,
             Some(room) => match plan.rounding() {
@@ -236,9 +341,15 @@ impl Priced {
             },
         };
         let compared = plan.rounding().compared(exact)?;
-        let (draws, net) = draw_money(plan.rounding(), usable, rated, compared)?;
+        let (draws, net) = draw_money(plan.rounding(), usable, &due.lines, compared)?;
         let billed = plan.rounding().bill(net, lane.cumulative_remainder)?;
         Ok(Priced { exact, uncollected: price.checked_sub(exact)?, draws, billed })
+    }
+
+    /// A late settle under a plan that marks it: nothing is charged.
+    fn marked(plan: &Plan, lane: &Lane, due: &Due<'_>) -> Result<Priced> {
+        let billed = plan.rounding().bill(Exact::ZERO, lane.cumulative_remainder)?;
+        Ok(Priced { exact: Exact::ZERO, uncollected: due.price, draws: Vec::new(), billed })
     }
 
     fn item(&self, lane: &Lane, late: bool) -> Item {
@@ -266,7 +377,7 @@ impl Rated {
     }
 }
 
-struct Parts {
+struct HeadParts {
     kind: Kind,
     subject: Digest,
     authorized_at: Timestamp,
@@ -277,7 +388,7 @@ struct Parts {
     import: Option<ImportMark>,
 }
 
-fn draft(lane: &Lane, id: Digest, items: Vec<Item>, parts: Parts) -> Result<Draft> {
+fn draft(lane: &Lane, id: Digest, items: Vec<Item>, parts: HeadParts) -> Result<Draft> {
     let head = Head {
         lane: id,
         sequence: lane.sequence.checked_add(1).ok_or(Code::AmountOverflow)?,
@@ -340,18 +451,20 @@ struct Asked<'a> {
     at: Timestamp,
     units: &'a [(usize, u64)],
     rated: &'a [Rated],
-    /// The price of the lines, as limits compare it.
+    /// What is due, as limits compare it.
     needed: Exact,
     /// The grants that may pay.
     usable: &'a [Given],
     /// Whether it was not authorised before: then every limit must have room, not its own alone.
     imported: bool,
+    /// Whether the call goes on under its hold.
+    part: bool,
 }
 
 /// Whether the limits have room for this beside every *other* hold.
 fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Result<Option<Room>> {
     let plan = &*subscription.plan;
-    let Asked { hold, attributes, at, units, rated, needed, usable, imported } = *asked;
+    let Asked { hold, attributes, at, units, rated, needed, usable, imported, part } = *asked;
     let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
     let books = Books { plan, account, counters: account, holds, without: None };
@@ -363,7 +476,8 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     let reserved = hold.filter(|hold| hold.is_reserved());
     // A call within its hold has room if all holds together have. They may not: a call that used more
     // than it held moves the counters under the others.
-    if reserved.is_some_and(|hold| covers(hold, units)) {
+    let whole = !part && hold.is_none_or(|hold| hold.parts.is_none());
+    if whole && reserved.is_some_and(|hold| covers(hold, units)) {
         let backing = backing(plan, usable, charges(), holds.values())?;
         if room(books, attributes, at, Exact::ZERO)?.is_none()
             && credit_room(books, (owed, backing), Exact::ZERO)?.is_none()
@@ -373,7 +487,10 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     }
     let mut counters = account.counters_only();
     if let Some(hold) = reserved {
-        counters.free(plan, &hold.units, hold.authorized_at)?;
+        counters.free(plan, hold)?;
+    }
+    if let Some(parts) = hold.and_then(|hold| hold.parts.as_ref()) {
+        counters.rewind(plan, &parts.lines, at)?;
     }
     counters.advance(plan, rated)?;
     let books = Books { counters: &counters, without: reserved, ..books };

@@ -2,7 +2,9 @@
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
-use crate::{crypto::Digest, entry::HoldEntry, time::Timestamp};
+use crate::{
+    crypto::Digest, entry::HoldEntry, error::Result, meter::Parts, plan::Plan, time::Timestamp,
+};
 
 /// An authorised call that is not settled yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +21,14 @@ pub struct Hold {
     pub units: Arc<[(usize, u64)]>,
     /// The most units that limits count of the call: (index of the limit in the plan, units).
     pub limited: Arc<[(usize, u64)]>,
-    /// Units beside those that grants pay.
+    /// Units beside those that grants pay, less what parts drew.
     pub reserved: Arc<[ReservedUnits]>,
     /// The call's attributes.
     pub attributes: Arc<BTreeMap<String, String>>,
     /// Whether it is open, in doubt or expired.
     pub state: HoldState,
+    /// What it was charged while it runs, if anything.
+    pub parts: Option<Arc<Parts>>,
 }
 
 /// Units of a grant that a hold reserves.
@@ -49,6 +53,18 @@ pub enum HoldState {
     Expired,
 }
 
+impl HoldState {
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            HoldState::Open => "open",
+            HoldState::Unknown => "unknown",
+            HoldState::Expired => "expired",
+        }
+    }
+}
+
 impl Hold {
     /// The open hold that an entry makes.
     pub(crate) fn of(entry: &HoldEntry) -> Hold {
@@ -62,7 +78,22 @@ impl Hold {
             reserved: Arc::clone(&entry.reserved),
             attributes: Arc::clone(&entry.attributes),
             state: HoldState::Open,
+            parts: None,
         }
+    }
+
+    /// The deadline that an extension at `now` gives. `grace` after its start it can still settle,
+    /// whichever window that lies in.
+    pub(crate) fn extended(&self, plan: &Plan, now: Timestamp) -> Result<Timestamp> {
+        let times = plan.times();
+        let latest = self.authorized_at.checked_add(times.grace)?;
+        Ok(now.checked_add(times.hold)?.min(latest))
+    }
+
+    /// The units that parts have used of a charge.
+    pub(crate) fn used(&self, charge: usize) -> u64 {
+        let lines = self.parts.as_ref().map_or(&[][..], |parts| &parts.lines);
+        lines.iter().find(|line| line.charge == charge).map_or(0, |line| line.units)
     }
 
     /// Whether the hold still counts against the limits.

@@ -13,6 +13,7 @@ mod fold;
 mod hold;
 mod machine;
 mod outcome;
+mod parts;
 mod snapshot;
 mod state;
 mod view;
@@ -21,6 +22,7 @@ pub use command::{Command, Import, Request, Settle, Subscribe};
 pub use hold::{Hold, HoldState, ReservedUnits};
 pub use machine::{Meter, Step, Ticket};
 pub use outcome::{Crossed, Outcome, Replay, SignRequest, Signed};
+pub use parts::{PartLine, Parts};
 pub use view::{CounterView, GrantView, LaneTotals, OwedPeriod, OwedTrueUp, SubscriptionView};
 
 pub(crate) use decide::subscription_id;

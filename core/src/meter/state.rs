@@ -178,9 +178,7 @@ impl State {
     /// What a subscription was billed and was not credited, and what of it was not collected, ever.
     pub(crate) fn owed(&self, subscription: &Subscription) -> Result<Exact> {
         let mut lane = self.lane(&subscription.lane)?;
-        let billed = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
-        let credited = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
-        let mut owed = billed.minus_or_zero(credited);
+        let mut owed = lane.net()?;
         loop {
             owed = owed.minus_or_zero(Exact::from_amount(lane.collected));
             if lane.open.parent.is_zero() {
@@ -227,6 +225,13 @@ impl State {
 }
 
 impl Lane {
+    /// What it was charged and was not credited, exact.
+    pub(crate) fn net(&self) -> Result<Exact> {
+        let charged = Exact::new(self.cumulative.atomic(), self.cumulative_remainder)?;
+        let credited = Exact::new(self.credited.atomic(), self.credited_remainder)?;
+        Ok(charged.minus_or_zero(credited))
+    }
+
     pub(crate) fn new(id: Digest, open: LaneOpen) -> Lane {
         Lane {
             sequence: 0,

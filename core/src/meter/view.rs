@@ -7,7 +7,7 @@ use crate::{
     amount::{Amount, Exact},
     crypto::{Address, Digest},
     entry::ImportMark,
-    meter::{Lane, Meter, State},
+    meter::{Hold, Lane, Meter, State},
     plan::Plan,
     time::{Timestamp, Window},
 };
@@ -180,6 +180,14 @@ impl Meter {
     #[must_use]
     pub fn subscription(&self, id: &Digest) -> Option<SubscriptionView> {
         view(self.durable(), id)
+    }
+
+    /// The holds of a subscription by subject: those that reserve, and those that expired and may still
+    /// be settled. `None` for an unknown subscription.
+    #[must_use]
+    pub fn holds(&self, subscription: &Digest) -> Option<impl Iterator<Item = &Hold> + '_> {
+        let found = self.durable().subscriptions.get(subscription)?;
+        Some(found.holds.values())
     }
 
     /// The place up to which an input was imported, pending entries included.

@@ -44,6 +44,9 @@ const VERSION: u8 = 0;
 pub enum Kind {
     /// One settled call; its subject is the hash of the request id.
     Call = 1,
+    /// What a call that still runs has used so far, above what its parts before were charged. Its
+    /// subject is the call's.
+    Part = 2,
     /// A window that is billed without a call: what is due as it starts, or what it lacks of its
     /// minimum as it closes. Its subject is the hash of charge, window and which of the two.
     Period = 3,
@@ -60,6 +63,7 @@ impl Kind {
     pub fn from_number(number: u8) -> Result<Kind> {
         match number {
             1 => Ok(Kind::Call),
+            2 => Ok(Kind::Part),
             3 => Ok(Kind::Period),
             4 => Ok(Kind::TrueUp),
             _ => Err(Error::new(Code::BytesVersion).value(number).because("receipt kind")),
@@ -71,6 +75,7 @@ impl Kind {
     pub const fn number(self) -> u8 {
         match self {
             Kind::Call => 1,
+            Kind::Part => 2,
             Kind::Period => 3,
             Kind::TrueUp => 4,
         }
@@ -81,6 +86,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Kind::Call => "call",
+            Kind::Part => "part",
             Kind::Period => "period",
             Kind::TrueUp => "true_up",
         }

@@ -159,13 +159,14 @@ impl Batch {
     pub fn add_receipt(&mut self, receipt: &ReceiptEntry, plan: &Plan) -> Result<()> {
         let Some(line) = self.lanes.get(&receipt.head.lane) else { return Ok(()) };
         match receipt.head.kind {
-            Kind::Call | Kind::Period => {
+            Kind::Call | Kind::Part | Kind::Period => {
                 let (before, after) = span(receipt)?;
                 let part = after.min(line.reach).minus_or_zero(before);
-                share(&mut self.earned, plan, part)
+                share(&mut self.earned, plan, part)?;
             }
-            Kind::TrueUp => share(&mut self.reversed, plan, correction(receipt)),
+            Kind::TrueUp => {}
         }
+        share(&mut self.reversed, plan, credit(receipt))
     }
 
     /// Adds another batch: lanes of other shards.
@@ -226,13 +227,14 @@ fn span(receipt: &ReceiptEntry) -> Result<(Exact, Exact)> {
     )))
 }
 
-fn correction(receipt: &ReceiptEntry) -> Exact {
+/// What a receipt credits.
+fn credit(receipt: &ReceiptEntry) -> Exact {
     receipt
         .body
         .items
         .iter()
         .find_map(|item| match item {
-            Item::Correction { exact, .. } => Some(*exact),
+            Item::Correction { exact, .. } | Item::Returned { exact, .. } => Some(*exact),
             _ => None,
         })
         .unwrap_or(Exact::ZERO)

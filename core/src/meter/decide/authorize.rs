@@ -98,8 +98,8 @@ impl State {
         let before = aggregate(&subscription.account)?;
         // The hold is tried on the account and taken out again: entries alone change the state.
         let subscription = self.subscription_mut(id)?;
-        let opened = subscription.account.reserve(&plan, &entry.units, at)?;
         let hold = Hold::of(entry);
+        let opened = subscription.account.reserve(&plan, &hold)?;
         subscription.account.enter(&plan, &hold);
         let known = subscription.holds.insert(hold.subject, hold.clone());
         let tried = try_hold(subscription, &plan, &hold, owed, usable);
@@ -108,7 +108,7 @@ impl State {
             None => subscription.holds.remove(&hold.subject),
         };
         subscription.account.leave(&plan, &hold);
-        subscription.account.free(&plan, &entry.units, at)?;
+        subscription.account.free(&plan, &hold)?;
         subscription.account.close(&opened);
         let (after, short) = tried?;
         if let Some(room) = short {

@@ -81,7 +81,7 @@ impl State {
                 draft_true_up(self, id, *charge, *window, issued_at)?
             }
         };
-        self.receipt_decision(subscription, draft.seal(salt), &BTreeMap::new())
+        self.receipt_decision(subscription, draft.seal(salt), &BTreeMap::new(), None)
     }
 
     pub(super) fn decide_checkpoint(&self) -> Result<Decision> {

@@ -57,6 +57,7 @@ impl State {
             authorized_at: import.at,
             issued_at,
             import: Some(mark),
+            part: false,
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let call = draft_call(self, &facts)?;
@@ -70,6 +71,6 @@ impl State {
         if let Some(denial) = deny_by_rate(plan, account, attributes, import.at)? {
             return Ok(deny(denial));
         }
-        self.receipt_decision(subscription, call.draft.seal(salt), attributes)
+        self.receipt_decision(subscription, call.draft.seal(salt), attributes, None)
     }
 }
