@@ -8,7 +8,8 @@ from ._errors import Error, InDoubt
 from ._meter import Clock, Hold, Journal, Meter, MemoryJournal
 from ._native import (
     Auditor, Authorized, Batch, Billed, Channel, Checkpoint, Checkpointed, ClaimRow,
-    CounterView, Counts, Crossed, Currency, Denial, Expected, Extent, GrantView, Head, Issued, Item,
+    CounterView, Counts, Crossed, Currency, Denial, Expected, Extended, Extent, GrantView, Head,
+    HoldView, Issued, Item,
     LaneTotals, LocalKey, Mark, Opened, PayeeLine, PayerCheck, Payout, Plan, Quote, QuoteLine, QuoteStep,
     Receipt, Released, Replay, ReplayState, Rounding, Settlement, SignRequest, SubscriptionView,
     Totals, Usage, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher, Voucher, VoucherCheck,
@@ -20,7 +21,7 @@ from ._native import (
 __all__ = [
     "Auditor", "Authorized", "Batch", "Billed", "Channel", "Checkpoint", "Checkpointed",
     "ClaimRow", "Clock", "CounterView", "Counts", "Crossed", "Currency", "Denial", "Error", "Expected",
-    "Extent", "GrantView", "Head", "Hold", "InDoubt", "Issued", "Item", "Journal", "LaneTotals", "LocalKey",
+    "Extended", "Extent", "GrantView", "Head", "Hold", "HoldView", "InDoubt", "Issued", "Item", "Journal", "LaneTotals", "LocalKey",
     "Mark", "MemoryJournal", "Meter", "Opened", "PayeeLine", "PayerCheck", "Payout", "Plan",
     "Quote", "QuoteLine", "QuoteStep", "Receipt", "Released", "Replay", "ReplayState",
     "Rounding", "Settlement", "SignRequest", "SubscriptionView", "Totals", "Usage",

@@ -1,7 +1,7 @@
 //! The meter and its journal.
 
 use counterfoil::{
-    Amount, Digest, Exact, Timestamp,
+    Amount, Digest, Timestamp,
     crypto::sha256,
     entry::{Collected, ImportMark, ReleaseReason},
     meter::{Command, Import, Outcome as Decided, Replay, Request, Settle, Subscribe},
@@ -85,15 +85,14 @@ pub(super) fn holds(input: &mut Input, objects: &Objects) -> Outcome {
     let Some(holds) = host.meter.holds(&id) else {
         return fault(format!("no subscription {id}"));
     };
-    let holds = holds.map(|hold| {
-        let parts = hold.parts.as_ref();
+    let holds = holds.into_iter().map(|hold| {
         json!({
             "subject": text(hold.subject),
             "state": hold.state.as_str(),
             "authorizedAt": instant(hold.authorized_at),
             "deadline": instant(hold.deadline),
-            "parts": text(parts.map_or(0, |parts| parts.number)),
-            "charged": text(parts.map_or(Exact::ZERO, |parts| parts.charged)),
+            "parts": text(hold.parts),
+            "charged": text(hold.charged),
         })
     });
     Ok(json!({"holds": holds.collect::<Vec<_>>()}))

@@ -131,8 +131,8 @@ impl Account {
             .chain(limits)
     }
 
-    /// Prices the units of one call from the counters as they stand without what the call has in them,
-    /// `earlier`. A charge that counted it and no longer does has a line with no units.
+    /// Prices the units of one call from the counters as they stand without what its parts have in them,
+    /// `earlier`.
     pub(crate) fn rate(
         &self,
         plan: &Plan,
@@ -141,19 +141,7 @@ impl Account {
         earlier: &[PartLine],
     ) -> Result<Vec<Rated>> {
         let mut lines = Vec::with_capacity(units.len());
-        let mut left = earlier.iter().peekable();
-        let mut all = units.iter().copied().peekable();
-        loop {
-            let (next, begun) = (all.peek().map(|(charge, _)| *charge), left.peek());
-            let begun = begun.map(|line| line.charge);
-            let (index, quantity) = match (next, begun) {
-                (None, None) => break,
-                (Some(next), begun) if begun.is_none_or(|begun| next <= begun) => {
-                    all.next().unwrap_or_default()
-                }
-                (_, begun) => (begun.unwrap_or_default(), 0),
-            };
-            let own = left.next_if(|line| line.charge == index);
+        for &(index, quantity) in units {
             let (Some(charge), Some(windows)) =
                 (plan.charges().get(index), self.counters.get(index))
             else {
@@ -162,7 +150,7 @@ impl Account {
             let window = self.window_of(plan, charge, windows, at);
             let (mut before, mut billed) =
                 windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
-            if let Some(own) = own {
+            if let Some(own) = earlier.iter().find(|line| line.charge == index) {
                 before = before.checked_sub(own.units).ok_or(Code::EntryMisplaced)?;
                 billed = billed.checked_sub(own.amount)?;
             }

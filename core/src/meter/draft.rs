@@ -3,23 +3,26 @@
 //! The meter drafts what it records, and an auditor drafts the same receipt again from the recorded
 //! facts: both use the functions here, so a recorded receipt either is this result or is wrong.
 
+mod part;
 mod period;
 
 pub(crate) use period::draft_period;
+
+use self::part::{Due, part_item, returned, take_granted};
 
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     account::{
         Books, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money, draw_units,
-        room, tighter, total,
+        room, tighter,
     },
     amount::{Amount, Billed, Exact, Rounding},
     crypto::Digest,
     entry::{ImportMark, ReceiptEntry},
     error::{Code, Error, Result},
-    meter::{Hold, Lane, Parts, State, Subscription},
-    plan::{Aggregate, Call, Late, Plan},
+    meter::{Hold, Lane, State, Subscription},
+    plan::{Call, Late, Plan},
     receipt::{Body, Head, Item, Kind, window_subject},
     time::{Timestamp, Window},
     usage::Usage,
@@ -98,6 +101,9 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     let own = hold.filter(|hold| hold.is_reserved()).map_or(&[][..], |hold| &*hold.reserved);
     let granted = draw_units(plan, &usable, own, &mut units)?;
     let earlier = parts.map_or(&[][..], |parts| &parts.lines);
+    if let Some(parts) = parts {
+        parts.add_left(&mut units);
+    }
     let mut rated = subscription.account.rate(plan, &units, facts.authorized_at, earlier)?;
     if let Some(parts) = parts.filter(|_| facts.part) {
         parts.keep_billed(&mut rated)?;
@@ -247,72 +253,6 @@ pub(crate) fn draft_true_up(
             import: None,
         },
     )
-}
-
-/// What a receipt is to charge, and of which lines.
-struct Due<'a> {
-    /// The price, exact; of a part as limits compare it.
-    price: Exact,
-    /// What the lines add to what the call was billed before: what grants may pay of.
-    lines: Cow<'a, [Rated]>,
-}
-
-impl<'a> Due<'a> {
-    /// What a call costs that has no parts.
-    fn whole(rated: &'a [Rated]) -> Result<Due<'a>> {
-        Ok(Due { price: total(rated)?, lines: Cow::Borrowed(rated) })
-    }
-
-    /// What all that the call used costs, above what the parts before came to. Each of them was
-    /// rounded as a receipt is, so that they sum to the whole, rounded once.
-    fn of_part(plan: &Plan, parts: Option<&Parts>, rated: &'a [Rated]) -> Result<Due<'a>> {
-        let whole = plan.rounding().compared(total(rated)?)?;
-        let Some(parts) = parts else {
-            return Ok(Due { price: whole, lines: Cow::Borrowed(rated) });
-        };
-        Ok(Due {
-            price: whole.minus_or_zero(parts.priced()?),
-            lines: Cow::Owned(parts.increases(rated)),
-        })
-    }
-}
-
-/// Takes off what charges count the units that grants paid for earlier parts.
-fn take_granted(plan: &Plan, granted: &BTreeMap<String, u64>, units: &mut Vec<(usize, u64)>) {
-    for (charge, left) in units.iter_mut() {
-        let counts = plan.charges().get(*charge).filter(|c| c.aggregate == Aggregate::Sum);
-        let paid = counts.and_then(|charge| granted.get(&charge.meter)).copied().unwrap_or(0);
-        *left = left.saturating_sub(paid);
-    }
-    units.retain(|(_, left)| *left > 0);
-}
-
-fn part_item(parts: Option<&Parts>) -> Result<Item> {
-    let none = Item::Part { number: 1, charged: Exact::ZERO, uncollected: Exact::ZERO };
-    let Some(parts) = parts else { return Ok(none) };
-    let number = parts.number.checked_add(1).ok_or(Code::AmountOverflow)?;
-    Ok(Item::Part { number, charged: parts.charged, uncollected: parts.uncollected })
-}
-
-/// What the end of a call gives back: what its parts charged above its price, of what grants did not
-/// pay, and never more than the lane was charged.
-fn returned(
-    plan: &Plan,
-    lane: &Lane,
-    parts: Option<&Parts>,
-    rated: &[Rated],
-) -> Result<Option<(Exact, Billed)>> {
-    let Some(parts) = parts else { return Ok(None) };
-    let whole = plan.rounding().compared(total(rated)?)?;
-    let exact = parts
-        .charged
-        .minus_or_zero(whole)
-        .min(parts.charged.minus_or_zero(parts.drawn))
-        .min(lane.net()?);
-    if exact.is_zero() {
-        return Ok(None);
-    }
-    Ok(Some((exact, plan.rounding().bill(exact, lane.credited_remainder)?)))
 }
 
 /// What of a price is charged, what grants pay of it, and what is billed.

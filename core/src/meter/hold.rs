@@ -54,6 +54,9 @@ pub enum HoldState {
 }
 
 impl HoldState {
+    /// Every state.
+    pub const ALL: [HoldState; 3] = [HoldState::Open, HoldState::Unknown, HoldState::Expired];
+
     /// The stable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -23,7 +23,9 @@ pub use hold::{Hold, HoldState, ReservedUnits};
 pub use machine::{Meter, Step, Ticket};
 pub use outcome::{Crossed, Outcome, Replay, SignRequest, Signed};
 pub use parts::{PartLine, Parts};
-pub use view::{CounterView, GrantView, LaneTotals, OwedPeriod, OwedTrueUp, SubscriptionView};
+pub use view::{
+    CounterView, GrantView, HoldView, LaneTotals, OwedPeriod, OwedTrueUp, SubscriptionView,
+};
 
 pub(crate) use decide::subscription_id;
 pub(crate) use draft::{Draft, Facts, draft_call, draft_period, draft_true_up, joined};

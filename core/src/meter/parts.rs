@@ -121,6 +121,17 @@ impl Parts {
         Ok(())
     }
 
+    /// Adds the charges that counted the call and no longer do, with no units: what they were billed is
+    /// to go back.
+    pub(crate) fn add_left(&self, units: &mut Vec<(usize, u64)>) {
+        for line in &self.lines {
+            if !units.iter().any(|(charge, _)| *charge == line.charge) {
+                units.push((line.charge, 0));
+            }
+        }
+        units.sort_unstable();
+    }
+
     /// Lets the lines of a further part keep what the call was billed before, where their sum fell: what
     /// was charged stands in the counters until the call ends.
     pub(crate) fn keep_billed(&self, rated: &mut [Rated]) -> Result<()> {

@@ -56,18 +56,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 4] = [Kind::Call, Kind::Part, Kind::Period, Kind::TrueUp];
+
     /// Reads the number that stands in heads.
     ///
     /// # Errors
     /// `bytes_version` for a kind that this version does not know.
     pub fn from_number(number: u8) -> Result<Kind> {
-        match number {
-            1 => Ok(Kind::Call),
-            2 => Ok(Kind::Part),
-            3 => Ok(Kind::Period),
-            4 => Ok(Kind::TrueUp),
-            _ => Err(Error::new(Code::BytesVersion).value(number).because("receipt kind")),
-        }
+        Kind::ALL
+            .into_iter()
+            .find(|kind| kind.number() == number)
+            .ok_or_else(|| Error::new(Code::BytesVersion).value(number).because("receipt kind"))
     }
 
     /// The number that stands in heads.

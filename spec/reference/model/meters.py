@@ -496,7 +496,7 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
     """Whether the limits have room for a call beside every other hold."""
     plan, account = sub["plan"], sub["account"]
     holds = list(sub["holds"].values())
-    charges = [index for index, _ in units]
+    charges = [index_of(plan, line["charge"]) for line in lines]
 
     def credit(account, holds, more):
         return credit_room(state, sub, account, holds, usable, charges, more, issued_at)
