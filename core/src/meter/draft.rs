@@ -8,14 +8,14 @@ mod period;
 
 pub(crate) use period::draft_period;
 
-use self::part::{Due, part_item, returned, take_granted};
+use self::part::{Due, counts_parts, part_item, returned, take_granted};
 
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     account::{
-        Books, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money, draw_units,
-        room, tighter,
+        Books, Caller, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money,
+        draw_units, room, tighter,
     },
     amount::{Amount, Billed, Exact, Rounding},
     crypto::Digest,
@@ -100,11 +100,16 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     };
     let own = hold.filter(|hold| hold.is_reserved()).map_or(&[][..], |hold| &*hold.reserved);
     let granted = draw_units(plan, &usable, own, &mut units)?;
+    if facts.part {
+        units.retain(|(charge, _)| counts_parts(plan, *charge));
+    }
+    let attributes = hold.map_or(facts.attributes, |hold| &hold.attributes);
     let earlier = parts.map_or(&[][..], |parts| &parts.lines);
     if let Some(parts) = parts {
         parts.add_left(&mut units);
     }
-    let mut rated = subscription.account.rate(plan, &units, facts.authorized_at, earlier)?;
+    let caller = Caller { attributes, at };
+    let mut rated = subscription.account.rate(plan, &units, caller, earlier)?;
     if let Some(parts) = parts.filter(|_| facts.part) {
         parts.keep_billed(&mut rated)?;
     }
@@ -115,12 +120,13 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     let needed = plan.rounding().compared(due.price)?;
     let asked = Asked {
         hold,
-        attributes: hold.map_or(facts.attributes, |hold| &hold.attributes),
+        attributes,
         at,
         units: &units,
         rated: &rated,
         needed,
         usable: &usable,
+        called: true,
         imported: facts.import.is_some(),
         part: facts.part,
     };
@@ -305,9 +311,9 @@ impl Priced {
 
 impl Rated {
     fn item(&self, plan: &Plan) -> Result<Item> {
-        let charge = plan.charges().get(self.charge).ok_or(Code::EntryMisplaced)?;
+        let id = plan.line_id(self.charge).ok_or(Code::EntryMisplaced)?;
         Ok(Item::Line {
-            charge: charge.id.clone(),
+            charge: String::from(id),
             window: self.window,
             units_before: self.units_before,
             units: self.units,
@@ -395,6 +401,8 @@ struct Asked<'a> {
     needed: Exact,
     /// The grants that may pay.
     usable: &'a [Given],
+    /// Whether it is a call, and not a window that is billed without one.
+    called: bool,
     /// Whether it was not authorised before: then every limit must have room, not its own alone.
     imported: bool,
     /// Whether the call goes on under its hold.
@@ -404,7 +412,8 @@ struct Asked<'a> {
 /// Whether the limits have room for this beside every *other* hold.
 fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Result<Option<Room>> {
     let plan = &*subscription.plan;
-    let Asked { hold, attributes, at, units, rated, needed, usable, imported, part } = *asked;
+    let Asked { hold, attributes, at, units, rated, needed, usable, called, imported, part } =
+        *asked;
     let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
     let books = Books { plan, account, counters: account, holds, without: None };
@@ -427,12 +436,12 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     }
     let mut counters = account.counters_only();
     if let Some(hold) = reserved {
-        counters.free(plan, hold)?;
+        counters.free(plan, &hold.units, hold.caller(), hold.lines())?;
     }
-    if let Some(parts) = hold.and_then(|hold| hold.parts.as_ref()) {
-        counters.rewind(plan, &parts.lines, at)?;
+    if let Some(hold) = hold {
+        counters.rewind(plan, hold.lines(), at)?;
     }
-    counters.advance(plan, rated)?;
+    counters.advance(plan, rated, Caller { attributes, at }, called)?;
     let books = Books { counters: &counters, without: reserved, ..books };
     let others =
         holds.values().filter(|other| hold.is_none_or(|hold| other.subject != hold.subject));

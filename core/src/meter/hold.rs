@@ -3,7 +3,13 @@
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
 use crate::{
-    crypto::Digest, entry::HoldEntry, error::Result, meter::Parts, plan::Plan, time::Timestamp,
+    account::Caller,
+    crypto::Digest,
+    entry::HoldEntry,
+    error::Result,
+    meter::{PartLine, Parts},
+    plan::Plan,
+    time::Timestamp,
 };
 
 /// An authorised call that is not settled yet.
@@ -93,10 +99,19 @@ impl Hold {
         Ok(now.checked_add(times.hold)?.min(latest))
     }
 
+    /// What its parts have in the counters.
+    pub(crate) fn lines(&self) -> &[PartLine] {
+        self.parts.as_ref().map_or(&[], |parts| &parts.lines)
+    }
+
     /// The units that parts have used of a charge.
     pub(crate) fn used(&self, charge: usize) -> u64 {
-        let lines = self.parts.as_ref().map_or(&[][..], |parts| &parts.lines);
-        lines.iter().find(|line| line.charge == charge).map_or(0, |line| line.units)
+        self.lines().iter().find(|line| line.charge == charge).map_or(0, |line| line.units)
+    }
+
+    /// When and by which attributes it was authorised.
+    pub(crate) fn caller(&self) -> Caller<'_> {
+        Caller { attributes: &self.attributes, at: self.authorized_at }
     }
 
     /// Whether the hold still counts against the limits.

@@ -9,6 +9,8 @@
 mod command;
 mod decide;
 mod draft;
+#[cfg(test)]
+mod explore;
 mod fold;
 mod hold;
 mod machine;
@@ -29,6 +31,6 @@ pub use view::{
 
 pub(crate) use decide::subscription_id;
 pub(crate) use draft::{Draft, Facts, draft_call, draft_period, draft_true_up, joined};
-pub(crate) use fold::{Hashed, charge_index};
+pub(crate) use fold::{Hashed, charge_index, line_index};
 pub(crate) use state::{Lane, Remembered, State, Subscription};
 pub(crate) use view::lane_totals;

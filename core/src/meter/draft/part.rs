@@ -43,6 +43,13 @@ impl<'a> Due<'a> {
     }
 }
 
+/// Whether a charge counts what a running call has used so far: not if it counts a reading of the whole
+/// call.
+pub(super) fn counts_parts(plan: &Plan, charge: usize) -> bool {
+    let found = plan.charges().get(charge);
+    found.is_some_and(|charge| matches!(charge.aggregate, Aggregate::Sum | Aggregate::Count))
+}
+
 /// Takes off what charges count the units that grants paid for earlier parts.
 pub(super) fn take_granted(
     plan: &Plan,

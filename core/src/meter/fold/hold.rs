@@ -23,7 +23,7 @@ impl State {
         let plan = Arc::clone(&subscription.plan);
         check_limited(&plan, e)?;
         let hold = Hold::of(e);
-        subscription.account.reserve(&plan, &hold)?;
+        subscription.account.reserve(&plan, &e.units, hold.caller(), &[])?;
         let grants = &mut subscription.account.grants;
         grants.reserve(&plan, &e.reserved, e.authorized_at, issued_at)?;
         advance_rates(&plan, &mut subscription.account, &e.attributes, e.authorized_at)?;
@@ -79,7 +79,7 @@ impl State {
         }
         let at = was.authorized_at;
         if reserved {
-            subscription.account.free(&plan, &was)?;
+            subscription.account.free(&plan, &was.units, was.caller(), was.lines())?;
             subscription.account.leave(&plan, &was);
             subscription.account.grants.free(&was.reserved)?;
         }

@@ -8,9 +8,9 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
+use super::{Hashed, advance_rates, charge_index, hold::forget_ended, line_index, misplaced};
 use crate::{
-    account::{Counted, Grants, Rated, closes_at, pay_lines},
+    account::{Caller, Counted, Grants, Rated, closes_at, pay_lines},
     amount::Exact,
     crypto::{Digest, sha256},
     entry::ReceiptEntry,
@@ -114,7 +114,7 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
-        let rated = lines(&plan, &e.body.items)?;
+        let rated = lines(&plan, &e.body.items, charge_index)?;
         let hold = subscription.holds.remove(&head.subject);
         let parts = hold.as_ref().and_then(|hold| hold.parts.as_deref());
         // Before the hold gives back what it reserved: of a voided grant nothing else is left.
@@ -124,7 +124,8 @@ impl State {
         match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
-                    subscription.account.free(&plan, hold)?;
+                    let account = &mut subscription.account;
+                    account.free(&plan, &hold.units, hold.caller(), hold.lines())?;
                     subscription.account.leave(&plan, hold);
                     subscription.account.grants.free(&hold.reserved)?;
                     self.expiries.remove(&(hold.deadline, id, head.subject));
@@ -157,7 +158,7 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
-        let rated = lines(&plan, &e.body.items)?;
+        let rated = lines(&plan, &e.body.items, charge_index)?;
         let Some(was) =
             subscription.holds.get(&head.subject).filter(|_| e.import.is_none()).cloned()
         else {
@@ -173,7 +174,7 @@ impl State {
             let (drawn, left) = drawn_reserve(&was.reserved, &e.body.items);
             subscription.account.grants.free(&drawn)?;
             hold.reserved = left.into();
-            subscription.account.free(&plan, &was)?;
+            subscription.account.free(&plan, &was.units, was.caller(), was.lines())?;
             subscription.account.leave(&plan, &was);
         }
         subscription.holds.insert(head.subject, hold.clone());
@@ -182,7 +183,8 @@ impl State {
         self.record(&id, e, &counted)?;
         if hold.is_reserved() {
             let subscription = self.subscription_mut(&id)?;
-            subscription.account.reserve(&plan, &hold)?;
+            let account = &mut subscription.account;
+            account.reserve(&plan, &hold.units, hold.caller(), hold.lines())?;
             subscription.account.enter(&plan, &hold);
         }
         self.note_periods(&id, &periods)
@@ -196,12 +198,12 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
-        let rated = lines(&plan, &e.body.items)?;
+        let rated = lines(&plan, &e.body.items, line_index)?;
         let unpaid = take_draws(&mut subscription.account.grants, &plan, e, &rated)?;
         let periods = subscription.account.periods(&plan);
         let next = |line: &Rated| {
             periods.iter().any(|period| {
-                let id = plan.charges().get(line.charge).map_or("", |charge| charge.id.as_str());
+                let id = plan.line_id(line.charge).unwrap_or_default();
                 (period.charge, period.window) == (line.charge, line.window)
                     && period_subject(period.edge.number(), id, line.window.start) == head.subject
             })
@@ -228,7 +230,9 @@ impl State {
         if let Some(parts) = earlier {
             account.rewind(&plan, &parts.lines, e.head.authorized_at)?;
         }
-        account.advance(&plan, rated)?;
+        let called = e.head.kind != Kind::Period;
+        let caller = Caller { attributes, at: e.head.authorized_at };
+        account.advance(&plan, rated, caller, called)?;
         account.note_granted(&increases(earlier, rated), unpaid)?;
         account.count(&plan, &Counted::of(&plan, e, attributes, earlier)?)?;
         if e.import.is_some() {
@@ -305,15 +309,19 @@ fn drawn_reserve(
     (drawn, left)
 }
 
-/// The lines of a receipt.
-fn lines(plan: &Plan, items: &[Item]) -> Result<Vec<Rated>> {
+/// The lines of a receipt; `number` finds what they name.
+fn lines(
+    plan: &Plan,
+    items: &[Item],
+    number: impl Fn(&Plan, &str) -> Result<usize>,
+) -> Result<Vec<Rated>> {
     let mut rated = Vec::with_capacity(plan.charges().len());
     for item in items {
         let Item::Line { charge, window, units_before, units, billed_before, amount } = item else {
             continue;
         };
         rated.push(Rated {
-            charge: charge_index(plan, charge)?,
+            charge: number(plan, charge)?,
             window: *window,
             units_before: *units_before,
             units: *units,
