@@ -47,7 +47,7 @@ impl<'a> Due<'a> {
 /// call.
 pub(super) fn counts_parts(plan: &Plan, charge: usize) -> bool {
     let found = plan.charges().get(charge);
-    found.is_some_and(|charge| matches!(charge.aggregate, Aggregate::Sum | Aggregate::Count))
+    found.is_some_and(|charge| charge.aggregate.adds())
 }
 
 /// Takes off what charges count the units that grants paid for earlier parts.
