@@ -58,7 +58,7 @@ fn net(receipts: &[ReceiptEntry]) -> Exact {
     for item in receipts.iter().flat_map(|receipt| &receipt.body.items) {
         match item {
             Item::Price { exact, .. } => charged = charged.checked_add(*exact).unwrap(),
-            Item::Returned { exact, .. } => returned = returned.checked_add(*exact).unwrap(),
+            Item::Surplus { exact, .. } => returned = returned.checked_add(*exact).unwrap(),
             _ => {}
         }
     }

@@ -33,7 +33,7 @@ impl Entry {
             Entry::Collected(_) => 9,
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
-            Entry::Extended(_) => 12,
+            Entry::Extended(_) => 17,
         }
     }
 
@@ -211,7 +211,7 @@ impl Entry {
                 grant: r.text()?,
                 at: read_time(r)?,
             }),
-            12 => Entry::Extended(Extended {
+            17 => Entry::Extended(Extended {
                 lane: Digest::new(r.array()?),
                 subject: Digest::new(r.array()?),
                 at: read_time(r)?,

@@ -8,7 +8,7 @@ mod period;
 
 pub(crate) use period::draft_period;
 
-use self::part::{Due, counts_parts, part_item, returned, take_granted};
+use self::part::{Due, counts_parts, part_item, surplus, take_granted};
 
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
@@ -135,9 +135,9 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
         true => Priced::marked(plan, lane, &due)?,
         false => Priced::new(plan, lane, &due, short.as_ref(), &usable)?,
     };
-    let returned = match facts.part {
+    let surplus = match facts.part {
         true => None,
-        false => returned(plan, lane, parts, &rated)?,
+        false => surplus(plan, lane, parts, &rated)?,
     };
 
     let mut items =
@@ -163,9 +163,9 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     items.push(priced.item(lane, late));
     items.extend(priced.draws);
     let mut credited = lane.credited;
-    if let Some((exact, billed)) = returned {
+    if let Some((exact, billed)) = surplus {
         credited = credited.checked_add(billed.amount)?;
-        items.push(Item::Returned {
+        items.push(Item::Surplus {
             exact,
             remainder_before: lane.credited_remainder,
             remainder_after: billed.remainder,

@@ -110,7 +110,7 @@ pub enum Item {
         uncollected: Exact,
     },
     /// What the end of a call gives back, because its parts were charged more than the whole costs.
-    Returned {
+    Surplus {
         /// What is credited.
         exact: Exact,
         /// The lane's credit remainder before, in 10^-18 atomic unit.
@@ -181,7 +181,7 @@ impl Item {
             Item::Part { number, charged, uncollected } => {
                 w.u8(9).u64(*number).raw(&charged.to_bytes()).raw(&uncollected.to_bytes());
             }
-            Item::Returned { exact, remainder_before, remainder_after } => {
+            Item::Surplus { exact, remainder_before, remainder_after } => {
                 w.u8(10).raw(&exact.to_bytes()).u64(*remainder_before).u64(*remainder_after);
             }
             Item::Correction {
@@ -258,7 +258,7 @@ impl Item {
                 charged: Exact::from_bytes(&r.array()?)?,
                 uncollected: Exact::from_bytes(&r.array()?)?,
             },
-            10 => Item::Returned {
+            10 => Item::Surplus {
                 exact: Exact::from_bytes(&r.array()?)?,
                 remainder_before: r.u64()?,
                 remainder_after: r.u64()?,
@@ -277,7 +277,7 @@ impl Item {
             Item::Attribute { name, .. } => alloc::format!("attribute {name}"),
             Item::Source { .. } => String::from("source"),
             Item::Part { .. } => String::from("part"),
-            Item::Returned { .. } => String::from("returned"),
+            Item::Surplus { .. } => String::from("surplus"),
             Item::Correction { charge, .. } => alloc::format!("correction {charge}"),
             Item::DrawUnits { grant, .. } | Item::Draw { grant, .. } => {
                 alloc::format!("draw {grant}")

@@ -166,8 +166,8 @@ impl Item {
                 ("charged", exact(charged)),
                 ("uncollected", exact(uncollected)),
             ]),
-            Item::Returned { exact: credit, remainder_before, remainder_after } => Value::object([
-                ("item", Value::from("returned")),
+            Item::Surplus { exact: credit, remainder_before, remainder_after } => Value::object([
+                ("item", Value::from("surplus")),
                 ("exact", exact(credit)),
                 ("remainderBefore", number(*remainder_before)),
                 ("remainderAfter", number(*remainder_after)),
@@ -317,7 +317,7 @@ fn read_item(node: &Node<'_>) -> Result<Item> {
             charged: read(&f.required("charged")?)?,
             uncollected: read(&f.required("uncollected")?)?,
         },
-        "returned" => Item::Returned {
+        "surplus" => Item::Surplus {
             exact: read(&f.required("exact")?)?,
             remainder_before: read_u64(&f.required("remainderBefore")?)?,
             remainder_after: read_u64(&f.required("remainderAfter")?)?,

@@ -234,7 +234,7 @@ fn credit(receipt: &ReceiptEntry) -> Exact {
         .items
         .iter()
         .find_map(|item| match item {
-            Item::Correction { exact, .. } | Item::Returned { exact, .. } => Some(*exact),
+            Item::Correction { exact, .. } | Item::Surplus { exact, .. } => Some(*exact),
             _ => None,
         })
         .unwrap_or(Exact::ZERO)

@@ -3,7 +3,7 @@
 from .receipts import blob, body_bytes, exact, head_bytes, lane_bytes, text, u
 
 KINDS = {"instance": 1, "plan": 2, "open": 3, "hold": 4, "denied": 5, "receipt": 6, "release": 7,
-         "checkpoint": 8, "collected": 9, "granted": 10, "voided": 11, "extended": 12}
+         "checkpoint": 8, "collected": 9, "granted": 10, "voided": 11, "extended": 17}
 DENIALS = {"limit_reached": 1, "condition_failed": 2, "rate_exceeded": 3, "term_ended": 4,
            "concurrency_reached": 5, "values_reached": 6}
 REASONS = {"released": 1, "expired": 2, "unknown": 3}

@@ -535,7 +535,7 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
         if over:
             back, remainder = bill(plan.rounding, over, lane["credited_remainder"])
             credited = amount(credited + back)
-            paid.append({"item": "returned", "exact": over,
+            paid.append({"item": "surplus", "exact": over,
                          "remainder_before": lane["credited_remainder"],
                          "remainder_after": remainder})
     items = [{"item": "quantity", "meter": m, "quantity": q} for m, q in usage.items()]
@@ -1373,7 +1373,7 @@ def fold_receipt(state, e):
     for item in items:
         if item["item"] == "price":
             lane["cumulative_remainder"] = item["remainder_after"]
-        if item["item"] in ("correction", "returned"):
+        if item["item"] in ("correction", "surplus"):
             lane["credited_remainder"] = item["remainder_after"]
     signing = plan.signing
     if signing["mode"] == "checkpoint":

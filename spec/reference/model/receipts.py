@@ -103,7 +103,7 @@ def item_bytes(item):
                 + exact(item["balance"]))
     if kind == "part":
         return b"\x09" + u(item["number"], 8) + exact(item["charged"]) + exact(item["uncollected"])
-    if kind == "returned":
+    if kind == "surplus":
         return (b"\x0a" + exact(item["exact"]) + u(item["remainder_before"], 8)
                 + u(item["remainder_after"], 8))
     return (b"\x06" + text(item["charge"]) + window(item["window"]) + u(item["units"], 8)
@@ -328,7 +328,7 @@ ITEMS = {
                    ("balance", "int")],
     "draw": [("grant", "text"), ("given_at", "time"), ("amount", "exact"), ("balance", "exact")],
     "part": [("number", "int"), ("charged", "exact"), ("uncollected", "exact")],
-    "returned": [("exact", "exact"), ("remainder_before", "int"), ("remainder_after", "int")],
+    "surplus": [("exact", "exact"), ("remainder_before", "int"), ("remainder_after", "int")],
     "attribute": [("name", "text"), ("value", "text")],
     "source": [("surface", "surface"), ("basis", "basis"), ("content", "hash")],
     "correction": [("charge", "text"), ("window", "window"), ("units", "int"), ("billed", "exact"),

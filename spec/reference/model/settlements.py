@@ -31,7 +31,7 @@ def settle(meter, extent, closing):
             part = max(0, min(after, lanes[head["lane"]]["reach"]) - before)
             share(earned, plan, part)
         for item in entry["body"]["items"]:
-            if item["item"] in ("correction", "returned"):
+            if item["item"] in ("correction", "surplus"):
                 share(reversed_, plan, item["exact"])
     return totals(next(iter(plans.values())).currency, lanes, earned, reversed_, closing)
 

@@ -74,7 +74,7 @@ pub(super) fn part_item(parts: Option<&Parts>) -> Result<Item> {
 
 /// What the end of a call gives back: what its parts charged above its price, of what grants did not
 /// pay, and never more than the lane was charged.
-pub(super) fn returned(
+pub(super) fn surplus(
     plan: &Plan,
     lane: &Lane,
     parts: Option<&Parts>,

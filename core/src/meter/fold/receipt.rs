@@ -45,7 +45,7 @@ impl State {
             match item {
                 Item::Price { remainder_after, .. } => lane.cumulative_remainder = *remainder_after,
                 Item::Correction { remainder_after, .. }
-                | Item::Returned { remainder_after, .. } => {
+                | Item::Surplus { remainder_after, .. } => {
                     lane.credited_remainder = *remainder_after;
                 }
                 _ => {}
