@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Edge, Period},
+    account::{Account, Edge, GivenBack, Period},
     amount::{Amount, Exact},
     crypto::Digest,
     entry::{ImportMark, Instance},
@@ -68,6 +68,8 @@ pub(crate) struct Subscription {
     pub(crate) forgetting: BTreeSet<(Timestamp, Digest)>,
     /// How many imported records were refused.
     pub(crate) denied: u64,
+    /// What credits gave back.
+    pub(crate) given_back: GivenBack,
 }
 
 /// What became of a request id within the replay horizon.
@@ -178,7 +180,7 @@ impl State {
     /// What a subscription was billed and was not credited, and what of it was not collected, ever.
     pub(crate) fn owed(&self, subscription: &Subscription) -> Result<Exact> {
         let mut lane = self.lane(&subscription.lane)?;
-        let mut owed = lane.net()?;
+        let mut owed = lane.uncredited()?;
         loop {
             owed = owed.minus_or_zero(Exact::from_amount(lane.collected));
             if lane.open.parent.is_zero() {
@@ -225,13 +227,6 @@ impl State {
 }
 
 impl Lane {
-    /// What it was charged and was not credited, exact.
-    pub(crate) fn net(&self) -> Result<Exact> {
-        let charged = Exact::new(self.cumulative.atomic(), self.cumulative_remainder)?;
-        let credited = Exact::new(self.credited.atomic(), self.credited_remainder)?;
-        Ok(charged.minus_or_zero(credited))
-    }
-
     pub(crate) fn new(id: Digest, open: LaneOpen) -> Lane {
         Lane {
             sequence: 0,
@@ -248,5 +243,12 @@ impl Lane {
             fee: Amount::ZERO,
             open,
         }
+    }
+
+    /// What it was charged and is not credited, exact: the most that can still be given back.
+    pub(crate) fn uncredited(&self) -> Result<Exact> {
+        let charged = Exact::new(self.cumulative.atomic(), self.cumulative_remainder)?;
+        let credited = Exact::new(self.credited.atomic(), self.credited_remainder)?;
+        Ok(charged.minus_or_zero(credited))
     }
 }

@@ -53,11 +53,14 @@ pub enum Kind {
     /// The close of a window in which a price fell; charge 0, and `credited` grows. Its subject is
     /// the hash of charge and window.
     TrueUp = 4,
+    /// What a receipt cost is given back, in part or whole; charge 0. Its subject is the digest of that
+    /// receipt.
+    Credit = 5,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 4] = [Kind::Call, Kind::Part, Kind::Period, Kind::TrueUp];
+    pub const ALL: [Kind; 5] = [Kind::Call, Kind::Part, Kind::Period, Kind::TrueUp, Kind::Credit];
 
     /// Reads the number that stands in heads.
     ///
@@ -78,6 +81,7 @@ impl Kind {
             Kind::Part => 2,
             Kind::Period => 3,
             Kind::TrueUp => 4,
+            Kind::Credit => 5,
         }
     }
 
@@ -89,6 +93,7 @@ impl Kind {
             Kind::Part => "part",
             Kind::Period => "period",
             Kind::TrueUp => "true_up",
+            Kind::Credit => "credit",
         }
     }
 }
@@ -104,7 +109,7 @@ pub struct Head {
     pub previous: Digest,
     /// What the receipt is about.
     pub kind: Kind,
-    /// The hash of the request id, or of the window.
+    /// The hash of the request id or of the window, or the digest of the receipt that is corrected.
     pub subject: Digest,
     /// The instant that fixed window and prices.
     pub authorized_at: Timestamp,

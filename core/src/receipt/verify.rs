@@ -122,7 +122,9 @@ impl VerifiedReceipt {
             Kind::Part | Kind::Period => head.credited == before.credited,
             // A call whose parts were charged more than it costs gives the rest back.
             Kind::Call if head.credited == before.credited => true,
-            Kind::Call | Kind::TrueUp => head.credited >= before.credited && head.charge.is_zero(),
+            Kind::Call | Kind::TrueUp | Kind::Credit => {
+                head.credited >= before.credited && head.charge.is_zero()
+            }
         };
         if !fits {
             return Err(broken("credited"));

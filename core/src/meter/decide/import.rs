@@ -14,9 +14,8 @@ use crate::{
                 deny_by_values,
             },
         },
-        draft::{Facts, check_windows, draft_call},
+        draft::{Facts, check_windows, draft_units},
     },
-    plan::Call,
     receipt::{import_subject, receipt_salt},
 };
 
@@ -42,20 +41,6 @@ impl State {
             (Some(Entry::Denied(entry)), Outcome::Denied(denial))
         };
         let attributes = import.usage.attributes();
-        let call = Call { usage: &import.usage, attributes, at: import.at };
-        // An unpriced meter or a contradiction is the record's error, not the subscriber's.
-        let units = plan.charged_units(&call)?;
-        if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
-            return Ok(deny(denial));
-        }
-        let account = &subscription.account;
-        if let Some(denial) = deny_by_values(plan, account, attributes, import.at) {
-            return Ok(deny(denial));
-        }
-        let caller = Caller { attributes, at: import.at };
-        if let Some(denial) = deny_by_unique(plan, account, &units, caller) {
-            return Ok(deny(denial));
-        }
         let facts = Facts {
             subscription: import.subscription,
             subject,
@@ -67,8 +52,21 @@ impl State {
             import: Some(mark),
             part: false,
         };
+        // An unpriced meter or a contradiction is the record's error, not the subscriber's.
+        let units = plan.charged_units(&facts.call())?;
+        if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
+            return Ok(deny(denial));
+        }
+        let account = &subscription.account;
+        if let Some(denial) = deny_by_values(plan, account, attributes, import.at) {
+            return Ok(deny(denial));
+        }
+        let caller = Caller { attributes, at: import.at };
+        if let Some(denial) = deny_by_unique(plan, account, &units, caller) {
+            return Ok(deny(denial));
+        }
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
-        let drafted = draft_call(self, &facts)?;
+        let drafted = draft_units(self, &facts, units)?;
         if let Some(room) = drafted.short {
             return Ok(deny(deny_by_money(plan, account, &room, drafted.needed)?));
         }

@@ -86,7 +86,7 @@ pub(super) fn surplus(
         .charged
         .minus_or_zero(whole)
         .min(parts.charged.minus_or_zero(parts.drawn))
-        .min(lane.net()?);
+        .min(lane.uncredited()?);
     if exact.is_zero() {
         return Ok(None);
     }

@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::misplaced;
 use crate::{
-    account::Account,
+    account::{Account, GivenBack},
     crypto::{Address, Digest, sha256},
     entry::Opening,
     error::Result,
@@ -39,6 +39,7 @@ impl State {
                         remembered: BTreeMap::new(),
                         forgetting: BTreeSet::new(),
                         denied: 0,
+                        given_back: GivenBack::default(),
                     },
                 );
             }

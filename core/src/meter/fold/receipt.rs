@@ -1,4 +1,4 @@
-//! Receipts: calls that are settled, windows that are trued up.
+//! Receipts: calls that are settled, windows that are billed or trued up.
 
 use alloc::{
     borrow::Cow,
@@ -29,6 +29,7 @@ impl State {
             Kind::Part => self.apply_part(e, hashed)?,
             Kind::Period => self.apply_period(e)?,
             Kind::TrueUp => self.apply_true_up(e)?,
+            Kind::Credit => self.apply_credit(e)?,
         }
         let head = &e.head;
         self.log.append_hash(hashed.leaf)?;
@@ -45,6 +46,7 @@ impl State {
             match item {
                 Item::Price { remainder_after, .. } => lane.cumulative_remainder = *remainder_after,
                 Item::Correction { remainder_after, .. }
+                | Item::Credit { remainder_after, .. }
                 | Item::Surplus { remainder_after, .. } => {
                     lane.credited_remainder = *remainder_after;
                 }
@@ -310,7 +312,7 @@ fn drawn_reserve(
 }
 
 /// The lines of a receipt; `number` finds what they name.
-fn lines(
+pub(super) fn lines(
     plan: &Plan,
     items: &[Item],
     number: impl Fn(&Plan, &str) -> Result<usize>,
