@@ -158,14 +158,14 @@ proptest! {
 
 #[test]
 fn a_hang_up_costs_what_was_read() {
-    for charge in 0..CHARGES.len() {
+    for (charge, text) in CHARGES.iter().enumerate() {
         let plan = plan(charge, 0);
         for read in 0..=40 {
             let readings: Vec<_> =
                 (0..=read).step_by(5).chain([read, read]).map(|a| (a, 0)).collect();
             let (_, parts) = call(&plan, &readings, 0);
             let (_, whole) = call(&plan, &[(read, 0)], 0);
-            assert_eq!(net(&parts), net(&whole), "{} at {read}", CHARGES[charge]);
+            assert_eq!(net(&parts), net(&whole), "{} at {read}", text);
         }
     }
 }
