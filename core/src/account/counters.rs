@@ -316,7 +316,7 @@ impl Account {
     ) -> Result<Vec<(usize, Window)>> {
         let mut opened = Vec::new();
         for (done, &(index, most)) in units.iter().enumerate() {
-            let held = (index, most, used(parts, index));
+            let held = (index, most, PartLine::used(parts, index));
             if let Err(error) = self.reserve_one(plan, held, caller, &mut opened) {
                 self.free(plan, units.get(..done).unwrap_or_default(), caller, parts)?;
                 self.close(&opened);
@@ -372,7 +372,7 @@ impl Account {
         parts: &[PartLine],
     ) -> Result<()> {
         for &(index, most) in units {
-            let used = used(parts, index);
+            let used = PartLine::used(parts, index);
             // Of what is used up nothing is outstanding, and its window may be gone.
             if used > 0 && used >= most {
                 continue;
@@ -451,11 +451,6 @@ impl Account {
 /// Under a per-call model: what a call of up to `most` units may still cost that was billed for `used`.
 pub(super) fn price_left(tariff: &Tariff, most: u64, used: u64) -> Result<Exact> {
     Ok(tariff.total(most)?.minus_or_zero(tariff.total(used.min(most))?))
-}
-
-/// The units of a charge that parts of a call have used.
-fn used(parts: &[PartLine], charge: usize) -> u64 {
-    parts.iter().find(|line| line.charge == charge).map_or(0, |line| line.units)
 }
 
 impl Counter {

@@ -15,7 +15,7 @@ use crate::{
     amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
-    meter::Hold,
+    meter::{Hold, PartLine},
     plan::Plan,
     time::{Timestamp, Window},
 };
@@ -281,7 +281,7 @@ fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
         let window = books.counters.window_of(books.plan, charge, windows, hold.authorized_at);
         let none = Counter::default();
         let counter = windows.get(window).unwrap_or(&none);
-        let used = hold.used(index);
+        let used = PartLine::used(hold.lines(), index);
         let more = match charge.tariff.is_per_call() {
             true => price_left(&charge.tariff, most, used)?,
             false => counter.worst(charge, most.saturating_sub(used), hold.caller())?,

@@ -104,11 +104,6 @@ impl Hold {
         self.parts.as_ref().map_or(&[], |parts| &parts.lines)
     }
 
-    /// The units that parts have used of a charge.
-    pub(crate) fn used(&self, charge: usize) -> u64 {
-        self.lines().iter().find(|line| line.charge == charge).map_or(0, |line| line.units)
-    }
-
     /// When and by which attributes it was authorised.
     pub(crate) fn caller(&self) -> Caller<'_> {
         Caller { attributes: &self.attributes, at: self.authorized_at }

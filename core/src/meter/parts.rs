@@ -46,6 +46,13 @@ pub struct PartLine {
     pub amount: Exact,
 }
 
+impl PartLine {
+    /// The units that parts with these lines have used of a charge.
+    pub(crate) fn used(lines: &[PartLine], charge: usize) -> u64 {
+        lines.iter().find(|line| line.charge == charge).map_or(0, |line| line.units)
+    }
+}
+
 impl Parts {
     /// The parts with one more.
     pub(crate) fn with(
