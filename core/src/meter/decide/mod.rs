@@ -7,6 +7,7 @@ mod due;
 mod grant;
 mod import;
 mod open;
+mod present;
 mod settle;
 mod sign;
 
@@ -51,6 +52,9 @@ impl State {
             Command::Grant { subscription, terms } => self.decide_grant(subscription, terms, now),
             Command::Credit(credit) => self.decide_credit(credit, now, key),
             Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
+            Command::Present { subscription, evidence } => {
+                self.decide_present(subscription, evidence, now)
+            }
             Command::Collect(collected) => {
                 self.lane(&collected.lane).map_err(|_| {
                     Error::new(Code::CollectedInvalid).value(collected.lane).because("no lane")
