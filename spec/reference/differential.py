@@ -423,6 +423,11 @@ def plan(r, start):
                 if r.random() < 0.2:
                     part["match"] = selector(r, 0, None).get("match", {})
     limits = [limit(r, n) for n in range(r.choice([0, 1, 1, 2, 2, 3, 5]))]
+    summed = [name for name in derived
+              if {c.get("aggregate", "sum") for c in charges if c.get("meter") == name} == {"sum"}]
+    for part in limits:
+        if "meter" in part and derived and r.random() < 0.8:
+            part["meter"] = r.choice(summed) if summed else next(iter(derived))
     hold = r.choice([1_000, 60_000, 600_000])
     document = {
         **around(charges),

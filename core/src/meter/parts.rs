@@ -8,6 +8,7 @@ use crate::{
     crypto::Digest,
     entry::ReceiptEntry,
     error::{Code, Error, Result},
+    plan::Plan,
     receipt::Item,
 };
 
@@ -108,9 +109,17 @@ impl Parts {
         self.charged.checked_add(self.uncollected)
     }
 
-    /// A meter's quantity so far.
-    pub(crate) fn quantity(&self, meter: &str) -> u64 {
-        self.quantities.get(meter).copied().unwrap_or(0)
+    /// A meter's quantity so far, as limits count it.
+    pub(crate) fn quantity(&self, plan: &Plan, meter: &str) -> u64 {
+        match plan.derived_units(meter, self.lines.iter().map(|line| (line.charge, line.units))) {
+            Some(units) => units.saturating_add(self.granted(meter)),
+            None => self.quantities.get(meter).copied().unwrap_or(0),
+        }
+    }
+
+    /// The units of a meter that grants paid so far.
+    pub(crate) fn granted(&self, meter: &str) -> u64 {
+        self.granted.get(meter).copied().unwrap_or(0)
     }
 
     /// Refuses a reading that is below the last one.

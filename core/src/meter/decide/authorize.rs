@@ -51,6 +51,7 @@ impl State {
         let granted = |meter: &str| usable.iter().any(|g| g.terms.credit.meter() == Some(meter));
         let call = Call { usage: most, attributes: most.attributes(), at: now };
         let mut units = plan.held_units(&call, &granted)?;
+        let limited = plan.limited_units(most.attributes(), most, &units);
         let drawn = draw_units(&plan, &usable, &[], &mut units)?;
         let reserved = drawn
             .into_iter()
@@ -63,7 +64,7 @@ impl State {
             authorized_at: now,
             deadline: now.checked_add(plan.times().hold)?,
             units: units.into(),
-            limited: plan.limited_units(request.most.attributes(), |m| request.most.get(m)).into(),
+            limited: limited.into(),
             reserved,
             attributes: request.most.shared_attributes(),
         };
