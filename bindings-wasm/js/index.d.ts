@@ -1,7 +1,7 @@
 import type {
-  Authorize, Authorized, Begin, Checkpointed, Collect, Denied, Grant, Import,
+  Authorize, Authorized, Begin, Cancel, Cancelled, Checkpointed, Collect, Denied, Grant, Import,
   LaneTotals, Nothing, Opened, Outcome, RawMeter, Released, Replayed, Settle, Settled, SignRequest,
-  Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage, Void,
+  Subscribe, Subscription, Switch, Hex, Instant, Exact, Plan, Usage, Void,
 } from "../pkg/counterfoil.js";
 
 export {
@@ -11,11 +11,11 @@ export {
   readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {
-  Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,
+  Authorize, Authorized, Basis, Begin, Billed, Cancel, Cancelled, Channel, CheckpointFields, Checkpointed, ClaimRow,
   Collect, ConsistencyProof, Counter, Counts, Crossed, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
   ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
-  Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
+  Subscribe, Subscription, Surface, Switch, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
 
 /** What Counterfoil refuses. */
@@ -94,6 +94,13 @@ export class Meter {
   grant(grant: Grant & Now): Promise<void>;
   /** Takes back what is left of a grant and no hold reserves. */
   void(grant: Void & Now): Promise<void>;
+  /**
+   * Ends a subscription at once or with its term, as its plan says. What was billed in advance of a fee
+   * with `prorate` is credited by `due`, once it has ended.
+   */
+  cancel(cancel: Cancel & Now): Promise<Cancelled>;
+  /** Ends a subscription now, and opens one of the same payer to another plan, in one entry. */
+  switch(to: Switch & Now): Promise<Opened>;
 
   /** Says that the fate of a write is unknown. Every waiting call is refused with `meter_stalled`. */
   stall(cause?: unknown): void;

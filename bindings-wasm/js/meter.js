@@ -91,6 +91,14 @@ export class Meter {
     await this.#run(Command.void(grant), now);
   }
 
+  async cancel({ now, ...cancel }) {
+    return this.#run(Command.cancel(cancel), now);
+  }
+
+  async switch({ now, ...plan }) {
+    return this.#run(Command.switch(plan), now);
+  }
+
   /** Decides at once, and resolves when the journal has the entry. */
   #run(command, now = this.#clock()) {
     return new Promise((resolve, reject) => {

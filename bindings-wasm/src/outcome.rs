@@ -33,6 +33,9 @@ pub(crate) fn outcome(outcome: Outcome) -> JsValue {
             .maybe("sign", wanted.map(sign))
             .set("crossed", list(crossed, crossing)),
         Outcome::Released { subject } => Record::of("released").text("subject", subject),
+        Outcome::Cancelled { ends_at } => {
+            Record::of("cancelled").maybe("endsAt", ends_at.map(instant))
+        }
         Outcome::Replayed(replay) => replayed(&replay),
         Outcome::Checkpointed { checkpoint, sign: wanted } => Record::of("checkpoint")
             .set("checkpoint", Checkpoint(checkpoint))

@@ -83,6 +83,12 @@ export interface Grant {
   /** JSON in the form of a plan's `grants`, with the instant `expires_at`. */
   terms: string;
 }
+export interface Cancel { subscription: Hex }
+export interface Switch {
+  subscription: Hex;
+  /** The other plan's id. */
+  plan: Hex;
+}
 export interface Void { subscription: Hex; grant: string }
 
 export interface Done { kind: "done" }
@@ -124,13 +130,19 @@ export interface Crossed {
   start: Instant; end: Instant;
 }
 export interface Released { kind: "released"; subject: Hex }
+export interface Cancelled {
+  kind: "cancelled";
+  /** When the subscription ends; absent where its term does not end. */
+  endsAt?: Instant;
+}
 export type Replayed =
   | ({ kind: "replayed"; state: "held" } & HoldFields)
   | { kind: "replayed"; state: "settled"; receipt: Hex }
   | { kind: "replayed"; state: "released" };
 export interface Checkpointed { kind: "checkpoint"; checkpoint: Checkpoint; sign: SignRequest }
 export type Outcome =
-  | Done | Nothing | Opened | Authorized | Denied | Settled | Released | Replayed | Checkpointed;
+  | Done | Nothing | Opened | Authorized | Denied | Settled | Released | Cancelled | Replayed
+  | Checkpointed;
 
 export interface LaneTotals {
   lane: Hex; subscription: Hex; plan: Hex; payer: Hex; rail: Hex; number: number; sequence: bigint;
@@ -139,7 +151,10 @@ export interface LaneTotals {
   collected: bigint; fee: bigint;
 }
 export interface Subscription {
-  id: Hex; plan: Hex; payer: Hex; account?: string; startedAt: Instant; lane: Hex; denied: bigint;
+  id: Hex; plan: Hex; payer: Hex; account?: string; startedAt: Instant;
+  /** When it ends, by its term or a cancellation. */
+  endsAt?: Instant;
+  lane: Hex; denied: bigint;
   holds: bigint; reserved: Exact; counters: Counter[]; grants: GrantState[];
 }
 export interface Counter {

@@ -7,7 +7,7 @@ instants are Unix milliseconds, hashes, addresses and signatures are ``0x`` text
 from ._errors import Error, InDoubt
 from ._meter import Clock, Hold, Journal, Meter, MemoryJournal
 from ._native import (
-    Auditor, Authorized, Batch, Billed, Channel, Checkpoint, Checkpointed, ClaimRow,
+    Auditor, Authorized, Batch, Billed, Cancelled, Channel, Checkpoint, Checkpointed, ClaimRow,
     CounterView, Counts, Crossed, Currency, Denial, Expected, Extent, GrantView, Head, Issued, Item,
     LaneTotals, LocalKey, Mark, Opened, PayeeLine, PayerCheck, Payout, Plan, Quote, QuoteLine, QuoteStep,
     Receipt, Released, Replay, ReplayState, Rounding, Settlement, SignRequest, SubscriptionView,
@@ -18,7 +18,7 @@ from ._native import (
 )
 
 __all__ = [
-    "Auditor", "Authorized", "Batch", "Billed", "Channel", "Checkpoint", "Checkpointed",
+    "Auditor", "Authorized", "Batch", "Billed", "Cancelled", "Channel", "Checkpoint", "Checkpointed",
     "ClaimRow", "Clock", "CounterView", "Counts", "Crossed", "Currency", "Denial", "Error", "Expected",
     "Extent", "GrantView", "Head", "Hold", "InDoubt", "Issued", "Item", "Journal", "LaneTotals", "LocalKey",
     "Mark", "MemoryJournal", "Meter", "Opened", "PayeeLine", "PayerCheck", "Payout", "Plan",

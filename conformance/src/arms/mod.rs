@@ -66,6 +66,8 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.collect" => meter::collect(input, objects),
         "meter.grant" => meter::grant(input, objects),
         "meter.void" => meter::void(input, objects),
+        "meter.cancel" => meter::cancel(input, objects),
+        "meter.switch" => meter::switch(input, objects),
         "meter.recover" => plain(meter::recover(input, objects)),
         "meter.entries" => plain(meter::entries(input, objects)),
         "meter.replay" => meter::replay(input, objects),

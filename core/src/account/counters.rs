@@ -59,6 +59,8 @@ pub(crate) struct Account {
     pub(crate) grants: Grants,
     /// By charge of the plan: where the windows begin that are still to be billed without a call.
     pub(crate) pending: Vec<Pending>,
+    /// From when on the subscription is paid for: the end of its trial.
+    pub(crate) paid_from: Timestamp,
     /// When the subscription ends; the last instant where it does not.
     pub(crate) until: Timestamp,
 }
@@ -78,19 +80,24 @@ pub(crate) fn total(rated: &[Rated]) -> Result<Exact> {
 }
 
 impl Account {
-    /// The account of a subscription that starts at `started_at`.
-    pub(crate) fn new(plan: &Plan, started_at: Timestamp) -> Account {
-        let pending = |charge| Pending::from(charge, started_at);
-        Account {
+    /// The account of a subscription that starts at `started_at` and is paid for from `paid_from` on.
+    ///
+    /// # Errors
+    /// As [`Account::tariff`].
+    pub(crate) fn new(plan: &Plan, started_at: Timestamp, paid_from: Timestamp) -> Result<Account> {
+        let mut account = Account {
             started_at,
-            pending: plan.charges().iter().map(pending).collect(),
-            until: plan.ends(started_at).ok().flatten().unwrap_or(Timestamp::MAX),
+            pending: Vec::new(),
+            paid_from,
+            until: plan.ends(started_at),
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             tallies: plan.limits().iter().map(|_| Tally::default()).collect(),
             rates: plan.limits().iter().map(|_| Pace::default()).collect(),
             holds: 0,
             grants: Grants::new(plan, started_at),
-        }
+        };
+        account.begin_periods(plan)?;
+        Ok(account)
     }
 
     /// The window that the instant lies in.
@@ -148,7 +155,7 @@ impl Account {
             let window = self.window_of(plan, charge, windows, at);
             let (before, billed) =
                 windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
-            let amount = charge.tariff.pays(before, billed, quantity)?;
+            let amount = self.tariff(charge, window)?.pays(before, billed, quantity)?;
             lines.push(Rated {
                 charge: index,
                 window,
@@ -182,9 +189,18 @@ impl Account {
         let counters = self.counters.clone();
         let (tallies, rates) = (Vec::new(), Vec::new());
         let grants = Grants::restore(self.started_at, Vec::new(), BTreeSet::new());
-        let (pending, until) = (Vec::new(), self.until);
-        let started_at = self.started_at;
-        Account { started_at, counters, tallies, rates, holds: 0, grants, pending, until }
+        let &Account { started_at, paid_from, until, .. } = self;
+        Account {
+            started_at,
+            counters,
+            tallies,
+            rates,
+            holds: 0,
+            grants,
+            pending: Vec::new(),
+            paid_from,
+            until,
+        }
     }
 
     /// Records what limits count of a settled or imported call.
@@ -262,16 +278,17 @@ impl Account {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
         let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
         let window = self.window_of(plan, charge, windows, at);
+        let tariff = self.tariff(charge, window)?;
         let counter = self.counter(index, window, opened)?;
         let outstanding = counter
             .outstanding
             .checked_add(quantity)
             .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
         let mut after = Counter { outstanding, ..counter.clone() };
-        if charge.tariff.is_per_call() {
-            after.held = after.held.checked_add(charge.tariff.total(quantity)?)?;
+        if tariff.is_per_call() {
+            after.held = after.held.checked_add(tariff.total(quantity)?)?;
         }
-        after.reserve = reserved(&charge.tariff, &after)?;
+        after.reserve = reserved(&tariff, &after)?;
         *counter = after;
         Ok(())
     }
@@ -348,12 +365,13 @@ impl Account {
     /// Recomputes a counter's reserve, and whether its window owes a true-up.
     pub(crate) fn refresh(&mut self, plan: &Plan, index: usize, window: Window) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
+        let tariff = self.tariff(charge, window)?;
         if let Some(counter) =
             self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
         {
-            counter.owes = charge.tariff.can_fall()
-                && counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
-            counter.reserve = reserved(&charge.tariff, counter)?;
+            counter.owes = tariff.may_owe()
+                && counter.billed > tariff.due_at_close(counter.units, counter.billed)?;
+            counter.reserve = reserved(&tariff, counter)?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod pace;
 mod periods;
 mod reserve;
 mod tally;
+mod term;
 mod windows;
 
 pub(crate) use counted::Counted;

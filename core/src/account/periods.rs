@@ -11,6 +11,7 @@ use crate::{
     amount::Exact,
     error::Result,
     plan::{Charge, Plan},
+    rating::Tariff,
     time::{Timestamp, Window},
 };
 
@@ -35,10 +36,10 @@ impl Edge {
     }
 
     /// What a window is billed at least, once this edge is done.
-    fn total(self, charge: &Charge) -> Exact {
+    fn total(self, tariff: &Tariff) -> Exact {
         match self {
-            Edge::Start => charge.tariff.due_at_start(),
-            Edge::Close => charge.tariff.terms().minimum,
+            Edge::Start => tariff.due_at_start(),
+            Edge::Close => tariff.terms().minimum,
         }
     }
 }
@@ -65,9 +66,9 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// A charge's windows from a subscription's start on.
-    pub(crate) fn from(charge: &Charge, since: Timestamp) -> Pending {
-        let from = |edge: Edge| (!edge.total(charge).is_zero()).then_some(since);
+    /// A charge's windows from when on a subscription is paid for.
+    fn from(charge: &Charge, since: Timestamp) -> Pending {
+        let from = |edge: Edge| (!edge.total(&charge.tariff).is_zero()).then_some(since);
         Pending { start: from(Edge::Start), close: from(Edge::Close) }
     }
 
@@ -87,6 +88,27 @@ impl Pending {
 }
 
 impl Account {
+    /// All that is to be billed without a call of a subscription that begins.
+    pub(super) fn begin_periods(&mut self, plan: &Plan) -> Result<()> {
+        let since = self.paid_from;
+        self.pending = plan.charges().iter().map(|charge| Pending::from(charge, since)).collect();
+        self.cut_periods(plan)
+    }
+
+    /// Drops what would begin after the end of the subscription.
+    pub(super) fn cut_periods(&mut self, plan: &Plan) -> Result<()> {
+        let until = self.until;
+        for charge in 0..self.pending.len() {
+            if let Some(pending) = self.pending.get_mut(charge) {
+                for edge in Edge::ALL {
+                    pending.move_to(edge, pending.at(edge).filter(|from| *from < until));
+                }
+            }
+            self.pass_periods(plan, charge)?;
+        }
+        Ok(())
+    }
+
     /// The next window of a charge that is due at an edge. A window that never closes never comes to
     /// its minimum.
     pub(crate) fn period(&self, plan: &Plan, charge: usize, edge: Edge) -> Option<Period> {
@@ -101,7 +123,8 @@ impl Account {
                 (Timestamp::from_millis(last).ok()?, closes_at(window, plan)?)
             }
         };
-        Some(Period { charge, edge, window, at, due, total: edge.total(found) })
+        let total = edge.total(&*self.tariff(found, window).ok()?);
+        Some(Period { charge, edge, window, at, due, total })
     }
 
     /// The next window of every charge and edge.
@@ -114,11 +137,11 @@ impl Account {
     pub(super) fn pass_periods(&mut self, plan: &Plan, charge: usize) -> Result<()> {
         let Some(found) = plan.charges().get(charge) else { return Ok(()) };
         for edge in Edge::ALL {
-            let total = edge.total(found);
             while let Some(from) = self.pending.get(charge).and_then(|pending| pending.at(edge)) {
                 let window = self.window(plan, found.period, from);
+                let total = edge.total(&*self.tariff(found, window)?);
                 let counter = self.counters.get(charge).and_then(|w| w.get(window));
-                if counter.is_none_or(|counter| counter.billed < total) {
+                if counter.map_or(Exact::ZERO, |counter| counter.billed) < total {
                     break;
                 }
                 let next = window.end;

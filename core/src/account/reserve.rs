@@ -243,7 +243,9 @@ fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
         let (counter, outstanding) =
             windows.get(window).map_or((0, 0), |c| (c.units, c.outstanding));
         let others = outstanding.saturating_sub(units);
-        worst = worst.checked_add(charge.tariff.worst_increase(counter, others, units)?)?;
+        worst = worst.checked_add(
+            books.counters.tariff(charge, window)?.worst_increase(counter, others, units)?,
+        )?;
     }
     Ok(worst)
 }

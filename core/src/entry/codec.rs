@@ -7,8 +7,8 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest},
     entry::{
-        Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark, Instance,
-        Opening, ReceiptEntry, Release, ReleaseReason, Voided,
+        Cancelled, Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark,
+        Instance, Opening, ReceiptEntry, Release, ReleaseReason, Voided,
     },
     error::{Code, Error, Result},
     log::Checkpoint,
@@ -33,6 +33,7 @@ impl Entry {
             Entry::Collected(_) => 9,
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
+            Entry::Cancelled(_) => 12,
         }
     }
 
@@ -51,6 +52,7 @@ impl Entry {
             Entry::Collected(_) => "collected",
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
+            Entry::Cancelled(_) => "cancelled",
         }
     }
 
@@ -77,6 +79,9 @@ impl Entry {
                     w.text(name);
                 });
                 w.raw(e.payer_salt.bytes()).u64(e.started_at.millis());
+                write_option(&mut w, e.switched_from.as_ref(), |w, from| {
+                    w.raw(from.bytes());
+                });
             }
             Entry::Hold(e) => {
                 w.raw(e.lane.bytes())
@@ -122,6 +127,9 @@ impl Entry {
             Entry::Voided(e) => {
                 w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
             }
+            Entry::Cancelled(e) => {
+                w.raw(e.subscription.bytes()).u64(e.at.millis()).u64(e.ends_at.millis());
+            }
         }
         w.0
     }
@@ -148,6 +156,7 @@ impl Entry {
                 account: read_option(r, Reader::text)?,
                 payer_salt: Digest::new(r.array()?),
                 started_at: read_time(r)?,
+                switched_from: read_option(r, |r| r.array().map(Digest::new))?,
             }),
             4 => Entry::Hold(HoldEntry {
                 lane: Digest::new(r.array()?),
@@ -202,6 +211,11 @@ impl Entry {
                 subscription: Digest::new(r.array()?),
                 grant: r.text()?,
                 at: read_time(r)?,
+            }),
+            12 => Entry::Cancelled(Cancelled {
+                subscription: Digest::new(r.array()?),
+                at: read_time(r)?,
+                ends_at: read_time(r)?,
             }),
             _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),
         };

@@ -25,6 +25,6 @@ pub use view::{CounterView, GrantView, LaneTotals, OwedPeriod, OwedTrueUp, Subsc
 
 pub(crate) use decide::subscription_id;
 pub(crate) use draft::{Draft, Facts, draft_call, draft_period, draft_true_up, joined};
-pub(crate) use fold::{Hashed, charge_index};
+pub(crate) use fold::{Hashed, charge_index, closings};
 pub(crate) use state::{Lane, Remembered, State, Subscription};
 pub(crate) use view::lane_totals;

@@ -10,7 +10,7 @@ use crate::{
     log::Checkpoint,
     meter::Hold,
     receipt::{Head, LaneOpen},
-    time::Window,
+    time::{Timestamp, Window},
 };
 
 /// The decision of a step, readable once its entry is durable.
@@ -61,6 +61,11 @@ pub enum Outcome {
         checkpoint: Checkpoint,
         /// Its signature.
         sign: SignRequest,
+    },
+    /// The subscription is cancelled, or had an end before.
+    Cancelled {
+        /// When it ends; `None` where its term does not end.
+        ends_at: Option<Timestamp>,
     },
     /// Nothing is due.
     Nothing,

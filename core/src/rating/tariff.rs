@@ -139,6 +139,14 @@ impl Tariff {
             && self.terms == Terms::default()
     }
 
+    /// The tariff of a window of `whole` milliseconds of which `paid` are paid for: a flat amount, that
+    /// part of F(0), rounded half-even to the grid.
+    pub(crate) fn for_part(&self, paid: u64, whole: u64) -> Result<Tariff> {
+        let amount = self.due_at_start().part(paid, whole)?;
+        let terms = Terms { zero: true, prorate: true, ..Terms::default() };
+        Ok(Tariff { model: Model::Flat { amount }, free: 0, terms })
+    }
+
     /// Whether a window costs something that nobody used: its start, or its close.
     #[must_use]
     pub fn is_due_without_use(&self) -> bool {
@@ -290,6 +298,12 @@ impl Tariff {
     /// As [`Tariff::worst_increase`].
     pub fn worst_single(&self, quantity: u64) -> Result<Exact> {
         self.worst_increase(0, u64::MAX / 2, quantity)
+    }
+
+    /// Whether a window may cost less than it was billed: its total fell, or fewer of its milliseconds
+    /// are paid for.
+    pub(crate) fn may_owe(&self) -> bool {
+        self.can_fall() || self.terms.prorate
     }
 
     /// Whether the model's total falls anywhere as the counter grows: only under volume tiers, where a

@@ -56,8 +56,8 @@ pub(super) fn deny_before_money(
             .value(at)
             .because("before the subscription starts"));
     }
-    if plan.ends(subscription.started_at)?.is_some_and(|end| end <= at) {
-        return Ok(Some(Denial::new(DenialCode::TermEnded, String::from("duration"))));
+    if subscription.account.ended(at) {
+        return Ok(Some(Denial::new(DenialCode::TermEnded, String::from("term"))));
     }
     if let Some(condition) = plan.condition() {
         let verdict = condition.evaluate(attributes);
@@ -99,17 +99,27 @@ pub(super) fn deny_by_values(
     None
 }
 
-pub(super) fn deny_by_money(plan: &Plan, room: &Room, needed: Exact) -> Result<Denial> {
-    let limit = plan.limits().get(room.limit).ok_or(Code::EntryMisplaced)?;
-    Ok(Denial {
+pub(super) fn deny_by_money(subscription: &Subscription, room: &Room, needed: Exact) -> Denial {
+    let plan = &*subscription.plan;
+    let by = match plan.limits().get(room.limit) {
+        Some(limit) => Denial {
+            retry_at: ends(plan, room.window),
+            ..by_limit(DenialCode::LimitReached, limit, &room.value)
+        },
+        // The one that a trial adds, and its end takes away.
+        None => Denial {
+            retry_at: Some(subscription.account.paid_from).filter(|end| *end != Timestamp::MAX),
+            ..Denial::new(DenialCode::LimitReached, String::from("term/trial"))
+        },
+    };
+    Denial {
         window: Some(room.window),
         most: Some(room.most),
         spent: Some(room.spent),
         needed: Some(needed),
         available: Some(room.available),
-        retry_at: ends(plan, room.window),
-        ..by_limit(DenialCode::LimitReached, limit, &room.value)
-    })
+        ..by
+    }
 }
 
 /// A limit on units that has no room for the units of a call, beside what holds hold.

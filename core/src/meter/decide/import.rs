@@ -61,7 +61,7 @@ impl State {
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let call = draft_call(self, &facts)?;
         if let Some(room) = call.short {
-            return Ok(deny(deny_by_money(plan, &room, call.needed)?));
+            return Ok(deny(deny_by_money(subscription, &room, call.needed)));
         }
         let limited = plan.limited_units(attributes, |meter| import.usage.get(meter));
         if let Some(denial) = deny_by_units(plan, account, attributes, &limited, import.at)? {

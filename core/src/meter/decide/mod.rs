@@ -8,6 +8,7 @@ mod import;
 mod open;
 mod settle;
 mod sign;
+mod term;
 
 pub(crate) use open::subscription_id;
 
@@ -46,6 +47,8 @@ impl State {
             Command::Due => self.decide_due(now, key),
             Command::Checkpoint => self.decide_checkpoint(),
             Command::Grant { subscription, terms } => self.decide_grant(subscription, terms, now),
+            Command::Cancel { subscription } => self.decide_cancel(subscription, now),
+            Command::Switch { subscription, plan } => self.decide_switch(subscription, plan, now),
             Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
             Command::Collect(collected) => {
                 self.lane(&collected.lane).map_err(|_| {

@@ -4,6 +4,9 @@
 mod hold;
 mod open;
 mod receipt;
+mod term;
+
+pub(crate) use term::closings;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
@@ -62,6 +65,7 @@ impl State {
             Entry::Collected(e) => self.apply_collected(e)?,
             Entry::Granted(e) => self.apply_granted(e)?,
             Entry::Voided(e) => self.apply_voided(e)?,
+            Entry::Cancelled(e) => self.apply_cancelled(e)?,
         }
         self.entries = self.entries.checked_add(1).ok_or(Code::AmountOverflow)?;
         Ok(())

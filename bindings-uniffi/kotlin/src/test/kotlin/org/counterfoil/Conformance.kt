@@ -241,6 +241,19 @@ class Script {
             meter(given).void(given.text("subscription"), given.text("grant"), given.instant("now"))
             json()
         }
+        "meter.cancel" -> {
+            given.known("meter", "subscription", "now", "journal")
+            val done = meter(given).cancel(given.text("subscription"), given.instant("now"))
+            json("endsAt" to done.endsAt)
+        }
+        "meter.switch" -> {
+            given.known("meter", "subscription", "plan", "now", "journal")
+            opened(
+                meter(given).switch(
+                    given.text("subscription"), given.text("plan"), given.instant("now"),
+                ),
+            )
+        }
         "meter.recover" -> {
             given.known("meter", "written")
             val host: Host = get(given, "meter")
@@ -309,6 +322,7 @@ class Script {
                 "lane" to view.lane,
                 "denied" to view.denied,
                 "holds" to view.holds,
+                "endsAt" to view.endsAt,
                 "reserved" to view.reserved,
                 "counters" to counters,
                 "grants" to grants,
