@@ -141,6 +141,15 @@ def window(r):
     return found
 
 
+def rolling(r):
+    """A limit's window that rolls; one in a while does not divide."""
+    found = {"last": r.choice(["hour", "hour", "day", "week"]),
+             "buckets": r.choice([1, 2, 3, 4, 12, 60, 100])}
+    if r.random() < 0.3:
+        found["count"] = r.choice([1, 2, 5, 366])
+    return found
+
+
 def hours(r):
     def clock():
         return f"{r.randrange(24):02}:{r.choice([0, 30, 59]):02}"
@@ -162,13 +171,13 @@ def charge(r, number):
         part["meter"] = r.choice(METERS)
     if model not in ("graduated", "volume"):
         part["price"] = price(r)
-    if model in MODELS[1:] and r.random() < 0.1:
-        part["aggregate"] = r.choice(["sum", "count"])
+    if model in MODELS[1:] and r.random() < 0.4:
+        aggregate(r, part)
     if model == "package":
         part["size"] = r.randrange(1, 12)
     if model in ("graduated", "volume"):
         part["tiers"] = tiers(r)
-    if model == "volume" or r.random() < 0.6:
+    if model == "volume" or part.get("aggregate") == "latest" or r.random() < 0.6:
         part["window"] = window(r)
     if model in PER_CALL:
         per_call(r, part)
@@ -192,6 +201,12 @@ def charge(r, number):
             part["prorate"] = True
             part.pop("minimum", None)
     return part
+
+
+def aggregate(r, part):
+    part["aggregate"] = r.choice(["sum", "count", "max", "max", "latest", "latest", "unique", "unique"])
+    if part["aggregate"] == "unique":
+        part.update(of=r.choice(["key", "region"]), values=r.choice([1, 2, 2, 3, 10_000]))
 
 
 def per_call(r, part):
@@ -257,7 +272,7 @@ def limit(r, number):
                         "burst": r.randrange(1, 6)}
     if kind in ("spend", "units"):
         if r.random() < 0.7:
-            part["window"] = window(r)
+            part["window"] = rolling(r) if r.random() < 0.4 else window(r)
         if r.random() < 0.4:
             shares = ["0.05", "0.25", "0.333333333333333333", "0.5", "0.8", "1", "1.5"]
             part["notify"] = sorted(r.sample(shares, r.randrange(1, 5)))
@@ -274,6 +289,16 @@ def limit(r, number):
 
 def some(r, values):
     return sorted(r.sample(values, r.randrange(1, len(values) + 1)))
+
+
+def commitment(r, number, charges):
+    """One in a while names a charge that it must not."""
+    ids = [c["id"] for c in charges if r.random() < 0.1 or not (
+        c["model"] == "volume" or c.get("aggregate") == "latest" or c.get("minimum", "0") != "0")]
+    ids = ids or [charges[0]["id"]]
+    return {"id": f"k{number}", "charges": sorted(r.sample(ids, r.randrange(1, len(ids) + 1))),
+            "window": window(r) if r.random() < 0.5 else r.choice(["hour", "day"]),
+            "minimum": str(r.randrange(1, 90))}
 
 
 def selector(r, start, contexts):
@@ -320,7 +345,7 @@ def selected(r, start):
                 "price": price(r), "match": {}}
         if r.random() < 0.8 and readable(charges + [rest]):
             charges.append(rest)
-    return charges
+    return charges or [rest]
 
 
 def readable(charges):
@@ -391,6 +416,8 @@ def plan(r, start):
         document["derived"] = derived
     if r.random() < 0.3:
         limits.append({"id": "owed", "credit": str(r.choice([0, 0, 5, 30]))})
+    if r.random() < 0.3:
+        document["commitments"] = [commitment(r, n, charges) for n in range(r.randrange(1, 3))]
     if not limits:
         del document["limits"]
     if r.random() < 0.4:

@@ -435,7 +435,7 @@ pub(crate) fn draw_units(
         for (_, left) in units.iter_mut().filter(|(charge, _)| counts(*charge)) {
             *left = left.saturating_sub(taken);
         }
-        units.retain(|(_, left)| *left > 0);
+        units.retain(|(charge, left)| *left > 0 || !counts(*charge));
         let balance = if given.voided {
             given.reserved.saturating_sub(held)
         } else {

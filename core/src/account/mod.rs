@@ -4,6 +4,7 @@
 //! changing them; the changes are made by `advance`, `reserve` and `free`, and for limits by `count`,
 //! `enter` and `leave`, which entries drive.
 
+mod committed;
 mod counted;
 mod counters;
 mod credit;
@@ -11,10 +12,12 @@ mod grants;
 mod pace;
 mod periods;
 mod reserve;
+mod seen;
 mod tally;
 mod term;
 mod windows;
 
+pub(crate) use committed::Committed;
 pub(crate) use counted::Counted;
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
 pub(crate) use credit::{backing, credit_room, tighter};
@@ -24,5 +27,6 @@ pub(crate) use periods::{Edge, Pending, Period};
 pub(crate) use reserve::{
     Books, Room, admit, aggregate, aggregate_of, left_by, room, without_hold,
 };
+pub(crate) use seen::{Caller, Seen};
 pub(crate) use tally::{Held, Tally};
 pub(crate) use windows::Windows;

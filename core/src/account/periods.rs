@@ -44,9 +44,10 @@ impl Edge {
     }
 }
 
-/// The next window of a charge that is billed without a call.
+/// The next window of a charge or a commitment that is billed without a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Period {
+    /// The number of its line: charges first, then commitments.
     pub(crate) charge: usize,
     pub(crate) edge: Edge,
     pub(crate) window: Window,
@@ -98,23 +99,56 @@ impl Account {
     /// Drops what would begin after the end of the subscription.
     pub(super) fn cut_periods(&mut self, plan: &Plan) -> Result<()> {
         let until = self.until;
-        for charge in 0..self.pending.len() {
-            if let Some(pending) = self.pending.get_mut(charge) {
-                for edge in Edge::ALL {
-                    pending.move_to(edge, pending.at(edge).filter(|from| *from < until));
-                }
+        for pending in &mut self.pending {
+            for edge in Edge::ALL {
+                pending.move_to(edge, pending.at(edge).filter(|from| *from < until));
             }
+        }
+        for committed in &mut self.commitments {
+            committed.move_to(committed.from.filter(|from| *from < until));
+        }
+        for charge in 0..self.pending.len() {
             self.pass_periods(plan, charge)?;
         }
         Ok(())
     }
 
-    /// The next window of a charge that is due at an edge. A window that never closes never comes to
-    /// its minimum.
+    /// From where on windows of a line are due at an edge, the windows, and what each is to be billed.
+    fn pending(
+        &self,
+        plan: &Plan,
+        line: usize,
+        edge: Edge,
+    ) -> Result<Option<(Timestamp, Window, Exact)>> {
+        if let Some(charge) = plan.charges().get(line) {
+            let from = self.pending.get(line).and_then(|pending| pending.at(edge));
+            let Some(from) = from else { return Ok(None) };
+            let window = self.window(plan, charge.period, from);
+            let total = edge.total(&self.charge_in(charge, window)?.tariff);
+            return Ok(Some((from, window, total)));
+        }
+        let commitment = plan.commitment(line).filter(|_| edge == Edge::Close);
+        let Some((place, commitment)) = commitment else { return Ok(None) };
+        let from = self.commitments.get(place).and_then(|committed| committed.from);
+        Ok(from.map(|from| {
+            (from, self.window(plan, Some(commitment.period), from), commitment.minimum)
+        }))
+    }
+
+    /// Where a line's counter stands, and what was billed in a window.
+    pub(crate) fn billed(&self, plan: &Plan, line: usize, window: Window) -> (u64, Exact) {
+        if let Some((place, _)) = plan.commitment(line) {
+            let billed = self.commitments.get(place).and_then(|c| c.billed.get(window));
+            return (0, billed.copied().unwrap_or(Exact::ZERO));
+        }
+        let counter = self.counters.get(line).and_then(|windows| windows.get(window));
+        counter.map_or((0, Exact::ZERO), |counter| (counter.units, counter.billed))
+    }
+
+    /// The next window of a line that is due at an edge. A window that never closes never comes to its
+    /// minimum.
     pub(crate) fn period(&self, plan: &Plan, charge: usize, edge: Edge) -> Option<Period> {
-        let from = self.pending.get(charge)?.at(edge)?;
-        let found = plan.charges().get(charge)?;
-        let window = self.window(plan, found.period, from);
+        let (from, window, total) = self.pending(plan, charge, edge).ok()??;
         let (at, due) = match edge {
             Edge::Start => (from, from),
             // Its last instant within the term.
@@ -123,31 +157,31 @@ impl Account {
                 (Timestamp::from_millis(last).ok()?, closes_at(window, plan)?)
             }
         };
-        let total = edge.total(&*self.tariff(found, window).ok()?);
         Some(Period { charge, edge, window, at, due, total })
     }
 
-    /// The next window of every charge and edge.
+    /// The next window of every line and edge.
     pub(crate) fn periods(&self, plan: &Plan) -> Vec<Period> {
-        let all = (0..self.pending.len()).flat_map(|charge| Edge::ALL.map(|edge| (charge, edge)));
-        all.filter_map(|(charge, edge)| self.period(plan, charge, edge)).collect()
+        let lines = self.pending.len().saturating_add(self.commitments.len());
+        let all = (0..lines).flat_map(|line| Edge::ALL.map(|edge| (line, edge)));
+        all.filter_map(|(line, edge)| self.period(plan, line, edge)).collect()
     }
 
     /// Moves on from windows that were billed what their edge asks for.
-    pub(super) fn pass_periods(&mut self, plan: &Plan, charge: usize) -> Result<()> {
-        let Some(found) = plan.charges().get(charge) else { return Ok(()) };
+    pub(super) fn pass_periods(&mut self, plan: &Plan, line: usize) -> Result<()> {
         for edge in Edge::ALL {
-            while let Some(from) = self.pending.get(charge).and_then(|pending| pending.at(edge)) {
-                let window = self.window(plan, found.period, from);
-                let total = edge.total(&*self.tariff(found, window)?);
-                let counter = self.counters.get(charge).and_then(|w| w.get(window));
-                if counter.map_or(Exact::ZERO, |counter| counter.billed) < total {
+            while let Some((_, window, total)) = self.pending(plan, line, edge)? {
+                if self.billed(plan, line, window).1 < total {
                     break;
                 }
-                let next = window.end;
-                let more = next < self.until && next < Timestamp::MAX;
-                if let Some(pending) = self.pending.get_mut(charge) {
-                    pending.move_to(edge, more.then_some(next));
+                let next =
+                    Some(window.end).filter(|end| *end < self.until && *end < Timestamp::MAX);
+                if let Some(pending) = self.pending.get_mut(line) {
+                    pending.move_to(edge, next);
+                } else if let Some((place, _)) = plan.commitment(line)
+                    && let Some(committed) = self.commitments.get_mut(place)
+                {
+                    committed.move_to(next);
                 }
             }
         }
@@ -164,7 +198,7 @@ impl Account {
 
     /// The earliest window of any charge that is still to be billed.
     pub(super) fn earliest_period(&self) -> Option<Timestamp> {
-        let all = self.pending.iter().flat_map(|pending| [pending.start, pending.close]);
-        all.flatten().min()
+        let charges = self.pending.iter().flat_map(|pending| [pending.start, pending.close]);
+        charges.chain(self.commitments.iter().map(|committed| committed.from)).flatten().min()
     }
 }

@@ -11,7 +11,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Held, Tally},
+    account::{Account, Counter, Held, Tally},
     amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
@@ -79,11 +79,13 @@ pub(crate) fn room(
             && let Some(tally) = books.account.tallies.get(index)
             && let Some(window) = books.account.limit_window(books.plan, limit, tally, at)
         {
-            let found = one_limit(books, Place { limit: index, tally, window, value, most }, more)?;
-            if let Some(room) = found
-                && least.as_ref().is_none_or(|least| room.available < least.available)
-            {
-                least = Some(room);
+            for window in tally.windows(limit, window, value) {
+                let place = Place { limit: index, tally, window, value, most };
+                if let Some(room) = one_limit(books, place, more)?
+                    && least.as_ref().is_none_or(|least| room.available < least.available)
+                {
+                    least = Some(room);
+                }
             }
         }
     }
@@ -109,8 +111,11 @@ pub(crate) fn admit(
         };
         let own =
             books.account.limit_window(books.plan, limit, tally, at).zip(limit.value(attributes));
-        for (window, value, _) in tally.busy() {
-            if own == Some((window, value)) {
+        for (window, value) in tally.busy(limit) {
+            let asked = own.is_some_and(|(own, of)| {
+                of == value && tally.windows(limit, own, of).any(|asked| asked == window)
+            });
+            if asked {
                 continue;
             }
             let place = Place { limit: index, tally, window, value, most };
@@ -126,7 +131,7 @@ pub(crate) fn admit(
 /// for.
 pub(crate) fn without_hold(books: Books<'_>, short: &Room) -> Result<(Room, Exact)> {
     let reserved = match books.account.tallies.get(short.limit) {
-        Some(tally) => reserve(books, tally.held(short.window, &short.value), short.window)?,
+        Some(tally) => reserve(books, &tally.held(short.window, &short.value), short.window)?,
         None => Exact::ZERO,
     };
     left_by(reserved, short)
@@ -142,7 +147,7 @@ pub(crate) fn left_by(reserved: Exact, short: &Room) -> Result<(Room, Exact)> {
 
 fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<Room>> {
     let Place { limit, tally, window, value, most } = place;
-    let spent = tally.counted(window, value);
+    let spent = tally.counted(window, value)?;
     // R is never below the reserve: what has room beside it needs no look at the holds.
     if books.plan.rounding() == Rounding::Carry {
         let all = aggregate(books.counters)?;
@@ -151,7 +156,7 @@ fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<R
             return Ok(None);
         }
     }
-    let reserved = reserve(books, tally.held(window, value), window)?;
+    let reserved = reserve(books, &tally.held(window, value), window)?;
     let committed = spent.checked_add(reserved)?.checked_add(more)?;
     let available = most.minus_or_zero(spent).minus_or_zero(reserved);
     let value = value.to_string();
@@ -167,11 +172,10 @@ fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<R
 }
 
 /// What the holds of one value in one window may still cost together.
-fn reserve(books: Books<'_>, held: Option<&Held>, window: Window) -> Result<Exact> {
+fn reserve(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
     let without = books.without.filter(|hold| hold.is_reserved());
     let carry = books.plan.rounding() == Rounding::Carry;
     let reserving = books.account.holds.saturating_sub(u64::from(without.is_some()));
-    let Some(held) = held else { return Ok(Exact::ZERO) };
     let own = without.is_some_and(|hold| match held.subjects.is_empty() {
         true => window.contains(hold.authorized_at),
         false => held.subjects.contains(&hold.subject),
@@ -240,12 +244,10 @@ fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
             continue;
         };
         let window = books.counters.window_of(books.plan, charge, windows, hold.authorized_at);
-        let (counter, outstanding) =
-            windows.get(window).map_or((0, 0), |c| (c.units, c.outstanding));
-        let others = outstanding.saturating_sub(units);
-        worst = worst.checked_add(
-            books.counters.tariff(charge, window)?.worst_increase(counter, others, units)?,
-        )?;
+        let charge = books.counters.charge_in(charge, window)?;
+        let none = Counter::default();
+        let counter = windows.get(window).unwrap_or(&none);
+        worst = worst.checked_add(counter.worst(&charge, units, hold.caller())?)?;
     }
     Ok(worst)
 }

@@ -1,6 +1,7 @@
 //! What one limit has counted, and what open holds may still add to it: by window and value.
 
 use alloc::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     string::String,
 };
@@ -15,11 +16,12 @@ use crate::{
     time::{Timestamp, Window},
 };
 
-/// One limit's counts, by window. A limit without `per` has the one value "".
+/// One limit's counts, by *part*: a window, or a bucket of rolling windows, which have several. A limit
+/// without `per` has the one value "".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tally(Windows<Values>);
 
-/// A limit's counts in one window.
+/// A limit's counts in one part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Values {
     /// What calls have added: money, or units.
@@ -28,7 +30,7 @@ pub(crate) struct Values {
     held: BTreeMap<String, Held>,
 }
 
-/// The holds that reserve under one value in one window.
+/// The holds that reserve under one value in one part, or in one window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     /// How many.
@@ -39,8 +41,29 @@ pub(crate) struct Held {
     pub(crate) subjects: BTreeSet<Digest>,
 }
 
+impl Values {
+    fn has(&self, value: &str) -> bool {
+        self.counted.contains_key(value) || self.held.contains_key(value)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.counted.keys().chain(self.held.keys()).map(String::as_str)
+    }
+}
+
 impl Tally {
-    /// The limit's window that the instant lies in: one that is open already, or else the calendar's.
+    /// The limit's part that the instant lies in: one that is there already, or else a new one.
+    fn part(
+        &self,
+        plan: &Plan,
+        limit: &Limit,
+        started_at: Timestamp,
+        at: Timestamp,
+    ) -> Option<Window> {
+        self.0.containing(at).or_else(|| limit.part(plan, started_at, at))
+    }
+
+    /// The limit's window of a call at this instant.
     pub(crate) fn window(
         &self,
         plan: &Plan,
@@ -48,38 +71,109 @@ impl Tally {
         started_at: Timestamp,
         at: Timestamp,
     ) -> Option<Window> {
-        self.0.containing(at).or_else(|| limit.window(plan, started_at, at))
+        self.part(plan, limit, started_at, at).map(|part| limit.window(part))
     }
 
-    pub(crate) fn counted(&self, window: Window, value: &str) -> Exact {
-        let values = self.0.get(window);
-        values.and_then(|values| values.counted.get(value)).copied().unwrap_or(Exact::ZERO)
+    /// The windows that a call in `own` adds to, as far as something may lie in them that does not lie in
+    /// an earlier one: `own`, and of a rolling limit those that end with a later part that has the value.
+    pub(crate) fn windows<'a>(
+        &'a self,
+        limit: &'a Limit,
+        own: Window,
+        value: &'a str,
+    ) -> impl Iterator<Item = Window> + 'a {
+        let later = self.0.iter().filter(move |(part, values)| {
+            limit.rolling().is_some()
+                && part.start >= own.end
+                && limit.window(*part).start < own.end
+                && values.has(value)
+        });
+        core::iter::once(own).chain(later.map(|(part, _)| limit.window(*part)))
     }
 
-    pub(crate) fn held(&self, window: Window, value: &str) -> Option<&Held> {
-        self.0.get(window)?.held.get(value)
+    /// The parts that lie in a window.
+    fn inside(&self, window: Window) -> impl Iterator<Item = &(Window, Values)> {
+        self.0.iter().filter(move |(part, _)| window.start <= part.start && part.end <= window.end)
     }
 
-    /// Every window and value under which something reserves.
-    pub(crate) fn busy(&self) -> impl Iterator<Item = (Window, &str, &Held)> {
-        self.0.iter().flat_map(|(window, values)| {
-            values.held.iter().map(|(value, held)| (*window, value.as_str(), held))
+    pub(crate) fn counted(&self, window: Window, value: &str) -> Result<Exact> {
+        let sums = self.inside(window).filter_map(|(_, values)| values.counted.get(value));
+        sums.copied().try_fold(Exact::ZERO, Exact::checked_add)
+    }
+
+    pub(crate) fn held(&self, window: Window, value: &str) -> Cow<'_, Held> {
+        let mut parts = self.inside(window).filter_map(|(_, values)| values.held.get(value));
+        let mut held = parts.next().map_or_else(Cow::default, Cow::Borrowed);
+        for part in parts {
+            let sum = held.to_mut();
+            sum.count = sum.count.saturating_add(part.count);
+            sum.units = sum.units.saturating_add(part.units);
+            sum.subjects.extend(&part.subjects);
+        }
+        held
+    }
+
+    /// Every window and value under which something reserves; of a rolling limit those that end with a
+    /// part that has the value, for the others have no more than one of these.
+    pub(crate) fn busy<'a>(
+        &'a self,
+        limit: &'a Limit,
+    ) -> impl Iterator<Item = (Window, &'a str)> + 'a {
+        self.0.iter().flat_map(move |(part, values)| {
+            let window = limit.window(*part);
+            let values: BTreeSet<&str> = values.names().collect();
+            let busy = values.into_iter().filter(move |value| self.held(window, value).count != 0);
+            busy.map(move |value| (window, value))
         })
     }
 
     /// How many values the window has, if this one is new to it.
     pub(crate) fn values_without(&self, window: Window, value: &str) -> Option<u64> {
-        let Some(values) = self.0.get(window) else { return Some(0) };
-        if values.counted.contains_key(value) || values.held.contains_key(value) {
+        if self.inside(window).any(|(_, values)| values.has(value)) {
             return None;
         }
-        let only_held = values.held.keys().filter(|held| !values.counted.contains_key(*held));
-        u64::try_from(values.counted.len().saturating_add(only_held.count())).ok()
+        Some(self.values(window))
     }
 
-    /// Adds what a call counts.
-    pub(crate) fn count(&mut self, window: Window, value: &str, more: Exact) -> Result<()> {
-        if let (Some(values), _) = self.0.open(window) {
+    /// How many values a window has.
+    pub(crate) fn values(&self, window: Window) -> u64 {
+        let mut parts = self.inside(window).map(|(_, values)| values);
+        let (Some(first), more) = (parts.next(), parts) else { return 0 };
+        let mut known: BTreeSet<&str> = first.names().collect();
+        known.extend(more.flat_map(Values::names));
+        u64::try_from(known.len()).unwrap_or(u64::MAX)
+    }
+
+    /// When the parts of a limit's window that have the value leave it, one after the other, and the window
+    /// of what is left: once, all together, where it does not roll. Not where that never comes.
+    pub(crate) fn leaving<'a>(
+        &'a self,
+        plan: &'a Plan,
+        limit: &'a Limit,
+        window: Window,
+        value: Option<&'a str>,
+    ) -> impl Iterator<Item = (Timestamp, Window)> + 'a {
+        let ends = limit.rolling().is_none().then_some((window, window.end));
+        let rolled = self.inside(window).filter(move |(_, values)| {
+            limit.rolling().is_some() && value.is_none_or(|value| values.has(value))
+        });
+        let rolled = rolled.map(move |(part, _)| (limit.reach(*part), part.end));
+        let all = ends.into_iter().chain(rolled);
+        all.filter(move |(reach, _)| closes_at(*reach, plan).is_some())
+            .map(move |(reach, end)| (reach.end, Window { start: end, end: window.end }))
+    }
+
+    /// Adds what a call at this instant counts.
+    pub(crate) fn count(
+        &mut self,
+        plan: &Plan,
+        limit: &Limit,
+        started_at: Timestamp,
+        at: Timestamp,
+        (value, more): (&str, Exact),
+    ) -> Result<()> {
+        let Some(part) = self.part(plan, limit, started_at, at) else { return Ok(()) };
+        if let (Some(values), _) = self.0.open(part) {
             match values.counted.get_mut(value) {
                 Some(sum) => *sum = sum.checked_add(more)?,
                 None => {
@@ -100,8 +194,8 @@ impl Tally {
         index: usize,
     ) {
         let Some(value) = limit.value(&hold.attributes) else { return };
-        let Some(window) = self.window(plan, limit, started_at, hold.authorized_at) else { return };
-        let (Some(values), _) = self.0.open(window) else { return };
+        let Some(part) = self.part(plan, limit, started_at, hold.authorized_at) else { return };
+        let (Some(values), _) = self.0.open(part) else { return };
         if !values.held.contains_key(value) {
             values.held.insert(String::from(value), Held::default());
         }
@@ -124,8 +218,8 @@ impl Tally {
         index: usize,
     ) {
         let Some(value) = limit.value(&hold.attributes) else { return };
-        let Some(window) = self.window(plan, limit, started_at, hold.authorized_at) else { return };
-        let Some(values) = self.0.get_mut(window) else { return };
+        let Some(part) = self.part(plan, limit, started_at, hold.authorized_at) else { return };
+        let Some(values) = self.0.get_mut(part) else { return };
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_sub(1);
             held.units = held.units.saturating_sub(units_of(hold, index));
@@ -135,34 +229,36 @@ impl Tally {
             }
         }
         if values.counted.is_empty() && values.held.is_empty() {
-            self.0.drop_where(|w, _| w == window);
+            self.0.drop_where(|other, _| other == part);
         }
     }
 
-    /// Forgets windows that are closed at `now` and in which nothing reserves; not those after
-    /// `earliest`, the start of the first window that is still to be billed without a call.
+    /// Forgets parts of which every window is closed at `now` and in which nothing reserves; not those
+    /// after `earliest`, the start of the first window that is still to be billed without a call.
     pub(crate) fn forget_closed(
         &mut self,
         plan: &Plan,
+        limit: &Limit,
         now: Timestamp,
         earliest: Option<Timestamp>,
     ) {
-        self.0.drop_where(|window, values| {
+        self.0.drop_where(|part, values| {
+            let reach = limit.reach(part);
             values.held.is_empty()
-                && closes_at(window, plan).is_some_and(|closes| closes <= now)
-                && earliest.is_none_or(|earliest| window.end <= earliest)
+                && closes_at(reach, plan).is_some_and(|closes| closes <= now)
+                && earliest.is_none_or(|earliest| reach.end <= earliest)
         });
     }
 
-    /// What was counted, by window, for a snapshot.
+    /// What was counted, by part, for a snapshot.
     pub(crate) fn recorded(&self) -> impl Iterator<Item = (Window, &BTreeMap<String, Exact>)> {
-        let windows = self.0.iter().map(|(window, values)| (*window, &values.counted));
-        windows.filter(|(_, counted)| !counted.is_empty())
+        let parts = self.0.iter().map(|(part, values)| (*part, &values.counted));
+        parts.filter(|(_, counted)| !counted.is_empty())
     }
 
-    /// Restores a window from a snapshot; they come in order, before any hold.
-    pub(crate) fn restore(&mut self, window: Window, counted: BTreeMap<String, Exact>) {
-        self.0.push(window, Values { counted, held: BTreeMap::new() });
+    /// Restores a part from a snapshot; they come in order, before any hold.
+    pub(crate) fn restore(&mut self, part: Window, counted: BTreeMap<String, Exact>) {
+        self.0.push(part, Values { counted, held: BTreeMap::new() });
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     account::{Account, closes_at},
     error::Result,
     plan::{Charge, Plan},
-    rating::{Model, Tariff},
+    rating::Model,
     time::{Timestamp, Window},
 };
 
@@ -30,21 +30,26 @@ impl Account {
         }
     }
 
-    /// The price of a charge in one of its windows.
+    /// A charge as it is in one of its windows: a fee may be due for a part of it.
     ///
     /// # Errors
     /// None that a plan's prices could bring about.
-    pub(crate) fn tariff<'a>(&self, charge: &'a Charge, window: Window) -> Result<Cow<'a, Tariff>> {
+    pub(crate) fn charge_in<'a>(
+        &self,
+        charge: &'a Charge,
+        window: Window,
+    ) -> Result<Cow<'a, Charge>> {
         if !charge.tariff.terms().prorate {
-            return Ok(Cow::Borrowed(&charge.tariff));
+            return Ok(Cow::Borrowed(charge));
         }
         let length = |window: Window| window.end.millis().saturating_sub(window.start.millis());
         let (start, end) = (window.start.max(self.paid_from), window.end.min(self.until));
         let (paid, whole) = (length(Window { start, end }), length(window));
         if paid == whole {
-            return Ok(Cow::Borrowed(&charge.tariff));
+            return Ok(Cow::Borrowed(charge));
         }
-        charge.tariff.for_part(paid, whole).map(Cow::Owned)
+        let tariff = charge.tariff.for_part(paid, whole)?;
+        Ok(Cow::Owned(Charge { tariff, ..charge.clone() }))
     }
 
     /// When a window that owes a true-up is trued up: a part of a fee that is not used, where the
@@ -86,7 +91,7 @@ impl Account {
     /// As [`Account::refresh`].
     pub(crate) fn settle_up(&mut self, plan: &Plan, index: usize, window: Window) -> Result<()> {
         let Some(charge) = plan.charges().get(index) else { return Ok(()) };
-        let tariff = self.tariff(charge, window)?.into_owned();
+        let tariff = self.charge_in(charge, window)?.into_owned().tariff;
         let counter = self.counters.get_mut(index).and_then(|windows| windows.get_mut(window));
         if let Some(counter) = counter {
             counter.billed = tariff.due_at_close(counter.units, counter.billed)?;

@@ -314,7 +314,7 @@ impl Auditor {
         let plan = &self.state.subscription(&subscription)?.plan;
         for item in &recorded.body.items {
             if let Item::Line { charge, window, .. } = item {
-                let index = crate::meter::charge_index(plan, charge)?;
+                let index = crate::meter::line_index(plan, charge)?;
                 let start = period_subject(Edge::Start.number(), charge, window.start);
                 let edge = if head.subject == start { Edge::Start } else { Edge::Close };
                 return draft_period(&self.state, &subscription, index, edge, head.issued_at);

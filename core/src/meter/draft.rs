@@ -11,8 +11,8 @@ use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     account::{
-        Books, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money, draw_units,
-        room, tighter, total,
+        Books, Caller, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money,
+        draw_units, room, tighter, total,
     },
     amount::{Amount, Billed, Exact, Rounding},
     crypto::Digest,
@@ -84,17 +84,19 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     let usable = subscription.account.grants.usable(plan, facts.attributes, at, issued_at)?;
     let own = hold.filter(|hold| hold.is_reserved()).map_or(&[][..], |hold| &*hold.reserved);
     let granted = draw_units(plan, &usable, own, &mut units)?;
-    let rated = subscription.account.rate(plan, &units, facts.authorized_at)?;
+    let attributes = hold.map_or(facts.attributes, |hold| &hold.attributes);
+    let rated = subscription.account.rate(plan, &units, Caller { attributes, at })?;
     let price = total(&rated)?;
     let needed = plan.rounding().compared(price)?;
     let asked = Asked {
         hold,
-        attributes: hold.map_or(facts.attributes, |hold| &hold.attributes),
+        attributes,
         at,
         units: &units,
         rated: &rated,
         needed,
         usable: &usable,
+        called: true,
         imported: facts.import.is_some(),
     };
     let short = room_for(subscription, &asked, state.owed(subscription)?)?;
@@ -172,8 +174,8 @@ pub(crate) fn draft_true_up(
     if subscription.account.awaits(charge_index, window) {
         return Err(misplaced("a window before it is still to be billed"));
     }
-    let tariff = subscription.account.tariff(charge, window)?;
-    let due = tariff.due_at_close(counter.units, counter.billed)?;
+    let charge = &*subscription.account.charge_in(charge, window)?;
+    let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
     // Never more is given back than was charged: uncollected parts were billed to the counter only,
     // and what grants paid was given.
     let charged = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
@@ -257,9 +259,9 @@ impl Priced {
 
 impl Rated {
     fn item(&self, plan: &Plan) -> Result<Item> {
-        let charge = plan.charges().get(self.charge).ok_or(Code::EntryMisplaced)?;
+        let id = plan.line_id(self.charge).ok_or(Code::EntryMisplaced)?;
         Ok(Item::Line {
-            charge: charge.id.clone(),
+            charge: String::from(id),
             window: self.window,
             units_before: self.units_before,
             units: self.units,
@@ -347,6 +349,8 @@ struct Asked<'a> {
     needed: Exact,
     /// The grants that may pay.
     usable: &'a [Given],
+    /// Whether it is a call, and not a window that is billed without one.
+    called: bool,
     /// Whether it was not authorised before: then every limit must have room, not its own alone.
     imported: bool,
 }
@@ -354,7 +358,7 @@ struct Asked<'a> {
 /// Whether the limits have room for this beside every *other* hold.
 fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Result<Option<Room>> {
     let plan = &*subscription.plan;
-    let Asked { hold, attributes, at, units, rated, needed, usable, imported } = *asked;
+    let Asked { hold, attributes, at, units, rated, needed, usable, called, imported } = *asked;
     let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
     let books = Books { plan, account, counters: account, holds, without: None };
@@ -376,9 +380,9 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     }
     let mut counters = account.counters_only();
     if let Some(hold) = reserved {
-        counters.free(plan, &hold.units, hold.authorized_at)?;
+        counters.free(plan, &hold.units, hold.caller())?;
     }
-    counters.advance(plan, rated)?;
+    counters.advance(plan, rated, Caller { attributes, at }, called)?;
     let books = Books { counters: &counters, without: reserved, ..books };
     let others =
         holds.values().filter(|other| hold.is_none_or(|hold| other.subject != hold.subject));

@@ -9,6 +9,8 @@
 mod command;
 mod decide;
 mod draft;
+#[cfg(test)]
+mod explore;
 mod fold;
 mod hold;
 mod machine;
@@ -25,6 +27,6 @@ pub use view::{CounterView, GrantView, LaneTotals, OwedPeriod, OwedTrueUp, Subsc
 
 pub(crate) use decide::subscription_id;
 pub(crate) use draft::{Draft, Facts, draft_call, draft_period, draft_true_up, joined};
-pub(crate) use fold::{Hashed, charge_index, closings};
+pub(crate) use fold::{Hashed, charge_index, closings, line_index};
 pub(crate) use state::{Lane, Remembered, State, Subscription};
 pub(crate) use view::lane_totals;

@@ -10,7 +10,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, Given, Grants, Pending},
+    account::{Account, Counter, Given, Grants, Pending, Seen},
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -183,7 +183,7 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
         w.raw(to.bytes());
     });
     w.u64(s.account.until.millis());
-    write_account(w, &s.account);
+    write_account(w, &s.plan, &s.account);
     w.count(s.holds.len());
     for hold in s.holds.values() {
         w.raw(hold.subject.bytes())
@@ -282,8 +282,8 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     })
 }
 
-fn write_account(w: &mut Writer, account: &Account) {
-    for windows in &account.counters {
+fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {
+    for (charge, windows) in plan.charges().iter().zip(&account.counters) {
         w.count(windows.len());
         for (window, counter) in windows.iter() {
             window.write(w);
@@ -292,6 +292,9 @@ fn write_account(w: &mut Writer, account: &Account) {
                 .raw(&counter.granted.to_bytes())
                 .u64(counter.outstanding)
                 .raw(&counter.held.to_bytes());
+            if !charge.aggregate.adds() {
+                write_seen(w, &counter.seen);
+            }
         }
     }
     for tally in &account.tallies {
@@ -315,7 +318,46 @@ fn write_account(w: &mut Writer, account: &Account) {
             w.u64(from.millis());
         });
     }
+    for committed in &account.commitments {
+        write_option(w, committed.from.as_ref(), |w, from| {
+            w.u64(from.millis());
+        });
+        w.count(committed.billed.len());
+        for (window, billed) in committed.billed.iter() {
+            window.write(w);
+            w.raw(&billed.to_bytes());
+        }
+    }
     write_grants(w, &account.grants);
+}
+
+fn write_seen(w: &mut Writer, seen: &Seen) {
+    w.u64(seen.at.millis()).count(seen.values.len());
+    for value in &seen.values {
+        w.text(value);
+    }
+    w.count(seen.sizes.len());
+    for ((units, at), holds) in &seen.sizes {
+        w.u64(*units).u64(at.millis()).u64(*holds);
+    }
+    w.count(seen.names.len());
+    for (value, holds) in &seen.names {
+        w.text(value).u64(*holds);
+    }
+}
+
+fn read_seen(r: &mut Reader<'_>) -> Result<Seen> {
+    let mut seen = Seen { at: read_time(r)?, ..Seen::default() };
+    for _ in 0..r.count(4)? {
+        seen.values.insert(r.text()?);
+    }
+    for _ in 0..r.count(24)? {
+        seen.sizes.insert((r.u64()?, read_time(r)?), r.u64()?);
+    }
+    for _ in 0..r.count(12)? {
+        seen.names.insert(r.text()?, r.u64()?);
+    }
+    Ok(seen)
 }
 
 /// A grant of the plan is named, one that a command gave has its terms.
@@ -370,7 +412,7 @@ fn read_grants(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result
 }
 
 fn read_account(r: &mut Reader<'_>, plan: &Plan, account: &mut Account) -> Result<()> {
-    for index in 0..plan.charges().len() {
+    for (index, charge) in plan.charges().iter().enumerate() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();
         for _ in 0..r.count(80)? {
             let window = Window::read(r)?;
@@ -380,6 +422,7 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, account: &mut Account) -> Resul
                 granted: Exact::from_bytes(&r.array()?)?,
                 outstanding: r.u64()?,
                 held: Exact::from_bytes(&r.array()?)?,
+                seen: if charge.aggregate.adds() { Seen::default() } else { read_seen(r)? },
                 ..Counter::default()
             };
             if !opened.insert(window) {
@@ -408,6 +451,13 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, account: &mut Account) -> Resul
     }
     for pending in &mut account.pending {
         *pending = Pending { start: read_option(r, read_time)?, close: read_option(r, read_time)? };
+    }
+    for committed in &mut account.commitments {
+        committed.from = read_option(r, read_time)?;
+        for _ in 0..r.count(40)? {
+            let window = Window::read(r)?;
+            committed.billed.push(window, Exact::from_bytes(&r.array()?)?);
+        }
     }
     account.grants = read_grants(r, plan, account.started_at)?;
     Ok(())

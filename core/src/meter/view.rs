@@ -222,8 +222,8 @@ impl Meter {
                 owed: counter.billed.minus_or_zero(
                     found
                         .account
-                        .tariff(charge, *window)
-                        .and_then(|tariff| tariff.due_at_close(counter.units, counter.billed))
+                        .charge_in(charge, *window)
+                        .and_then(|c| c.tariff.due_at_close(counter.units, counter.billed))
                         .ok()?,
                 ),
             })
@@ -239,7 +239,7 @@ impl Meter {
             let period = found.account.period(&found.plan, *index, *edge)?;
             Some(OwedPeriod {
                 subscription: *id,
-                charge: found.plan.charges().get(*index)?.id.clone(),
+                charge: String::from(found.plan.line_id(*index)?),
                 window: period.window,
                 due_at: *due_at,
                 total: period.total,

@@ -64,7 +64,7 @@ impl Plan {
                 }
             }
         }
-        let mut held = self.units_of_charges(&counted, &units)?;
+        let mut held = self.units_of_charges(call, &counted, &units)?;
         held.extend(sized);
         held.sort_unstable();
         Ok(held)
@@ -81,7 +81,7 @@ impl Plan {
         let of_size = |call: &Call<'_>| -> Result<(Exact, Vec<(usize, u64)>)> {
             let counted = self.counted(call);
             let filled = self.fill(family, call, &counted, full)?;
-            Ok((filled.cost, self.units_of_charges(&counted, &filled.units)?))
+            Ok((filled.cost, self.units_of_charges(call, &counted, &filled.units)?))
         };
         let (mut cost, mut units) = of_size(call)?;
         // Where sizes cannot be compared, each charge of each size takes the whole quantity of its meter.
@@ -93,7 +93,7 @@ impl Plan {
             if full {
                 let counted = self.counted(&smaller);
                 let all = self.fill(family, call, &counted, full)?;
-                units.extend(self.units_of_charges(&counted, &all.units)?);
+                units.extend(self.units_of_charges(&smaller, &counted, &all.units)?);
                 continue;
             }
             let smaller = of_size(&smaller)?;
@@ -101,6 +101,8 @@ impl Plan {
                 (cost, units) = smaller;
             }
         }
+        // Charges of other families, which may count 0, are none of this one's.
+        units.retain(|(_, units)| *units > 0);
         units.sort_unstable();
         units.dedup();
         Ok(units)

@@ -55,7 +55,7 @@ impl Plan {
         let call = Call { usage, attributes: usage.attributes(), at };
         for (index, units) in self.charged_units(&call)? {
             let Some(charge) = self.charges().get(index) else { continue };
-            let amount = charge.tariff.pays(0, Exact::ZERO, units)?;
+            let amount = charge.pays(0, Exact::ZERO, units)?;
             quote.first = quote.first.checked_add(amount)?;
             quote.lines.push(QuoteLine {
                 charge: charge.id.clone(),
@@ -68,7 +68,7 @@ impl Plan {
         }
         for (index, units) in self.held_units(&call, &|_| false)? {
             let Some(charge) = self.charges().get(index) else { continue };
-            quote.ceiling = quote.ceiling.checked_add(charge.tariff.worst_single(units)?)?;
+            quote.ceiling = quote.ceiling.checked_add(charge.worst_single(units)?)?;
         }
         Ok(quote)
     }
@@ -90,7 +90,7 @@ impl Plan {
         let charged = self.charged_units(&Call { usage, attributes: usage.attributes(), at })?;
         charged.iter().try_fold(Exact::ZERO, |sum, (index, units)| {
             let Some(charge) = self.charges().get(*index) else { return Ok(sum) };
-            sum.checked_add(charge.tariff.pays(0, Exact::ZERO, *units)?)
+            sum.checked_add(charge.pays(0, Exact::ZERO, *units)?)
         })
     }
 }

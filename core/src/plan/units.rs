@@ -5,6 +5,7 @@ use alloc::{string::String, vec::Vec};
 use crate::{
     error::{Code, Error, Result},
     plan::{Call, Charge, Plan, REQUESTS, Weight, choice::Counting},
+    usage::Usage,
 };
 
 /// A derived meter's quantity is below this, as any.
@@ -24,6 +25,12 @@ impl Counted<'_> {
             .iter()
             .filter(move |(_, weight)| weight.meter == meter)
             .map(|(derived, weight)| (*derived, weight.weight))
+    }
+
+    /// Whether a usage says something of a derived meter.
+    fn given(&self, derived: &str, usage: &Usage) -> bool {
+        let mut weights = self.weights.iter().filter(|(of, _)| *of == derived);
+        weights.any(|(_, weight)| weight.meter == REQUESTS || usage.has(&weight.meter))
     }
 }
 
@@ -63,7 +70,7 @@ impl Plan {
     pub(crate) fn charged_units(&self, call: &Call<'_>) -> Result<Vec<(usize, u64)>> {
         let counted = self.counted(call);
         let units = self.disjoint_units(call, &counted)?;
-        self.units_of_charges(&counted, &units)
+        self.units_of_charges(call, &counted, &units)
     }
 
     /// The units of each meter that has a price in a call; `requests` always has some.
@@ -92,6 +99,7 @@ impl Plan {
     /// What the charges that count make of the units of meters.
     pub(super) fn units_of_charges(
         &self,
+        call: &Call<'_>,
         counted: &Counted<'_>,
         units: &[(&str, u64)],
     ) -> Result<Vec<(usize, u64)>> {
@@ -105,8 +113,11 @@ impl Plan {
                 false => of(&charge.meter),
                 true => derived_units(counted, &charge.meter, &of)?,
             };
-            let units = charge.aggregate.units(quantity);
-            if units > 0 {
+            let given = || match self.derived().contains_key(&charge.meter) {
+                false => charge.meter == REQUESTS || call.usage.has(&charge.meter),
+                true => counted.given(&charge.meter, call.usage),
+            };
+            if let Some(units) = charge.aggregate.units(quantity, &given) {
                 charged.push((index, units));
             }
         }

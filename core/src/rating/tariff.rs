@@ -300,12 +300,6 @@ impl Tariff {
         self.worst_increase(0, u64::MAX / 2, quantity)
     }
 
-    /// Whether a window may cost less than it was billed: its total fell, or fewer of its milliseconds
-    /// are paid for.
-    pub(crate) fn may_owe(&self) -> bool {
-        self.can_fall() || self.terms.prorate
-    }
-
     /// Whether the model's total falls anywhere as the counter grows: only under volume tiers, where a
     /// step to a lower price outweighs the unit that makes it. (Discount and cap may hide it.)
     #[must_use]

@@ -11,12 +11,14 @@ mod calendar;
 mod cycle;
 mod hours;
 mod posix;
+mod rolling;
 mod timestamp;
 mod window;
 mod zone;
 
 pub use cycle::{Anchor, Cycle};
 pub use hours::Hours;
+pub use rolling::Rolling;
 pub use timestamp::Timestamp;
 pub use window::{Period, Window};
 pub use zone::{Transition, Zone};

@@ -133,6 +133,11 @@ impl Usage {
         Ok(())
     }
 
+    /// Whether the usage says something of the meter, be it 0.
+    pub(crate) fn has(&self, meter: &str) -> bool {
+        self.meters.binary_search_by(|(known, _)| known.as_str().cmp(meter)).is_ok()
+    }
+
     /// A meter's quantity; 0 when it was not set.
     #[must_use]
     pub fn get(&self, meter: &str) -> u64 {

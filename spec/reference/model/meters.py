@@ -3,7 +3,7 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import grants, logs, receipts
+from . import aggregates, grants, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
 from .conditions import evaluate
 from .document import is_control
@@ -13,7 +13,7 @@ from .plans import REQUESTS, read
 from .receipts import CALL, PERIOD, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
-from .terms import is_fee, tariff_in
+from .terms import charge_in, is_fee
 from .windows import ALWAYS, LAST, contains, later, window
 
 ZERO = bytes(32)
@@ -33,15 +33,16 @@ class Account:
         self.started = started
         self.paid_from = plan.term.paid_from(started, switched)
         self.until = plan.term.first_end(started)   # None: it does not end
-        self.counted = [{} for _ in plan.limits]    # (window, value) → money or units
+        self.counted = [{} for _ in plan.limits]    # (part, value) → money or units
         self.rates = [{} for _ in plan.limits]      # value → state of the rate
         self.grants = grants.Grants(plan, started)
-        self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
-        self.granted = [{} for _ in plan.charges]   # window → what grants paid
-        self.billed = [{} for _ in plan.charges]    # window → what it was billed, never forgotten
+        self.counters = [{} for _ in plan.charges]  # window → [counter, billed, holds, calls]
+        self.granted = [{} for _ in plan.charges + plan.commitments]  # window → what grants paid
+        # window → what it was billed, never forgotten: of charges, then of commitments
+        self.billed = [{} for _ in plan.charges + plan.commitments]
 
     def counter(self, index, w):
-        return self.counters[index].get(w, [0, 0, []])
+        return self.counters[index].get(w, [0, 0, [], []])
 
 
 class State:
@@ -94,30 +95,32 @@ def slot(state):
 # Rating and limits.
 
 
-def rate(sub, units, at):
+def rate(sub, units, attributes, at):
     """The lines of a call: each charge pays max(0, F(after) − B), or its G(units)."""
     lines = []
     for index, quantity in units:
         charge = sub["plan"].charges[index]
         w = window(charge["period"], at, sub["started_at"])
-        before, billed, _ = sub["account"].counter(index, w)
-        price = tariff_in(sub["account"], charge, w).pays(before, billed, quantity)
+        before, billed, _, calls = sub["account"].counter(index, w)
+        charge = charge_in(sub["account"], charge, w)
+        call = (at, aggregates.value_of(charge, attributes), quantity)
+        quantity = aggregates.line_units(charge, before, calls, call)
+        price = aggregates.pays(charge, before, billed, quantity)
         lines.append({"item": "line", "charge": charge["id"], "window": w, "units_before": before,
                       "units": quantity, "billed_before": billed, "amount": price})
     return lines
 
 
 def index_of(plan, charge):
-    return [c["id"] for c in plan.charges].index(charge)
+    """The number of a line: charges first, then commitments."""
+    return [c["id"] for c in plan.charges + plan.commitments].index(charge)
 
 
 def reserve_of(plan, account, index, w):
     """The most that a counter's outstanding units can still cost."""
-    units, billed, held = account.counter(index, w)
-    tariff = tariff_in(account, plan.charges[index], w)
-    if tariff.per_call:
-        return exact(sum(tariff.call(quantity) for quantity in held))
-    return max(0, tariff.highest(units, sum(held)) - billed) if held else 0
+    units, billed, held, calls = account.counter(index, w)
+    charge = charge_in(account, plan.charges[index], w)
+    return aggregates.reserve(charge, units, billed, calls, held)
 
 
 def aggregate(plan, account):
@@ -131,9 +134,10 @@ def worst_of(plan, account, hold):
     for index, quantity in hold["units"]:
         charge = plan.charges[index]
         w = window(charge["period"], hold["at"], account.started)
-        units, _, held = account.counter(index, w)
-        others = max(0, sum(held) - quantity)
-        total += tariff_in(account, charge, w).worst_increase(units, others, quantity)
+        units, billed, held, calls = account.counter(index, w)
+        charge = charge_in(account, charge, w)
+        call = (hold["at"], aggregates.value_of(charge, hold["attributes"]), quantity)
+        total += aggregates.worst(charge, units, billed, calls, held, call)
     return exact(total)
 
 
@@ -148,17 +152,67 @@ def value_of(limit, attributes):
     return attributes.get(limit["per"], "") if limit["per"] else ""
 
 
+def part_of(account, limit, at):
+    """Where the limit keeps what a call adds: a window, or a bucket of a rolling one."""
+    rolling = limit.get("rolling")
+    if rolling:
+        return rolling.bucket(rolling.number(at))
+    return window(limit.get("period"), at, account.started)
+
+
 def place_of(account, limit, attributes, at):
     """(window, value) under which the limit counts a call, or None if it does not cover it."""
     if not covers(limit, attributes):
         return None
-    w = window(limit.get("period"), at, account.started)
+    rolling = limit.get("rolling")
+    w = rolling.window(rolling.number(at)) if rolling else part_of(account, limit, at)
     return w, value_of(limit, attributes)
 
 
+def places_of(account, index, limit, holds, attributes, at):
+    """Every place that a call adds to in which it may be short: its own, and, where the limit rolls,
+    those that end with a later bucket in which something is."""
+    own = place_of(account, limit, attributes, at)
+    rolling = limit.get("rolling")
+    if own is None or not rolling:
+        return [] if own is None else [own]
+    places, first = [own], rolling.number(at)
+    for number in range(first + 1, first + rolling.buckets + 1):
+        if used(account, index, limit, holds, rolling.bucket(number), own[1]):
+            places.append((rolling.window(number), own[1]))
+    return places
+
+
+def used(account, index, limit, holds, part, value):
+    """Whether something of the value is counted or reserves in a part."""
+    return (part, value) in account.counted[index] or bool(holds_in(account, limit, holds,
+                                                                     (part, value)))
+
+
+def parts_in(account, index, limit, holds, w):
+    """The parts of a window in which something is counted or reserves, ascending."""
+    parts = {part for part, _ in account.counted[index]}
+    parts |= {part_of(account, limit, hold["at"]) for hold in holds
+              if reserved(hold) and covers(limit, hold["attributes"])}
+    return sorted(part for part in parts if w[0] <= part[0] and part[1] <= w[1])
+
+
+def counted_in(account, index, place):
+    (start, end), value = place
+    return exact(sum(more for (part, of), more in account.counted[index].items()
+                     if of == value and start <= part[0] and part[1] <= end))
+
+
 def holds_in(account, limit, holds, place):
-    return [hold for hold in holds if reserved(hold)
-            and place_of(account, limit, hold["attributes"], hold["at"]) == place]
+    """The holds that reserve in a window and value."""
+    (start, end), value = place
+    found = []
+    for hold in holds:
+        if reserved(hold) and covers(limit, hold["attributes"]):
+            part = part_of(account, limit, hold["at"])
+            if start <= part[0] and part[1] <= end and value_of(limit, hold["attributes"]) == value:
+                found.append(hold)
+    return found
 
 
 def quantity_of(limit, meters):
@@ -187,7 +241,7 @@ def limit_reserve(plan, account, holds, inside):
 
 def one_limit(plan, account, holds, index, place, more):
     limit = plan.limits[index]
-    spent = account.counted[index].get(place, 0)
+    spent = counted_in(account, index, place)
     if plan.rounding == "carry" and spent + aggregate(plan, account) + more <= limit["most"]:
         return None
     held = limit_reserve(plan, account, holds, holds_in(account, limit, holds, place))
@@ -206,8 +260,7 @@ def room(plan, account, holds, attributes, at, more):
     """None where every spend limit of the call has room; otherwise the one that leaves least."""
     least = None
     for index, limit in hard_spends(plan):
-        place = place_of(account, limit, attributes, at)
-        if place is not None:
+        for place in places_of(account, index, limit, holds, attributes, at):
             short = one_limit(plan, account, holds, index, place, more)
             if short and (least is None or short["available"] < least["available"]):
                 least = short
@@ -220,8 +273,10 @@ def admit(plan, account, holds, attributes, at, more):
     if own:
         return own
     for index, limit in hard_spends(plan):
-        places = {place_of(account, limit, hold["attributes"], hold["at"]) for hold in filter(reserved, holds)}
-        places -= {None, place_of(account, limit, attributes, at)}
+        places = set()
+        for hold in filter(reserved, holds):
+            places |= set(places_of(account, index, limit, holds, hold["attributes"], hold["at"]))
+        places -= set(places_of(account, index, limit, holds, attributes, at))
         for place in sorted(places, key=lambda p: (p[0], p[1].encode())):
             short = one_limit(plan, account, holds, index, place, 0)
             if short:
@@ -231,8 +286,12 @@ def admit(plan, account, holds, attributes, at, more):
 
 def check_windows(sub, at, now):
     plan = sub["plan"]
-    for part in plan.charges + [limit for limit in plan.limits if "period" in limit]:
-        closes = closes_at(plan, window(part["period"], at, sub["started_at"]))
+    windows = [window(part["period"], at, sub["started_at"])
+               for part in plan.charges + plan.commitments]
+    windows += [part_of(sub["account"], limit, at) for limit in plan.limits
+                if limit["kind"] in ("spend", "units")]
+    for w in windows:
+        closes = closes_at(plan, w)
         need(closes is None or closes > now, "window_closed")
 
 
@@ -269,43 +328,103 @@ def deny_by_values(plan, account, holds, attributes, at):
         place = place_of(account, limit, attributes, at)
         if limit["kind"] not in ("spend", "units") or not limit["per"] or place is None:
             continue
-        known = {value for w, value in account.counted[index] if w == place[0]}
-        for hold in filter(reserved, holds):
-            other = place_of(account, limit, hold["attributes"], hold["at"])
-            if other is not None and other[0] == place[0]:
-                known.add(other[1])
+        known = values_in(account, index, limit, holds, place[0])
         if place[1] not in known and len(known) >= limit["values"]:
             return deny_by("values_reached", limit, place[1], window=place[0],
                            most=limit["values"] * GRID, spent=len(known) * GRID, needed=GRID,
-                           available=0, retry_at=ends(plan, place[0]))
+                           available=0, retry_at=fewer_values(plan, account, index, holds, place[0]))
     return None
 
 
-def deny_by_money(sub, short, needed):
-    plan, paid_from = sub["plan"], sub["account"].paid_from
+def values_in(account, index, limit, holds, w):
+    known = {value for part, value in account.counted[index]
+             if w[0] <= part[0] and part[1] <= w[1]}
+    for hold in filter(reserved, holds):
+        if covers(limit, hold["attributes"]):
+            part = part_of(account, limit, hold["at"])
+            if w[0] <= part[0] and part[1] <= w[1]:
+                known.add(value_of(limit, hold["attributes"]))
+    return known
+
+
+def fewer_values(plan, account, index, holds, w):
+    """R-LIM-045: when the window has room for one more value."""
+    limit = plan.limits[index]
+    if not limit.get("rolling"):
+        return ends(plan, w)
+    for part in parts_in(account, index, limit, holds, w):
+        rest = (part[1], w[1])
+        if len(values_in(account, index, limit, holds, rest)) < limit["values"]:
+            return leaves(plan, limit, part)
+
+
+def leaves(plan, limit, part):
+    """When a bucket leaves the last window that has it."""
+    return ends(plan, (part[0], limit["rolling"].leaves(part)))
+
+
+def retry(plan, account, index, holds, place, missing):
+    """R-LIM-044: when so much of what is counted has left, or else all of it."""
+    limit, ((start, end), value) = plan.limits[index], place
+    if not limit.get("rolling"):
+        return ends(plan, (start, end))
+    last, left = None, 0
+    for part in parts_in(account, index, limit, holds, (start, end)):
+        if used(account, index, limit, holds, part, value) and leaves(plan, limit, part):
+            last = leaves(plan, limit, part)
+            left += account.counted[index].get((part, value), 0)
+            if left >= missing:
+                break
+    return last
+
+
+def deny_by_unique(plan, account, units, attributes, at):
+    """A new value, where a charge tells as many apart as it may."""
+    for index, _ in units:
+        charge = plan.charges[index]
+        if charge["aggregate"] != "unique":
+            continue
+        w = window(charge["period"], at, account.started)
+        _, _, held, calls = account.counter(index, w)
+        known = {value for _, value, _ in calls + held}
+        value = aggregates.value_of(charge, attributes)
+        if value not in known and len(known) >= charge["values"]:
+            return deny("values_reached", "charges/" + charge["id"], value=value, window=w,
+                        most=charge["values"] * GRID, spent=len(known) * GRID, needed=GRID,
+                        available=0, retry_at=ends(plan, w))
+    return None
+
+
+def deny_by_money(sub, holds, short, needed):
+    plan, account = sub["plan"], sub["account"]
     w, value = short["place"]
+    missing = short["committed"] - short["most"]
     money = dict(window=w, most=short["most"], spent=short["spent"], needed=needed,
-                 available=short["available"], retry_at=ends(plan, w))
+                 available=short["available"])
     if short["limit"] == len(plan.limits):
-        money["retry_at"] = paid_from if paid_from < LAST else None
-        return deny("limit_reached", "term/trial", **money)
-    return deny_by("limit_reached", plan.limits[short["limit"]], value, **money)
+        retry_at = account.paid_from if account.paid_from < LAST else None
+        return deny("limit_reached", "term/trial", retry_at=retry_at, **money)
+    return deny_by("limit_reached", plan.limits[short["limit"]], value, **money,
+                   retry_at=retry(plan, account, short["limit"], holds, short["place"], missing))
 
 
 def deny_by_units(plan, account, holds, units, attributes, at):
     for index, quantity in units:
         limit = plan.limits[index]
-        place = place_of(account, limit, attributes, at)
         if limit["soft"]:
             continue
-        spent = account.counted[index].get(place, 0)
-        held = sum(dict(hold["limited"]).get(index, 0) for hold in holds_in(account, limit, holds, place))
-        if spent + held + quantity > limit["most"]:
+        for place in places_of(account, index, limit, holds, attributes, at):
+            spent = counted_in(account, index, place)
+            held = sum(dict(hold["limited"]).get(index, 0) for hold in holds_in(account, limit, holds, place))
+            missing = spent + held + quantity - limit["most"]
+            if missing <= 0:
+                continue
             return deny_by(
                 "limit_reached", limit, place[1], window=place[0], meter=limit["meter"],
                 most=limit["most"] * GRID, spent=spent * GRID, needed=quantity * GRID,
                 available=max(0, limit["most"] - spent - held) * GRID,
-                retry_at=ends(plan, place[0]) if quantity <= limit["most"] else None)
+                retry_at=retry(plan, account, index, holds, place, missing)
+                if quantity <= limit["most"] else None)
     return None
 
 
@@ -365,7 +484,7 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     usable = account.grants.usable(attributes, at, issued_at)
     own = hold["reserved"] if hold and reserved(hold) else []
     granted, units = grants.draw_units(plan, account.grants, usable, own, units, issued_at)
-    lines = rate(sub, units, at)
+    lines = rate(sub, units, hold["attributes"] if hold else attributes, at)
     price = exact(sum(line["amount"] for line in lines))
     needed = compared(plan.rounding, price)
     authorized = hold["attributes"] if hold else attributes
@@ -433,7 +552,7 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
     account = deepcopy(account)
     if hold and reserved(hold):
         change_outstanding(plan, account, hold, -1)
-    advance(plan, account, lines)
+    advance(plan, account, lines, at, attributes)
     others = [other for other in holds if other is not hold]
     spend = (admit if imported else room)(plan, account, others, attributes, at, needed)
     return tighter(spend, credit(account, others, needed))
@@ -455,14 +574,20 @@ def term_windows(sub, charge, until):
 
 def unbilled(sub, index, edge, until):
     """The windows that lack what an edge asks for: (window, authorized at, due, total)."""
-    charge = sub["plan"].charges[index]
-    whole = charge["tariff"].due_at_start() if edge == START else charge["tariff"].minimum
-    if whole == 0:
+    account, charges = sub["account"], sub["plan"].charges
+    line = (charges + sub["plan"].commitments)[index]
+
+    def asked(w):
+        if index >= len(charges):
+            return line["minimum"] if edge == CLOSE else 0
+        tariff = (charge_in(account, line, w) if w else line)["tariff"]
+        return tariff.due_at_start() if edge == START else tariff.minimum
+
+    if asked(None) == 0:
         return
-    for w, first, last in term_windows(sub, charge, until):
-        tariff = tariff_in(sub["account"], charge, w)
-        total = tariff.due_at_start() if edge == START else tariff.minimum
-        if sub["account"].billed[index].get(w, 0) < total:
+    for w, first, last in term_windows(sub, line, until):
+        total = asked(w)
+        if account.billed[index].get(w, 0) < total:
             if edge == START:
                 yield w, first, first, total
             else:
@@ -472,7 +597,7 @@ def unbilled(sub, index, edge, until):
 def periods_of(state, now):
     """(due, subscription, charge, edge) of the first window of each."""
     for id_, sub in state.subscriptions.items():
-        for index in range(len(sub["plan"].charges)):
+        for index in range(len(sub["account"].billed)):
             for edge in (START, CLOSE):
                 found = next(unbilled(sub, index, edge, now), None)
                 if found and found[2] is not None and found[2] <= now:
@@ -482,15 +607,17 @@ def periods_of(state, now):
 def draft_period(state, id_, index, edge, issued_at, salt):
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
-    charge = plan.charges[index]
+    charge = (plan.charges + plan.commitments)[index]
     w, at, _, total = next(unbilled(sub, index, edge, issued_at))
-    units, billed, _ = account.counter(index, w)
+    units, billed = 0, account.billed[index].get(w, 0)
+    if index < len(plan.charges):
+        units, billed, _, _ = account.counter(index, w)
     line = {"item": "line", "charge": charge["id"], "window": w, "units_before": units,
             "units": 0, "billed_before": billed, "amount": total - billed}
     holds = list(sub["holds"].values())
     usable = account.grants.usable({}, at, issued_at)
     after = deepcopy(account)
-    advance(plan, after, [line])
+    advance(plan, after, [line], at)
     needed = compared(plan.rounding, line["amount"])
     short = tighter(room(plan, after, holds, {}, at, needed), credit_room(
         state, sub, after, holds, usable, [index], needed, at, issued_at))
@@ -527,8 +654,8 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     sub, lane = current(state, id_)
     plan = sub["plan"]
     charge = plan.charges[index]
-    units, billed, _ = sub["account"].counter(index, w)
-    due = tariff_in(sub["account"], charge, w).due_at_close(units, billed)
+    units, billed, _, _ = sub["account"].counter(index, w)
+    due = charge_in(sub["account"], charge, w)["tariff"].due_at_close(units, billed)
     charged = lane["cumulative"] * GRID + lane["cumulative_remainder"]
     returned = lane["credited"] * GRID + lane["credited_remainder"]
     own = billed - sub["account"].granted[index].get(w, 0)
@@ -558,20 +685,33 @@ def next_head(sub, lane, body, kind, subject, at, issued_at, charge, cumulative,
 def change_outstanding(plan, account, hold, sign):
     for index, quantity in hold["units"]:
         w = window(plan.charges[index]["period"], hold["at"], account.started)
-        counter = account.counters[index].setdefault(w, [0, 0, []])
+        counter = account.counters[index].setdefault(w, [0, 0, [], []])
+        charge = plan.charges[index]
+        call = (hold["at"], aggregates.value_of(charge, hold["attributes"]), quantity)
         if sign < 0:
-            counter[2].remove(quantity)
+            counter[2].remove(call)
             continue
-        need(sum(counter[2]) + quantity < 2**64, "amount_overflow")
-        counter[2].append(quantity)
+        need(sum(more for _, _, more in counter[2]) + quantity < 2**64, "amount_overflow")
+        counter[2].append(call)
         reserve_of(plan, account, index, w)  # what cannot be reserved is refused
 
 
-def advance(plan, account, lines):
+def advance(plan, account, lines, at, attributes=None):
+    """Counts the lines of a call, or, without attributes, of a window that is billed without one."""
     for line in lines:
         index = index_of(plan, line["charge"])
-        counter = account.counters[index].setdefault(line["window"], [0, 0, []])
-        counter[0] += line["units"]
+        for number, commitment in enumerate(plan.commitments, len(plan.charges)):
+            if index in commitment["charges"] or index == number:
+                w = window(commitment["period"], at, account.started)
+                billed = account.billed[number]
+                billed[w] = exact(billed.get(w, 0) + line["amount"])
+        if index >= len(plan.charges):
+            continue
+        counter = account.counters[index].setdefault(line["window"], [0, 0, [], []])
+        if attributes is not None:
+            charge = plan.charges[index]
+            counter[0] = aggregates.after(charge, counter[0], line["units"])
+            counter[3].append((at, aggregates.value_of(charge, attributes), line["units"]))
         counter[1] = exact(counter[1] + line["amount"])
         account.billed[index][line["window"]] = counter[1]
 
@@ -594,14 +734,15 @@ def counts(plan, account, e, attributes):
 def count(plan, account, e, attributes):
     for index, place, more in counts(plan, account, e, attributes):
         sums = account.counted[index]
-        sums[place] = exact(sums.get(place, 0) + more)
+        part = (part_of(account, plan.limits[index], e["head"]["authorized_at"]), place[1])
+        sums[part] = exact(sums.get(part, 0) + more)
 
 
 def crossings(plan, account, e, attributes):
     """The shares of limits that a call reaches."""
     crossed = []
     for index, place, more in counts(plan, account, e, attributes):
-        limit, before = plan.limits[index], account.counted[index].get(place, 0)
+        limit, before = plan.limits[index], counted_in(account, index, place)
         for share in limit["notify"]:
             if before * GRID < share * limit["most"] <= (before + more) * GRID:
                 crossed.append({"limit": limit["id"], "value": place[1] if limit["per"] else None,
@@ -620,9 +761,11 @@ def advance_rates(plan, account, attributes, at):
 
 
 def owes(plan, account, index, w):
-    units, billed, _ = account.counter(index, w)
-    tariff = tariff_in(account, plan.charges[index], w)
-    return (tariff.can_fall() or tariff.prorate) and billed > tariff.due_at_close(units, billed)
+    units, billed, _, _ = account.counter(index, w)
+    charge = charge_in(account, plan.charges[index], w)
+    tariff = charge["tariff"]
+    can_fall = charge["aggregate"] == "latest" or tariff.can_fall() or tariff.prorate
+    return can_fall and billed > tariff.due_at_close(units, billed)
 
 
 def forget_closed(sub, now):
@@ -823,7 +966,8 @@ def admit_hold(state, id_, hold):
     if denial:
         return None, denial
     holds, attributes, at = list(sub["holds"].values()), hold["attributes"], hold["at"]
-    denial = deny_by_values(plan, sub["account"], holds, attributes, at)
+    denial = (deny_by_values(plan, sub["account"], holds, attributes, at)
+              or deny_by_unique(plan, sub["account"], hold["units"], attributes, at))
     if denial:
         return None, denial
     account = deepcopy(sub["account"])
@@ -844,7 +988,7 @@ def admit_hold(state, id_, hold):
         before = short["spent"] + limit_reserve(plan, sub["account"], holds, inside)
         needed = max(0, short["committed"] - before)
         left = dict(short, available=max(0, short["most"] - before))
-        return None, deny_by_money(sub, left, needed)
+        return None, deny_by_money(sub, holds, left, needed)
     denial = (deny_by_units(plan, account, holds, hold["limited"], attributes, at)
               or deny_by_concurrency(plan, holds, attributes)
               or deny_by_rate(plan, account, attributes, at))
@@ -913,15 +1057,16 @@ def import_(state, key, id_, at, usage, content, mark):
     subject = import_subject(mark)
     issued_at = max(at, lane["issued_at"])
     check_windows(sub, at, issued_at)
-    plan.charged_units(usage, usage.attributes, at)
+    units = plan.charged_units(usage, usage.attributes, at)
     holds = list(sub["holds"].values())
     denial = (deny_by_terms(sub, usage.attributes, at)
-              or deny_by_values(plan, sub["account"], holds, usage.attributes, at))
+              or deny_by_values(plan, sub["account"], holds, usage.attributes, at)
+              or deny_by_unique(plan, sub["account"], units, usage.attributes, at))
     if denial is None:
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
         entry, needed, short = draft_call(state, id_, subject, usage, usage.attributes, content,
                                           at, issued_at, salt, mark)
-        denial = deny_by_money(sub, short, needed) if short else None
+        denial = deny_by_money(sub, holds, short, needed) if short else None
         units = limited(plan, usage.meters, usage.attributes)
         denial = (denial or deny_by_units(plan, sub["account"], holds, units, usage.attributes, at)
                   or deny_by_rate(plan, sub["account"], usage.attributes, at))
@@ -1223,7 +1368,7 @@ def fold_call(state, sub, e, digest):
         forget_ended(sub, subject, hold["at"])
     attributes = hold["attributes"] if hold else {
         i["name"]: i["value"] for i in items if i["item"] == "attribute"}
-    advance(plan, account, lines)
+    advance(plan, account, lines, head["authorized_at"], attributes)
     count(plan, account, e, attributes)
     if e["import"]:
         advance_rates(plan, account, attributes, head["authorized_at"])
@@ -1234,7 +1379,7 @@ def fold_period(sub, e):
     plan, account = sub["plan"], sub["account"]
     lines = [item for item in e["body"]["items"] if item["item"] == "line"]
     take_draws(plan, account, e, lines)
-    advance(plan, account, lines)
+    advance(plan, account, lines, e["head"]["authorized_at"])
     count(plan, account, e, {})
     forget_closed(sub, e["head"]["issued_at"])
 

@@ -408,7 +408,7 @@ def _(s, g):
     for charge, windows_ in zip(plan.charges, account.counters):
         if windows_:
             w = max(windows_)
-            units, billed, _ = windows_[w]
+            units, billed, _, _ = windows_[w]
             counters.append({"charge": charge["id"], "start": str(w[0]), "end": str(w[1]),
                              "units": str(units), "billed": amounts.text_of(billed)})
     holds = sum(map(meters.reserved, sub["holds"].values()))

@@ -100,20 +100,20 @@ def is_fee(charge):
     return charge["tariff"].model == "flat" and charge["tariff"].due_at_start() > 0
 
 
-def tariff_in(account, charge, w):
-    """The tariff of a charge in one window: a fee may be due for a part of it only."""
+def charge_in(account, charge, w):
+    """A charge as it is in one window: a fee may be due for a part of it only."""
     tariff = charge["tariff"]
     if not tariff.prorate:
-        return tariff
+        return charge
     end = w[1] if account.until is None else min(w[1], account.until)
     covered = max(0, end - max(w[0], account.paid_from))
     if covered == w[1] - w[0]:
-        return tariff
+        return charge
     # quotient(v, s) is v · GRID / s: half-even.
     due = exact(part(tariff.due_at_start(), covered, w[1] - w[0]))
     flat = Tariff("flat", 0, due)
     flat.zero = flat.prorate = True
-    return flat
+    return {**charge, "tariff": flat}
 
 
 def part(value, over, under):

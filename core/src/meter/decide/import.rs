@@ -1,6 +1,7 @@
 //! Metering a record of a finished call.
 
 use crate::{
+    account::Caller,
     crypto::Digest,
     entry::{Denial, Denied, Entry},
     error::Result,
@@ -9,11 +10,13 @@ use crate::{
         decide::{
             Decision,
             admit::{
-                deny_before_money, deny_by_money, deny_by_rate, deny_by_units, deny_by_values,
+                deny_before_money, deny_by_money, deny_by_rate, deny_by_unique, deny_by_units,
+                deny_by_values,
             },
         },
         draft::{Facts, check_windows, draft_call},
     },
+    plan::Call,
     receipt::{import_subject, receipt_salt},
 };
 
@@ -39,13 +42,18 @@ impl State {
             (Some(Entry::Denied(entry)), Outcome::Denied(denial))
         };
         let attributes = import.usage.attributes();
+        let call = Call { usage: &import.usage, attributes, at: import.at };
         // An unpriced meter or a contradiction is the record's error, not the subscriber's.
-        plan.check_usage(&import.usage, import.at)?;
+        let units = plan.charged_units(&call)?;
         if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
             return Ok(deny(denial));
         }
         let account = &subscription.account;
         if let Some(denial) = deny_by_values(plan, account, attributes, import.at) {
+            return Ok(deny(denial));
+        }
+        let caller = Caller { attributes, at: import.at };
+        if let Some(denial) = deny_by_unique(plan, account, &units, caller) {
             return Ok(deny(denial));
         }
         let facts = Facts {
@@ -59,9 +67,9 @@ impl State {
             import: Some(mark),
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
-        let call = draft_call(self, &facts)?;
-        if let Some(room) = call.short {
-            return Ok(deny(deny_by_money(subscription, &room, call.needed)));
+        let drafted = draft_call(self, &facts)?;
+        if let Some(room) = drafted.short {
+            return Ok(deny(deny_by_money(subscription, &room, drafted.needed)?));
         }
         let limited = plan.limited_units(attributes, |meter| import.usage.get(meter));
         if let Some(denial) = deny_by_units(plan, account, attributes, &limited, import.at)? {
@@ -70,6 +78,6 @@ impl State {
         if let Some(denial) = deny_by_rate(plan, account, attributes, import.at)? {
             return Ok(deny(denial));
         }
-        self.receipt_decision(subscription, call.draft.seal(salt), attributes)
+        self.receipt_decision(subscription, drafted.draft.seal(salt), attributes)
     }
 }

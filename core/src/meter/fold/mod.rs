@@ -200,6 +200,15 @@ pub(crate) fn charge_index(plan: &Plan, id: &str) -> Result<usize> {
         .ok_or_else(|| Error::new(Code::PlanReference).value(id).because("no such charge"))
 }
 
+/// The number of a line of a window that is billed without a call: a charge's or a commitment's.
+pub(crate) fn line_index(plan: &Plan, id: &str) -> Result<usize> {
+    let place = plan.commitments().iter().position(|commitment| commitment.id == id);
+    match place {
+        Some(place) => Ok(plan.charges().len().saturating_add(place)),
+        None => charge_index(plan, id),
+    }
+}
+
 fn advance_rates(
     plan: &Plan,
     account: &mut Account,
