@@ -288,8 +288,7 @@ impl Plan {
 
     /// The instant at which a subscription begun at `start` ends that nobody cancels; the last instant
     /// of all where it does not.
-    #[must_use]
-    pub fn ends(&self, start: Timestamp) -> Timestamp {
+    pub(crate) fn ends(&self, start: Timestamp) -> Timestamp {
         let length = self.term.length.filter(|_| !self.term.renews);
         length.map_or(Timestamp::MAX, |length| length.end(self.zone(), start, start))
     }
@@ -299,15 +298,14 @@ impl Plan {
     ///
     /// # Errors
     /// `time_invalid` for a notice past the year 9999.
-    pub fn ends_cancelled(&self, start: Timestamp, at: Timestamp) -> Result<Timestamp> {
+    pub(crate) fn ends_cancelled(&self, start: Timestamp, at: Timestamp) -> Result<Timestamp> {
         let at = at.max(start).checked_add(self.term.notice)?;
         let length = self.term.length.filter(|_| !self.term.immediate);
         Ok(length.map_or(at, |length| length.end(self.zone(), start, at)))
     }
 
     /// The instant from which on a subscription begun at `start` is paid for: the end of its trial.
-    #[must_use]
-    pub fn paid_from(&self, start: Timestamp) -> Timestamp {
+    pub(crate) fn paid_from(&self, start: Timestamp) -> Timestamp {
         self.term.trial.map_or(start, |trial| trial.end(self.zone(), start, start))
     }
 }

@@ -43,8 +43,7 @@ pub struct SubscriptionTerm {
 impl Length {
     /// Where it ends from `start` on, and where, one following the other, the one ends that holds
     /// `at`. The last instant of all where that is past it.
-    #[must_use]
-    pub fn end(self, zone: Option<&Zone>, start: Timestamp, at: Timestamp) -> Timestamp {
+    pub(super) fn end(self, zone: Option<&Zone>, start: Timestamp, at: Timestamp) -> Timestamp {
         let at = at.max(start);
         match self {
             Length::Periods(cycle) => cycle.window(zone, start, at).end,
