@@ -128,6 +128,16 @@ def _(s, mapping, event):
     return {"meters": {m: str(n) for m, n in read.meters.items()}, "attributes": read.attributes}
 
 
+@arm("usage.stream", "surface events")
+def _(s, surface, events):
+    stream = c.UsageStream(surface)
+    for event in events:
+        stream.feed(event)
+    read = stream.usage()
+    return {"complete": stream.is_complete(), "basis": read.basis,
+            "meters": {m: str(n) for m, n in read.meters.items()}, "attributes": read.attributes}
+
+
 @arm("plan.load", "text")
 def _(s, text):
     plan = s.made = c.Plan.from_json(text)
@@ -244,6 +254,13 @@ def _(s, meter, subscription, now):
 @arm("meter.switch", "meter subscription plan now", "journal")
 def _(s, meter, subscription, plan, now):
     return opened(s.meter(meter).switch(subscription, plan, now=instant(now)))
+
+
+@arm("meter.credit", "meter subscription id json amount reason now", "journal")
+def _(s, meter, subscription, id, json, amount, reason, now):
+    return outcome(s.keep(s.meter(meter).credit(
+        subscription, id, c.Receipt.from_json(json), amount=amount, reason=reason,
+        now=instant(now))))
 
 
 @arm("meter.recover", "meter written")

@@ -2,8 +2,8 @@
 
 import { createHash } from "node:crypto";
 import {
-  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, VerifiedReceipt, billExact,
-  claimCalldata, mapUsage, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
+  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedReceipt,
+  billExact, claimCalldata, mapUsage, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
 } from "../js/index.js";
 import { instant, nested, text } from "./given.mjs";
@@ -120,6 +120,12 @@ export const arms = {
     const { meters, attributes } = mapUsage(given.text("mapping"), given.text("event"));
     return [{ meters: texts(meters), attributes }];
   },
+  "usage.stream"(given) {
+    const stream = new UsageStream(given.text("surface"));
+    for (const event of given.list("events")) stream.feed(event);
+    const { basis, meters, attributes } = stream.usage();
+    return [{ complete: stream.complete, basis, meters: texts(meters), attributes }];
+  },
   "plan.load"(given) {
     const plan = Plan.fromJson(given.text("text"));
     const { id, name, authority, currency, decimals } = plan;
@@ -228,6 +234,14 @@ export const arms = {
     return decided(await meter(given).switch({
       subscription: given.text("subscription"), plan: given.text("plan"), now: given.instant("now"),
     }));
+  },
+  async "meter.credit"(given) {
+    const outcome = await meter(given).credit({
+      subscription: given.text("subscription"), id: given.text("id"),
+      receipt: Receipt.fromJson(given.text("json")), amount: given.maybe("amount"),
+      reason: given.text("reason"), now: given.instant("now"),
+    });
+    return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
   },
   "meter.recover"(given) {
     const host = given.handle("meter", Host);

@@ -1,18 +1,18 @@
 import type {
-  Authorize, Authorized, Begin, Cancel, Cancelled, Checkpointed, Collect, Denied, Grant, Import,
-  LaneTotals, Nothing, Opened, Outcome, RawMeter, Released, Replayed, Settle, Settled, SignRequest,
+  Authorize, Authorized, Begin, Cancel, Cancelled, Checkpointed, Collect, Credit, Denied, Grant, Import,
+  LaneTotals, Nothing, Opened, Outcome, RawMeter, Receipt, Released, Replayed, Settle, Settled, SignRequest,
   Subscribe, Subscription, Switch, Hex, Instant, Exact, Plan, Usage, Void,
 } from "../pkg/counterfoil.js";
 
 export {
   Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
-  Receipt, Settlement, SignRequest, Step, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher,
-  billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion,
+  Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedReceipt,
+  VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion,
   readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {
   Authorize, Authorized, Basis, Begin, Billed, Cancel, Cancelled, Channel, CheckpointFields, Checkpointed, ClaimRow,
-  Collect, ConsistencyProof, Counter, Counts, Crossed, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
+  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
   ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
   Subscribe, Subscription, Surface, Switch, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
@@ -101,6 +101,11 @@ export class Meter {
   cancel(cancel: Cancel & Now): Promise<Cancelled>;
   /** Ends a subscription now, and opens one of the same payer to another plan, in one entry. */
   switch(to: Switch & Now): Promise<Opened>;
+  /**
+   * Gives back what a receipt cost, in part or whole. The receipt has its body and is signed by the
+   * meter's key; the same `id` gives back once.
+   */
+  credit(credit: Credit & { receipt: Receipt } & Now): Promise<Settled | Replayed>;
 
   /** Says that the fate of a write is unknown. Every waiting call is refused with `meter_stalled`. */
   stall(cause?: unknown): void;

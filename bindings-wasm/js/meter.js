@@ -99,6 +99,10 @@ export class Meter {
     return this.#run(Command.switch(plan), now);
   }
 
+  async credit({ receipt, now, ...credit }) {
+    return this.#run(Command.credit(receipt, credit), now);
+  }
+
   /** Decides at once, and resolves when the journal has the entry. */
   #run(command, now = this.#clock()) {
     return new Promise((resolve, reject) => {

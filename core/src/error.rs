@@ -260,6 +260,12 @@ codes! {
     GrantUnknown = "grant_unknown", "unknown grant";
     /// The subscription has a grant of this id, with other terms.
     GrantConflict = "grant_conflict", "grant id in use with other terms";
+    /// A receipt that no credit can correct, or an amount that none can have.
+    CreditInvalid = "credit_invalid", "credit refused";
+    /// More than the receipt cost and was not given back yet, or nothing is left of it.
+    CreditExceeded = "credit_exceeded", "more than is left to credit";
+    /// The credit id was used for another receipt, amount or reason.
+    CreditConflict = "credit_conflict", "credit id reused with another input";
     /// The plan is not known to this meter.
     PlanUnknown = "plan_unknown", "unknown plan";
     /// No hold of this id: never made, released, or ended and forgotten, which happens no earlier than

@@ -176,6 +176,8 @@ enum Act {
     Import(u64, u64),
     Grant(u64, bool),
     Void(usize),
+    /// One of the receipts, and how many tenths of a unit; 0 is all that is left.
+    Credit(usize, u64),
     Due,
     Checkpoint,
 }
@@ -190,6 +192,7 @@ fn acts(most_percent: u64) -> impl Strategy<Value = Vec<(Act, u64)>> {
         2 => (0..25_u64, 0..25_u64).prop_map(|(a, b)| Act::Import(a, b)),
         1 => (1..40_u64, any::<bool>()).prop_map(|(amount, units)| Act::Grant(amount, units)),
         u32::from(most_percent > 100) => (0..9_usize).prop_map(Act::Void),
+        2 => (0..90_usize, 0..30_u64).prop_map(|(n, tenths)| Act::Credit(n, tenths)),
         2 => Just(Act::Due),
         1 => Just(Act::Checkpoint),
     ];
@@ -293,6 +296,22 @@ impl Story {
                     assert_eq!(host.run(&void, now).unwrap(), Outcome::Done);
                 }
             }
+            Act::Credit(n, tenths) => {
+                let receipts = host.recorded();
+                let Some(receipt) = receipts.get(n % receipts.len().max(1)) else { return };
+                self.calls += 1;
+                let tenth = 100_000_000_000_000_000;
+                let amount = Exact::new(u128::from(tenths / 10), tenths % 10 * tenth).unwrap();
+                let amount = (*tenths > 0).then_some(amount);
+                let id = format!("{}", self.calls);
+                match host.credit(self.sub, &id, receipt, amount, now) {
+                    Ok(outcome) => assert!(matches!(outcome, Outcome::Receipt { .. })),
+                    Err(e) => assert!(
+                        ["credit_invalid", "credit_exceeded"].contains(&e.code().as_str()),
+                        "{e}"
+                    ),
+                }
+            }
             Act::Due => drop(host.due(now)),
             Act::Checkpoint => drop(host.run(&Command::Checkpoint, now).unwrap()),
             _ => {}
@@ -357,7 +376,7 @@ fn windows(
 /// What the receipts billed in each window and value of each spend limit, as limits compare it.
 fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window, String), Exact> {
     let mut sums = BTreeMap::new();
-    for receipt in receipts.iter().filter(|receipt| receipt.head.kind != Kind::TrueUp) {
+    for receipt in receipts.iter().filter(|receipt| price(receipt).is_some()) {
         // Before grants pay: limits count first.
         let exact = price(receipt).unwrap().0;
         let billed = match plan.rounding() {
@@ -438,7 +457,7 @@ fn credit(plan: &Plan) -> Exact {
     credit.unwrap_or(Exact::MAX)
 }
 
-/// What was given is what calls drew and what is left; nobody draws more.
+/// What was given is what calls drew, less what went back, and what is left; nobody draws more.
 fn assert_conserved(host: &Host, sub: Digest) {
     let mut drawn: BTreeMap<(String, Timestamp), Exact> = BTreeMap::new();
     for receipt in host.recorded() {
@@ -449,6 +468,16 @@ fn assert_conserved(host: &Host, sub: Digest) {
                 }
                 Item::DrawUnits { grant, given_at, units, balance, .. } => {
                     ((grant, given_at), whole(units), whole(balance))
+                }
+                Item::Returned { grant, given_at, amount, .. } => {
+                    let sum = drawn.get_mut(&(grant, given_at)).unwrap();
+                    *sum = sum.checked_sub(amount).unwrap();
+                    continue;
+                }
+                Item::ReturnedUnits { grant, given_at, units, .. } => {
+                    let sum = drawn.get_mut(&(grant, given_at)).unwrap();
+                    *sum = sum.checked_sub(whole(units)).unwrap();
+                    continue;
                 }
                 _ => continue,
             };

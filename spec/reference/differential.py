@@ -235,8 +235,8 @@ def grant(r, number, charges, given=False):
         part["meter"], part["units"] = r.choice(meters), amount
     else:
         part["money"] = str(amount) if r.random() < 0.7 else f"{amount}.5"
-        if r.random() < 0.4:
-            ids = [c["id"] for c in charges]
+        ids = [c["id"] for c in charges]
+        if ids and r.random() < 0.4:
             part["charges"] = sorted(r.sample(ids, r.randrange(1, len(ids) + 1)))
     if r.random() < 0.2:
         part["match"] = {"purpose": ["inference"]}
@@ -530,6 +530,30 @@ def body(r, surface):
     return {place: found, "model": "m"} if r.random() < 0.95 else {"x_groq": {place: found}}
 
 
+def events(r, surface):
+    """Events of a stream, whose outputs mostly rise."""
+    found = []
+    for _ in range(r.randrange(6)):
+        event = r.choice([{}, {"model": "late"}, {"delta": r.choice(["a", {}, None])}])
+        if r.random() < 0.7:
+            inner = body(r, surface)
+            path = r.choice(["", "response", "message", "metadata", "delta"]) if r.random() < 0.6 else {
+                "anthropic.messages": "message", "bedrock.converse": "metadata",
+                "cohere.chat": "delta"}.get(surface, "response" if "openai.re" in surface else "")
+            event = {**event, **({path: inner} if path else inner)}
+        reason = r.choice([None, "stop"])
+        for items, name in (("choices", "finish_reason"), ("candidates", "finishReason")):
+            if r.random() < 0.5:
+                event[items] = [{}, {name: reason}][:r.randrange(3)]
+        if r.random() < 0.2 and isinstance(event.get("delta", {}), dict):
+            event["delta"] = {**event.get("delta", {}), "stop_reason": reason}
+        found.append(event)
+    if r.random() < 0.6:
+        found.sort(key=lambda event: json.dumps(event).count("1"))
+    texts = [json.dumps(event) for event in found]
+    return texts + ["[DONE]"] if r.random() < 0.2 else texts
+
+
 class Case:
     """One vector in the making: each step is run as it is added, so later ones can build on it."""
 
@@ -599,9 +623,9 @@ class Case:
         subscription, lane = self.opened["subscription"], self.opened["lane"]
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
-             "quote", "replay", "again", "window", "grant", "void", "read",
+             "quote", "replay", "again", "window", "grant", "void", "read", "credit",
              "cancel", "switch", "subscribe"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3, 0.8, 1.5, 0.4])[0]
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3, 4, 0.8, 1.5, 0.4])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.requests)}"
@@ -629,16 +653,16 @@ class Case:
         elif kind == "import":
             self.ordinal += r.randrange(3)
             at = self.now - (r.randrange(7_200_000) if r.random() < 0.2 else 0)
-            self.add("meter.import", at=str(at), usage=usage(r, self.priced, r.random() < 0.3),
+            self.add("meter.import", f"x{len(self.steps)}", at=str(at), usage=usage(r, self.priced, r.random() < 0.3),
                      input="0x" + "01" * 32, ordinal=str(self.ordinal),
                      offset=str(self.ordinal * 100), digest="0x" + "02" * 32, **on,
                      **self.journal())
         elif kind == "due":
-            self.add("meter.due", meter=self.meter, now=now, **self.journal())
+            self.add("meter.due", f"x{len(self.steps)}", meter=self.meter, now=now, **self.journal())
             for _ in range(r.choice([0, 0, 2, 5])):
                 if "out" not in self.steps[-1]:
                     break
-                self.add("meter.due", meter=self.meter, now=now)
+                self.add("meter.due", f"x{len(self.steps)}", meter=self.meter, now=now)
         elif kind == "checkpoint":
             self.add("meter.checkpoint", meter=self.meter, **self.journal())
         elif kind == "collect":
@@ -664,6 +688,8 @@ class Case:
         elif kind == "subscribe":
             self.add("meter.subscribe", meter=self.meter, plan=r.choice(self.plans), payer=None,
                      account=r.choice(["acme", "other"]), startedAt=now, now=now)
+        elif kind == "credit":
+            self.credit(now, on)
         elif kind == "look":
             self.add("meter.subscription", **on)
             self.add("meter.lane", meter=self.meter, lane=lane)
@@ -681,12 +707,34 @@ class Case:
         elif kind == "read":
             for surface in r.sample(sorted(BODIES), 3):
                 self.add("usage.read", surface=surface, body=json.dumps(body(r, surface)))
+            surface = r.choice(sorted(BODIES))
+            self.add("usage.stream", surface=surface, events=events(r, surface))
         elif kind == "replay":
             fresh = f"m{len(self.steps)}"
             self.add("meter.replay", fresh, meter=self.meter, saltKey="0x" + "07" * 32)
             self.meter = fresh
+        if kind in ("settle", "import", "due") and r.random() < 0.15:
+            self.credit(now, on)
         if self.steps[-1]["in"].get("journal") == "doubt":
             self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+
+    def credit(self, now, on):
+        """One of the last receipts is given back, in part or whole."""
+        r = self.r
+        made = [step["as"] for step in self.steps
+                if "as" in step and "receipt" in (step.get("out") or {})
+                and "replayed" not in step["out"]]
+        if not made:
+            return
+        name = r.choice(made[-4:])
+        found = self.add("receipt.json", f"x{len(self.steps)}", receipt=name,
+                         key="k" if r.random() < 0.97 else None)
+        cost = int(self.script.outs[name]["receipt"]["charge"])
+        amount = r.choice([None, None, None, "0.5", "1", str(r.randrange(cost + 2)),
+                           str(r.randrange(40)), f"{r.randrange(9)}.{r.randrange(1, 10)}"])
+        self.add("meter.credit", f"x{len(self.steps)}", id=f"q{r.choice([len(self.steps), r.randrange(3)])}",
+                 json=found["out"]["json"], amount=amount, reason=r.choice(["late", "late", "bad"]),
+                 now=now, **on, **self.journal())
 
     def finish(self):
         if self.r.random() < 0.5:

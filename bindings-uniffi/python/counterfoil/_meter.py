@@ -217,6 +217,24 @@ class Meter:
         )
         return opened
 
+    def credit(
+        self,
+        subscription: str,
+        id: str,
+        receipt: native.Receipt,
+        *,
+        reason: str,
+        amount: Optional[str] = None,
+        now: Optional[int] = None,
+    ) -> Union[native.Issued, native.Replay]:
+        """Gives back what ``receipt`` cost: an exact ``amount`` of atomic units, or all that is left.
+        The receipt has its body and is signed by the meter's key; the same ``id`` gives back once."""
+        at = self._at(now)
+        made: Union[native.Issued, native.Replay] = self._submit(
+            lambda: self._native.propose_credit(subscription, id, receipt, amount, reason, at)
+        )
+        return made
+
     def recover(self, durable: int) -> list[Any]:
         """Ends the doubt: ``durable`` is how many entries the journal really holds. Returns what was
         decided by the steps in doubt that turn out to be durable."""

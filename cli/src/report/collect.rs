@@ -76,7 +76,9 @@ impl Collector {
                 *count = count.saturating_add(1);
                 self.seen(at);
             }
-            Entry::Receipt(receipt) if receipt.head.kind != Kind::TrueUp => self.charge(receipt)?,
+            Entry::Receipt(receipt) if matches!(receipt.head.kind, Kind::Call | Kind::Period) => {
+                self.charge(receipt)?;
+            }
             _ => {}
         }
         Ok(())

@@ -18,7 +18,7 @@ pub(crate) struct Counter {
     pub(crate) units: u64,
     /// What the window was billed: the second counter B.
     pub(crate) billed: Exact,
-    /// What grants in money paid of it.
+    /// What grants in money paid of it, and what credits gave back of the rest.
     pub(crate) granted: Exact,
     /// Units that open holds may still use.
     pub(crate) outstanding: u64,
@@ -268,6 +268,25 @@ impl Account {
         Ok(())
     }
 
+    /// Records what a credit gives back of what a receipt charged for these lines: the last one first,
+    /// after what credits `before` it gave back.
+    pub(crate) fn note_given_back(
+        &mut self,
+        rated: &[Rated],
+        (mut before, mut back): (Exact, Exact),
+    ) -> Result<()> {
+        for line in rated.iter().rev() {
+            let part = line.amount.minus_or_zero(before).min(back);
+            before = before.minus_or_zero(line.amount);
+            back = back.checked_sub(part)?;
+            let windows = self.counters.get_mut(line.charge);
+            if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
+                counter.granted = counter.granted.checked_add(part)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a hold's units to what is outstanding. Returns the windows that are new, by charge.
     ///
     /// # Errors
@@ -418,10 +437,10 @@ impl Counter {
             Aggregate::Latest => return self.up_to(charge, 0, units),
             Aggregate::Unique(unique) => {
                 let value = caller.value(unique);
-                if self.seen.values.contains(value) {
+                if !self.seen.is_new(value) {
                     return Ok(Exact::ZERO);
                 }
-                self.seen.new_values(Some(value))
+                self.seen.new_values(value)
             }
         };
         charge.tariff.worst_increase(self.units, others, units)
@@ -457,7 +476,7 @@ fn reserved(charge: &Charge, counter: &Counter) -> Result<Exact> {
             None => Ok(Exact::ZERO),
         },
         Aggregate::Unique(_) => {
-            let most = counter.units.saturating_add(counter.seen.new_values(None));
+            let most = counter.units.saturating_add(counter.seen.new);
             counter.up_to(charge, counter.units, most)
         }
     }

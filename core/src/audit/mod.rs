@@ -14,8 +14,8 @@ use crate::{
     error::{Code, Error, Result},
     log::Checkpoint,
     meter::{
-        Draft, Facts, LaneTotals, State, draft_call, draft_period, draft_true_up, joined,
-        lane_totals,
+        CreditFacts, Draft, Facts, LaneTotals, State, draft_call, draft_credit, draft_period,
+        draft_true_up, joined, lane_totals,
     },
     plan::{Plan, Signing},
     receipt::{Head, Item, Kind, import_subject, period_subject},
@@ -223,6 +223,7 @@ impl Auditor {
             Kind::Call => self.draft_again(recorded),
             Kind::Period => self.period_again(recorded),
             Kind::TrueUp => self.true_up_again(recorded),
+            Kind::Credit => self.credit_again(recorded),
         }
         .map_err(|e| e.within(place.to_string()))?;
         compare(recorded, &again, place)
@@ -334,6 +335,18 @@ impl Auditor {
             }
         }
         Err(Error::new(Code::AuditMismatch).at("correction").because("a true-up corrects nothing"))
+    }
+
+    fn credit_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {
+        let missing = |what: &'static str| Error::new(Code::AuditMismatch).at(what);
+        let subscription = self.state.lane(&recorded.head.lane)?.open.subscription;
+        let corrects = recorded.corrects.as_ref().ok_or_else(|| missing("corrects"))?;
+        let Some(Item::Credit { id, reason, amount, .. }) = recorded.body.items.first() else {
+            return Err(missing("credit").because("a credit that does not say what it is"));
+        };
+        let issued_at = recorded.head.issued_at;
+        let facts = CreditFacts { subscription, id, reason, amount: *amount, corrects, issued_at };
+        draft_credit(&self.state, &facts)
     }
 
     /// What was audited so far.

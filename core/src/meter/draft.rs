@@ -3,11 +3,13 @@
 //! The meter drafts what it records, and an auditor drafts the same receipt again from the recorded
 //! facts: both use the functions here, so a recorded receipt either is this result or is wrong.
 
+mod credit;
 mod period;
 
+pub(crate) use credit::{CreditFacts, draft_credit};
 pub(crate) use period::draft_period;
 
-use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
+use alloc::{borrow::Cow, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     account::{
@@ -20,7 +22,7 @@ use crate::{
     error::{Code, Error, Result},
     meter::{Hold, Lane, State, Subscription},
     plan::{Call, Plan},
-    receipt::{Body, Head, Item, Kind, window_subject},
+    receipt::{Body, Head, Item, Kind, Receipt, window_subject},
     time::{Timestamp, Window},
     usage::Usage,
 };
@@ -53,6 +55,7 @@ pub(crate) struct Draft {
     pub(crate) head: Head,
     pub(crate) items: Vec<Item>,
     pub(crate) import: Option<ImportMark>,
+    pub(crate) corrects: Option<Arc<Receipt>>,
 }
 
 /// The draft of a call, and the limit that cut it short, if one did.
@@ -66,19 +69,29 @@ pub(crate) struct CallDraft {
 impl Draft {
     /// Hashes body and head.
     pub(crate) fn seal(self, salt: Digest) -> ReceiptEntry {
-        let body = Body { salt, items: self.items };
-        let head = Head { body: body.root(), ..self.head };
-        ReceiptEntry { digest: head.digest(), head, body, import: self.import }
+        let Draft { head, items, import, corrects } = self;
+        let body = Body { salt, items };
+        let head = Head { body: body.root(), ..head };
+        ReceiptEntry { digest: head.digest(), head, body, import, corrects }
     }
 }
 
 /// Drafts the receipt of a call.
 pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> {
+    let (subscription, _) = state.current(&facts.subscription)?;
+    check_windows(subscription, facts.authorized_at, facts.issued_at)?;
+    draft_units(state, facts, subscription.plan.charged_units(&facts.call())?)
+}
+
+/// Drafts the receipt of a call whose windows are open and whose charged units are these.
+pub(crate) fn draft_units(
+    state: &State,
+    facts: &Facts<'_>,
+    mut units: Vec<(usize, u64)>,
+) -> Result<CallDraft> {
     let (subscription, lane) = state.current(&facts.subscription)?;
     let plan = &*subscription.plan;
-    check_windows(subscription, facts.authorized_at, facts.issued_at)?;
     let hold = subscription.holds.get(&facts.subject);
-    let mut units = plan.charged_units(&facts.call())?;
     let (at, issued_at) = (facts.authorized_at, facts.issued_at);
     subscription.account.skip_fees(plan, &mut units, at);
     let usable = subscription.account.grants.usable(plan, facts.attributes, at, issued_at)?;
@@ -177,15 +190,13 @@ pub(crate) fn draft_true_up(
     let charge = &*subscription.account.charge_in(charge, window)?;
     let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
     // Never more is given back than was charged: uncollected parts were billed to the counter only,
-    // and what grants paid was given.
-    let charged = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
-    let returned = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
+    // what grants paid was given, and what credits gave back is back.
     // As a limit compares it: rounded where receipts are, so that shares reverse what is credited.
     let exact = plan
         .rounding()
         .compared(counter.billed.minus_or_zero(due))?
         .min(plan.rounding().compared(counter.billed.minus_or_zero(counter.granted))?)
-        .min(charged.minus_or_zero(returned));
+        .min(lane.uncredited()?);
     let billed = plan.rounding().bill(exact, lane.credited_remainder)?;
     let item = Item::Correction {
         charge: charge.id.clone(),
@@ -296,7 +307,7 @@ fn draft(lane: &Lane, id: Digest, items: Vec<Item>, parts: Parts) -> Result<Draf
         cumulative: parts.cumulative,
         credited: parts.credited,
     };
-    Ok(Draft { head, items, import: parts.import })
+    Ok(Draft { head, items, import: parts.import, corrects: None })
 }
 
 /// The attributes of a hold and of what settles it. The hold's stand where both name one.

@@ -10,7 +10,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, Given, Grants, Pending, Seen},
+    account::{Account, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen},
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -211,6 +211,41 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
     for (until, subject) in &s.forgetting {
         w.u64(until.millis()).raw(subject.bytes());
     }
+    write_given_back(w, &s.given_back);
+}
+
+fn write_given_back(w: &mut Writer, given_back: &GivenBack) {
+    w.count(given_back.receipts.len());
+    for (receipt, returned) in &given_back.receipts {
+        w.raw(receipt.bytes()).raw(&returned.money.to_bytes()).count(returned.draws.len());
+        for draw in &returned.draws {
+            w.raw(&draw.to_bytes());
+        }
+    }
+    w.count(given_back.credits.len());
+    for (id, made) in &given_back.credits {
+        w.raw(id.bytes()).raw(made.input.bytes()).raw(made.receipt.bytes());
+    }
+}
+
+fn read_given_back(r: &mut Reader<'_>) -> Result<GivenBack> {
+    let mut given_back = GivenBack::default();
+    for _ in 0..r.count(60)? {
+        let receipt = Digest::new(r.array()?);
+        let money = Exact::from_bytes(&r.array()?)?;
+        let count = r.count(24)?;
+        let mut draws = Vec::with_capacity(count);
+        for _ in 0..count {
+            draws.push(Exact::from_bytes(&r.array()?)?);
+        }
+        given_back.receipts.insert(receipt, Returned { money, draws });
+    }
+    for _ in 0..r.count(96)? {
+        let id = Digest::new(r.array()?);
+        let (input, receipt) = (Digest::new(r.array()?), Digest::new(r.array()?));
+        given_back.credits.insert(id, Made { input, receipt });
+    }
+    Ok(given_back)
 }
 
 fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> {
@@ -265,6 +300,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     for _ in 0..r.count(40)? {
         forgetting.insert((read_time(r)?, Digest::new(r.array()?)));
     }
+    let given_back = read_given_back(r)?;
     Ok(Subscription {
         plan,
         payer,
@@ -279,6 +315,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         denied,
         switched,
         switched_to,
+        given_back,
     })
 }
 
@@ -355,7 +392,9 @@ fn read_seen(r: &mut Reader<'_>) -> Result<Seen> {
         seen.sizes.insert((r.u64()?, read_time(r)?), r.u64()?);
     }
     for _ in 0..r.count(12)? {
-        seen.names.insert(r.text()?, r.u64()?);
+        let value = r.text()?;
+        seen.new = seen.new.saturating_add(u64::from(seen.is_new(&value)));
+        seen.names.insert(value, r.u64()?);
     }
     Ok(seen)
 }

@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Edge, Period},
+    account::{Account, Edge, GivenBack, Period},
     amount::{Amount, Exact},
     crypto::Digest,
     entry::{ImportMark, Instance},
@@ -74,6 +74,8 @@ pub(crate) struct Subscription {
     pub(crate) switched: bool,
     /// The subscription that took its place.
     pub(crate) switched_to: Option<Digest>,
+    /// What credits gave back.
+    pub(crate) given_back: GivenBack,
 }
 
 /// What became of a request id within the replay horizon.
@@ -185,9 +187,7 @@ impl State {
     /// What a subscription was billed and was not credited, and what of it was not collected, ever.
     pub(crate) fn owed(&self, subscription: &Subscription) -> Result<Exact> {
         let mut lane = self.lane(&subscription.lane)?;
-        let billed = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
-        let credited = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
-        let mut owed = billed.minus_or_zero(credited);
+        let mut owed = lane.uncredited()?;
         loop {
             owed = owed.minus_or_zero(Exact::from_amount(lane.collected));
             if lane.open.parent.is_zero() {
@@ -250,5 +250,12 @@ impl Lane {
             fee: Amount::ZERO,
             open,
         }
+    }
+
+    /// What it was charged and is not credited, exact: the most that can still be given back.
+    pub(crate) fn uncredited(&self) -> Result<Exact> {
+        let charged = Exact::new(self.cumulative.atomic(), self.cumulative_remainder)?;
+        let credited = Exact::new(self.credited.atomic(), self.credited_remainder)?;
+        Ok(charged.minus_or_zero(credited))
     }
 }

@@ -3,14 +3,14 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import aggregates, grants, logs, receipts
+from . import aggregates, credits, grants, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
 from .conditions import evaluate
 from .document import is_control
 from .entries import attributes as attribute_bytes
 from .entries import encode
 from .plans import REQUESTS, read
-from .receipts import CALL, PERIOD, TRUE_UP, text, u
+from .receipts import CALL, CREDIT, PERIOD, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
 from .terms import charge_in, is_fee
@@ -1196,7 +1196,8 @@ def fold_open(state, e):
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
             "name": e["account"], "started_at": e["started_at"],
             "account": Account(plan, e["started_at"], bool(before)), "switched_to": None,
-            "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0}
+            "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0,
+            "credits": {}}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])
     state.lanes[digest] = {
@@ -1317,6 +1318,8 @@ def fold_receipt(state, e):
         fold_call(state, sub, e, digest)
     elif head["kind"] == PERIOD:
         fold_period(sub, e)
+    elif head["kind"] == CREDIT:
+        credits.fold(sub, e)
     else:
         for item in items:
             if item["item"] == "correction":
@@ -1335,7 +1338,7 @@ def fold_receipt(state, e):
     for item in items:
         if item["item"] == "price":
             lane["cumulative_remainder"] = item["remainder_after"]
-        if item["item"] == "correction":
+        if item["item"] in ("correction", "credit"):
             lane["credited_remainder"] = item["remainder_after"]
     signing = plan.signing
     if signing["mode"] == "checkpoint":

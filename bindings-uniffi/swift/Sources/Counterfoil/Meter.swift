@@ -188,6 +188,22 @@ public final class Meter: @unchecked Sendable {
         return opened
     }
 
+    /// Gives back what `receipt` cost: an exact `amount` of atomic units, or all that is left. A receipt,
+    /// or a replay. The receipt has its body and is signed by the meter's key; the same `id` gives back
+    /// once.
+    @discardableResult
+    public func credit(
+        _ subscription: String, _ id: String, _ receipt: Receipt, reason: String,
+        amount: String? = nil, now: Int64? = nil
+    ) throws -> Outcome {
+        let at = now ?? clock()
+        return try submit {
+            try machine.proposeCredit(
+                subscription: subscription, id: id, receipt: receipt, amount: amount,
+                reason: reason, now: at)
+        }
+    }
+
     /// Ends the doubt: `durable` is how many entries the journal really holds. Returns what was
     /// decided by the steps in doubt that turn out to be durable.
     @discardableResult

@@ -1,6 +1,7 @@
 //! Applying an entry to the state. Nothing is decided and nothing is priced here; what cannot follow
 //! is refused, before anything changes wherever that can be told.
 
+mod credit;
 mod hold;
 mod open;
 mod receipt;

@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::misplaced;
 use crate::{
-    account::Account,
+    account::{Account, GivenBack},
     crypto::{Address, Digest, sha256},
     entry::Opening,
     error::Result,
@@ -51,6 +51,7 @@ impl State {
                         denied: 0,
                         switched: e.switched_from.is_some(),
                         switched_to: None,
+                        given_back: GivenBack::default(),
                     },
                 );
             }

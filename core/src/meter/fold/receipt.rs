@@ -1,4 +1,4 @@
-//! Receipts: calls that are settled, windows that are trued up.
+//! Receipts: calls that are settled, windows that are billed or trued up.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -27,6 +27,7 @@ impl State {
             Kind::Call => self.apply_call(e, hashed)?,
             Kind::Period => self.apply_period(e)?,
             Kind::TrueUp => self.apply_true_up(e)?,
+            Kind::Credit => self.apply_credit(e)?,
         }
         let head = &e.head;
         self.log.append_hash(hashed.leaf)?;
@@ -42,7 +43,7 @@ impl State {
         for item in &e.body.items {
             match item {
                 Item::Price { remainder_after, .. } => lane.cumulative_remainder = *remainder_after,
-                Item::Correction { remainder_after, .. } => {
+                Item::Correction { remainder_after, .. } | Item::Credit { remainder_after, .. } => {
                     lane.credited_remainder = *remainder_after;
                 }
                 _ => {}
@@ -229,7 +230,7 @@ impl State {
 }
 
 /// The lines of a receipt; `number` finds what they name.
-fn lines(
+pub(super) fn lines(
     plan: &Plan,
     items: &[Item],
     number: impl Fn(&Plan, &str) -> Result<usize>,

@@ -176,6 +176,23 @@ class Meter(
     }
 
     /**
+     * Gives back what [receipt] cost: an exact [amount] of atomic units, or all that is left: a receipt,
+     * or a replay. The receipt has its body and is signed by the meter's key; the same [id] gives back
+     * once.
+     */
+    fun credit(
+        subscription: String,
+        id: String,
+        receipt: Receipt,
+        reason: String,
+        amount: String? = null,
+        now: Long? = null,
+    ): Outcome {
+        val at = now ?: clock()
+        return submit { machine.proposeCredit(subscription, id, receipt, amount, reason, at) }
+    }
+
+    /**
      * Ends the doubt: [durable] is how many entries the journal really holds. Returns what was decided
      * by the steps in doubt that turn out to be durable.
      */

@@ -177,6 +177,9 @@ fun receipt(issued: Issued): JsonObject {
         } else if (item is Item.Correction) {
             exact = item.exact
             remainder = item.remainderAfter
+        } else if (item is Item.Credit) {
+            exact = item.exact
+            remainder = item.remainderAfter
         }
     }
     return json(
