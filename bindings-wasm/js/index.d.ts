@@ -1,19 +1,20 @@
 import type {
   Authorize, Authorized, Begin, Cancel, Cancelled, Checkpointed, Collect, Credit, Denied, Grant, Import,
-  LaneTotals, Nothing, Opened, Outcome, RawMeter, Receipt, Released, Replayed, Settle, Settled, SignRequest,
+  LaneTotals, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Released, Replayed, Settle, Settled, SignRequest,
   Subscribe, Subscription, Switch, Hex, Instant, Exact, Plan, Usage, Void,
 } from "../pkg/counterfoil.js";
 
 export {
   Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
-  Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedReceipt,
-  VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion,
+  Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedEvidence,
+  VerifiedReceipt, VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata,
+  evidenceDigest, evidenceTypedData, mapUsage, proveConsistency, proveInclusion,
   readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {
   Authorize, Authorized, Basis, Begin, Billed, Cancel, Cancelled, Channel, CheckpointFields, Checkpointed, ClaimRow,
-  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
-  ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
+  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Evidence, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
+  ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
   Subscribe, Subscription, Surface, Switch, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
@@ -94,6 +95,8 @@ export class Meter {
   grant(grant: Grant & Now): Promise<void>;
   /** Takes back what is left of a grant and no hold reserves. */
   void(grant: Void & Now): Promise<void>;
+  /** Shows evidence that the plan's condition asks for: calls after it may rely on it. */
+  present(shown: Present & Now): Promise<void>;
   /**
    * Ends a subscription at once or with its term, as its plan says. What was billed in advance of a fee
    * with `prorate` is credited by `due`, once it has ended.

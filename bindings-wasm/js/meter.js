@@ -99,6 +99,10 @@ export class Meter {
     return this.#run(Command.switch(plan), now);
   }
 
+  async present({ now, ...shown }) {
+    await this.#run(Command.present(shown), now);
+  }
+
   async credit({ receipt, now, ...credit }) {
     return this.#run(Command.credit(receipt, credit), now);
   }

@@ -1,6 +1,7 @@
 //! One arm per operation of `spec/surface.json`.
 
 mod entry;
+mod evidence;
 mod ledger;
 mod log;
 mod meter;
@@ -70,6 +71,9 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.void" => meter::void(input, objects),
         "meter.cancel" => meter::cancel(input, objects),
         "meter.switch" => meter::switch(input, objects),
+        "meter.present" => meter::present(input, objects),
+        "evidence.sign" => plain(evidence::sign(input, objects)),
+        "evidence.read" => plain(evidence::read(input)),
         "meter.recover" => plain(meter::recover(input, objects)),
         "meter.entries" => plain(meter::entries(input, objects)),
         "meter.replay" => meter::replay(input, objects),

@@ -8,7 +8,7 @@ use crate::{
     crypto::{Address, Digest, Signature},
     entry::{
         Cancelled, Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark,
-        Instance, Opening, ReceiptEntry, Release, ReleaseReason, Voided,
+        Instance, Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
     },
     error::{Code, Error, Result},
     log::Checkpoint,
@@ -34,6 +34,7 @@ impl Entry {
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
             Entry::Cancelled(_) => 12,
+            Entry::Presented(_) => 18,
         }
     }
 
@@ -53,6 +54,7 @@ impl Entry {
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
             Entry::Cancelled(_) => "cancelled",
+            Entry::Presented(_) => "presented",
         }
     }
 
@@ -132,6 +134,15 @@ impl Entry {
             }
             Entry::Cancelled(e) => {
                 w.raw(e.subscription.bytes()).u64(e.at.millis()).u64(e.ends_at.millis());
+            }
+            Entry::Presented(e) => {
+                w.raw(e.subscription.bytes())
+                    .raw(e.attestor.bytes())
+                    .text(&e.statement)
+                    .u64(e.issued_at.millis())
+                    .u64(e.expires_at.millis())
+                    .raw(e.signature.bytes())
+                    .u64(e.at.millis());
             }
         }
         w.0
@@ -222,6 +233,15 @@ impl Entry {
                 subscription: Digest::new(r.array()?),
                 at: read_time(r)?,
                 ends_at: read_time(r)?,
+            }),
+            18 => Entry::Presented(Presented {
+                subscription: Digest::new(r.array()?),
+                attestor: Address::new(r.array()?),
+                statement: r.text()?,
+                issued_at: read_time(r)?,
+                expires_at: read_time(r)?,
+                signature: Signature::from_bytes(&r.array()?)?,
+                at: read_time(r)?,
             }),
             _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),
         };

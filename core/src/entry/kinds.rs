@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     amount::Amount,
-    crypto::{Address, Digest},
+    crypto::{Address, Digest, Signature},
     entry::Denial,
     log::Checkpoint,
     meter::ReservedUnits,
@@ -39,6 +39,8 @@ pub enum Entry {
     Voided(Voided),
     /// A subscription is cancelled.
     Cancelled(Cancelled),
+    /// Evidence is presented.
+    Presented(Presented),
 }
 
 /// Who meters, and into which log.
@@ -203,4 +205,23 @@ pub struct Cancelled {
     pub at: Timestamp,
     /// When it ends by that.
     pub ends_at: Timestamp,
+}
+
+/// What an attestor states of a subscription's payer. Payer and seller are the subscription's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presented {
+    /// The subscription.
+    pub subscription: Digest,
+    /// Who states it.
+    pub attestor: Address,
+    /// What is stated.
+    pub statement: String,
+    /// When it was said.
+    pub issued_at: Timestamp,
+    /// The first instant at which it no longer counts.
+    pub expires_at: Timestamp,
+    /// The attestor's signature.
+    pub signature: Signature,
+    /// When it was presented.
+    pub at: Timestamp,
 }

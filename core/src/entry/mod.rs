@@ -12,7 +12,7 @@ mod kinds;
 pub use denial::{Denial, DenialCode};
 pub use kinds::{
     Cancelled, Collected, Denied, Entry, Granted, HoldEntry, ImportMark, Instance, Opening,
-    ReceiptEntry, Release, ReleaseReason, Voided,
+    Presented, ReceiptEntry, Release, ReleaseReason, Voided,
 };
 
 pub(crate) use codec::{

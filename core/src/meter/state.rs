@@ -16,6 +16,7 @@ use crate::{
     meter::Hold,
     plan::Plan,
     receipt::LaneOpen,
+    rules::{Validity, Wanted},
     time::Timestamp,
 };
 
@@ -74,6 +75,8 @@ pub(crate) struct Subscription {
     pub(crate) switched: bool,
     /// The subscription that took its place.
     pub(crate) switched_to: Option<Digest>,
+    /// The last that was presented of each attestor and statement.
+    pub(crate) evidence: BTreeMap<Wanted, Validity>,
     /// What credits gave back.
     pub(crate) given_back: GivenBack,
 }

@@ -7,6 +7,7 @@ mod due;
 mod grant;
 mod import;
 mod open;
+mod present;
 mod settle;
 mod sign;
 mod term;
@@ -52,6 +53,9 @@ impl State {
             Command::Switch { subscription, plan } => self.decide_switch(subscription, plan, now),
             Command::Credit(credit) => self.decide_credit(credit, now, key),
             Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
+            Command::Present { subscription, evidence } => {
+                self.decide_present(subscription, evidence, now)
+            }
             Command::Collect(collected) => {
                 self.lane(&collected.lane).map_err(|_| {
                     Error::new(Code::CollectedInvalid).value(collected.lane).because("no lane")

@@ -4,6 +4,7 @@
 mod credit;
 mod hold;
 mod open;
+mod presented;
 mod receipt;
 mod term;
 
@@ -67,6 +68,7 @@ impl State {
             Entry::Granted(e) => self.apply_granted(e)?,
             Entry::Voided(e) => self.apply_voided(e)?,
             Entry::Cancelled(e) => self.apply_cancelled(e)?,
+            Entry::Presented(e) => self.apply_presented(e)?,
         }
         self.entries = self.entries.checked_add(1).ok_or(Code::AmountOverflow)?;
         Ok(())

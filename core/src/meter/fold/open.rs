@@ -51,6 +51,7 @@ impl State {
                         denied: 0,
                         switched: e.switched_from.is_some(),
                         switched_to: None,
+                        evidence: BTreeMap::new(),
                         given_back: GivenBack::default(),
                     },
                 );
