@@ -7,8 +7,8 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest, Signature},
     entry::{
-        Cancelled, Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark,
-        Instance, Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
+        Cancelled, Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry,
+        ImportMark, Instance, Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
     },
     error::{Code, Error, Result},
     log::Checkpoint,
@@ -34,6 +34,7 @@ impl Entry {
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
             Entry::Cancelled(_) => 12,
+            Entry::Extended(_) => 17,
             Entry::Presented(_) => 18,
         }
     }
@@ -54,6 +55,7 @@ impl Entry {
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
             Entry::Cancelled(_) => "cancelled",
+            Entry::Extended(_) => "extended",
             Entry::Presented(_) => "presented",
         }
     }
@@ -134,6 +136,12 @@ impl Entry {
             }
             Entry::Cancelled(e) => {
                 w.raw(e.subscription.bytes()).u64(e.at.millis()).u64(e.ends_at.millis());
+            }
+            Entry::Extended(e) => {
+                w.raw(e.lane.bytes())
+                    .raw(e.subject.bytes())
+                    .u64(e.at.millis())
+                    .u64(e.deadline.millis());
             }
             Entry::Presented(e) => {
                 w.raw(e.subscription.bytes())
@@ -233,6 +241,12 @@ impl Entry {
                 subscription: Digest::new(r.array()?),
                 at: read_time(r)?,
                 ends_at: read_time(r)?,
+            }),
+            17 => Entry::Extended(Extended {
+                lane: Digest::new(r.array()?),
+                subject: Digest::new(r.array()?),
+                at: read_time(r)?,
+                deadline: read_time(r)?,
             }),
             18 => Entry::Presented(Presented {
                 subscription: Digest::new(r.array()?),

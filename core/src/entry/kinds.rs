@@ -39,6 +39,8 @@ pub enum Entry {
     Voided(Voided),
     /// A subscription is cancelled.
     Cancelled(Cancelled),
+    /// A hold goes on for longer.
+    Extended(Extended),
     /// Evidence is presented.
     Presented(Presented),
 }
@@ -157,6 +159,19 @@ pub enum ReleaseReason {
     Expired,
     /// The host does not know whether the call was made. Still reserved until the deadline.
     Unknown,
+}
+
+/// A hold that goes on for longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extended {
+    /// The hold's lane.
+    pub lane: Digest,
+    /// The hold's subject.
+    pub subject: Digest,
+    /// When.
+    pub at: Timestamp,
+    /// The instant at which it expires now.
+    pub deadline: Timestamp,
 }
 
 /// Money that arrived for a lane.

@@ -48,6 +48,13 @@ pub enum Outcome {
         /// first.
         crossed: Vec<Crossed>,
     },
+    /// The hold reserves until this deadline.
+    Extended {
+        /// The hold's subject.
+        subject: Digest,
+        /// When it expires.
+        deadline: Timestamp,
+    },
     /// The hold has ended or changed.
     Released {
         /// The hold's subject.
