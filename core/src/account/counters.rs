@@ -1,6 +1,7 @@
 //! Counters and the rating of one call against them.
 
 use alloc::{collections::BTreeSet, vec::Vec};
+use core::cell::OnceCell;
 
 use crate::{
     account::{Caller, Committed, Counted, Grants, Pace, Pending, Seen, Tally, Windows},
@@ -413,10 +414,13 @@ impl Account {
             });
         }
         self.counters = counters;
-        let earliest = self.earliest_period();
-        for (limit, tally) in plan.limits().iter().zip(&mut self.tallies) {
-            tally.forget_closed(plan, limit, now, earliest);
+        let mut tallies = core::mem::take(&mut self.tallies);
+        let known = OnceCell::new();
+        let earliest = || *known.get_or_init(|| self.earliest_period(plan));
+        for (limit, tally) in plan.limits().iter().zip(&mut tallies) {
+            tally.forget_closed(plan, limit, now, &earliest);
         }
+        self.tallies = tallies;
     }
 
     fn counter(

@@ -264,19 +264,20 @@ impl Tally {
     }
 
     /// Forgets parts of which every window is closed at `now` and in which nothing reserves; not those
-    /// after `earliest`, the start of the first window that is still to be billed without a call.
+    /// that have `earliest`, the first instant at which a window is still to be billed without a call.
+    /// It is asked for only where something may be forgotten.
     pub(crate) fn forget_closed(
         &mut self,
         plan: &Plan,
         limit: &Limit,
         now: Timestamp,
-        earliest: Option<Timestamp>,
+        earliest: &dyn Fn() -> Option<Timestamp>,
     ) {
         self.0.drop_where(|part, values| {
             let reach = limit.reach(part);
             values.held.is_empty()
                 && closes_at(reach, plan).is_some_and(|closes| closes <= now)
-                && earliest.is_none_or(|earliest| reach.end <= earliest)
+                && earliest().is_none_or(|earliest| reach.end <= earliest)
         });
     }
 

@@ -11,6 +11,7 @@ mod choice;
 mod commitment;
 mod derived;
 mod document;
+mod family;
 mod grant;
 mod hours;
 mod limit;
