@@ -7,8 +7,8 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest, Signature},
     entry::{
-        Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark, Instance,
-        Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
+        Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry, ImportMark,
+        Instance, Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
     },
     error::{Code, Error, Result},
     log::Checkpoint,
@@ -33,6 +33,7 @@ impl Entry {
             Entry::Collected(_) => 9,
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
+            Entry::Extended(_) => 17,
             Entry::Presented(_) => 18,
         }
     }
@@ -52,6 +53,7 @@ impl Entry {
             Entry::Collected(_) => "collected",
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
+            Entry::Extended(_) => "extended",
             Entry::Presented(_) => "presented",
         }
     }
@@ -126,6 +128,12 @@ impl Entry {
             }
             Entry::Voided(e) => {
                 w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
+            }
+            Entry::Extended(e) => {
+                w.raw(e.lane.bytes())
+                    .raw(e.subject.bytes())
+                    .u64(e.at.millis())
+                    .u64(e.deadline.millis());
             }
             Entry::Presented(e) => {
                 w.raw(e.subscription.bytes())
@@ -219,6 +227,12 @@ impl Entry {
                 subscription: Digest::new(r.array()?),
                 grant: r.text()?,
                 at: read_time(r)?,
+            }),
+            17 => Entry::Extended(Extended {
+                lane: Digest::new(r.array()?),
+                subject: Digest::new(r.array()?),
+                at: read_time(r)?,
+                deadline: read_time(r)?,
             }),
             18 => Entry::Presented(Presented {
                 subscription: Digest::new(r.array()?),

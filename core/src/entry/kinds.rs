@@ -37,6 +37,8 @@ pub enum Entry {
     Granted(Granted),
     /// A grant is taken back.
     Voided(Voided),
+    /// A hold goes on for longer.
+    Extended(Extended),
     /// Evidence is presented.
     Presented(Presented),
 }
@@ -153,6 +155,19 @@ pub enum ReleaseReason {
     Expired,
     /// The host does not know whether the call was made. Still reserved until the deadline.
     Unknown,
+}
+
+/// A hold that goes on for longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extended {
+    /// The hold's lane.
+    pub lane: Digest,
+    /// The hold's subject.
+    pub subject: Digest,
+    /// When.
+    pub at: Timestamp,
+    /// The instant at which it expires now.
+    pub deadline: Timestamp,
 }
 
 /// Money that arrived for a lane.

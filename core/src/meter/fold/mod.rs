@@ -64,6 +64,7 @@ impl State {
             Entry::Collected(e) => self.apply_collected(e)?,
             Entry::Granted(e) => self.apply_granted(e)?,
             Entry::Voided(e) => self.apply_voided(e)?,
+            Entry::Extended(e) => self.apply_extended(e)?,
             Entry::Presented(e) => self.apply_presented(e)?,
         }
         self.entries = self.entries.checked_add(1).ok_or(Code::AmountOverflow)?;
