@@ -33,6 +33,8 @@ pub enum Outcome {
     Released { value: Released },
     /// The same request was made before; nothing was recorded.
     Replayed { value: Replay },
+    /// The subscription is cancelled, or had an end before.
+    Cancelled { value: Cancelled },
     /// A checkpoint was made.
     Checkpointed { value: Checkpointed },
     /// Nothing is due.
@@ -148,6 +150,13 @@ pub struct Released {
     pub subject: Digest,
 }
 
+/// A subscription that is cancelled, or had an end before.
+#[derive(uniffi::Record)]
+pub struct Cancelled {
+    /// When it ends; absent where its term does not end.
+    pub ends_at: Option<Timestamp>,
+}
+
 /// A checkpoint was made; it must be signed.
 #[derive(uniffi::Record)]
 pub struct Checkpointed {
@@ -206,6 +215,7 @@ impl From<Decided> for Outcome {
                 Outcome::Extended { value: Extended { subject, deadline } }
             }
             Decided::Released { subject } => Outcome::Released { value: Released { subject } },
+            Decided::Cancelled { ends_at } => Outcome::Cancelled { value: Cancelled { ends_at } },
             Decided::Replayed(replay) => Outcome::Replayed { value: replay.into() },
             Decided::Checkpointed { checkpoint, sign } => {
                 Outcome::Checkpointed { value: Checkpointed { checkpoint, sign: request(sign) } }

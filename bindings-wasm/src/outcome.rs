@@ -36,6 +36,9 @@ pub(crate) fn outcome(outcome: Outcome) -> JsValue {
             Record::of("extended").text("subject", subject).instant("deadline", deadline)
         }
         Outcome::Released { subject } => Record::of("released").text("subject", subject),
+        Outcome::Cancelled { ends_at } => {
+            Record::of("cancelled").maybe("endsAt", ends_at.map(instant))
+        }
         Outcome::Replayed(replay) => replayed(&replay),
         Outcome::Checkpointed { checkpoint, sign: wanted } => Record::of("checkpoint")
             .set("checkpoint", Checkpoint(checkpoint))

@@ -84,6 +84,12 @@ export interface Grant {
   /** JSON in the form of a plan's `grants`, with the instant `expires_at`. */
   terms: string;
 }
+export interface Cancel { subscription: Hex }
+export interface Switch {
+  subscription: Hex;
+  /** The other plan's id. */
+  plan: Hex;
+}
 export interface Void { subscription: Hex; grant: string }
 export interface Present {
   subscription: Hex;
@@ -155,13 +161,18 @@ export interface Crossed {
 /** Where the plan lets it not reserve for longer, the deadline is as before. */
 export interface Extended { kind: "extended"; subject: Hex; deadline: Instant }
 export interface Released { kind: "released"; subject: Hex }
+export interface Cancelled {
+  kind: "cancelled";
+  /** When the subscription ends; absent where its term does not end. */
+  endsAt?: Instant;
+}
 export type Replayed =
   | ({ kind: "replayed"; state: "held" } & HoldFields)
   | { kind: "replayed"; state: "settled"; receipt: Hex }
   | { kind: "replayed"; state: "released" };
 export interface Checkpointed { kind: "checkpoint"; checkpoint: Checkpoint; sign: SignRequest }
 export type Outcome =
-  | Done | Nothing | Opened | Authorized | Denied | Settled | Extended | Released | Replayed
+  | Done | Nothing | Opened | Authorized | Denied | Settled | Extended | Released | Cancelled | Replayed
   | Checkpointed;
 
 export interface LaneTotals {
@@ -171,7 +182,10 @@ export interface LaneTotals {
   collected: bigint; fee: bigint;
 }
 export interface Subscription {
-  id: Hex; plan: Hex; payer: Hex; account?: string; startedAt: Instant; lane: Hex; denied: bigint;
+  id: Hex; plan: Hex; payer: Hex; account?: string; startedAt: Instant;
+  /** When it ends, by its term or a cancellation. */
+  endsAt?: Instant;
+  lane: Hex; denied: bigint;
   holds: bigint; reserved: Exact; counters: Counter[]; grants: GrantState[];
 }
 export interface Counter {

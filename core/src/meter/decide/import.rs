@@ -69,7 +69,7 @@ impl State {
         let limited = plan.limited_units(attributes, &import.usage, &units);
         let drafted = draft_units(self, &facts, units)?;
         if let Some(room) = drafted.short {
-            return Ok(deny(deny_by_money(plan, account, &room, drafted.needed)?));
+            return Ok(deny(deny_by_money(subscription, &room, drafted.needed)?));
         }
         if let Some(denial) = deny_by_units(plan, account, attributes, &limited, import.at)? {
             return Ok(deny(denial));
