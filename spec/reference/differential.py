@@ -384,6 +384,24 @@ def credits(r):
     return derived
 
 
+def limit_credits(r, derived, charges, limits):
+    """Limits on derived meters, as a rule on those that every charge sums."""
+    counting = {name: [c for c in charges if c.get("meter") == name] for name in derived}
+    summed = [name for name, of in counting.items() if of]
+    for name in summed:
+        for part in counting[name]:
+            if r.random() < 0.9:
+                for member in ("aggregate", "of", "values"):
+                    part.pop(member, None)
+    if r.random() < 0.05:
+        summed = list(derived)
+    if summed and r.random() < 0.8:
+        part = {"id": "derived", "meter": r.choice(summed), "most": r.choice([5, 60, 200, 400])}
+        part.update(r.choice([{}, {"window": "day"}, {"notify": ["0.1", "0.5", "1"]}, {"per": "key"},
+                              {"window": "hour", "match": {"purpose": ["inference"]}}]))
+        limits.append(part)
+
+
 def clause(r, start, depth):
     """A condition, most often one that some calls meet and some do not."""
     kind = r.choice(["in", "in", "prefix", "range", "effective", "hours", "payer", "evidence"] + [
@@ -432,11 +450,8 @@ def plan(r, start):
         if charges[-1]["price"] == "0":
             charges.pop()
     limits = [limit(r, n) for n in range(r.choice([0, 1, 1, 2, 2, 3, 5]))]
-    summed = [name for name in derived
-              if {c.get("aggregate", "sum") for c in charges if c.get("meter") == name} == {"sum"}]
-    for part in limits:
-        if "meter" in part and derived and r.random() < 0.8:
-            part["meter"] = r.choice(summed) if summed else next(iter(derived))
+    if derived:
+        limit_credits(r, derived, charges, limits)
     hold = r.choice([1_000, 60_000, 600_000])
     document = {
         **around(charges),
