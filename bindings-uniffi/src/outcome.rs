@@ -8,7 +8,7 @@ use crate::Result;
 use crate::log::Checkpoint;
 use crate::receipt::Receipt;
 use crate::sign::{SignRequest, request};
-use crate::values::{DenialCode, Digest, Exact, Timestamp, Window};
+use crate::values::{Amount, DenialCode, Digest, Exact, Timestamp, Window};
 
 /// The decision of a step.
 #[derive(uniffi::Enum)]
@@ -31,6 +31,8 @@ pub enum Outcome {
     Released { value: Released },
     /// The same request was made before; nothing was recorded.
     Replayed { value: Replay },
+    /// What was left of a grant is taken back.
+    Voided { value: Voided },
     /// A checkpoint was made.
     Checkpointed { value: Checkpointed },
     /// Nothing is due.
@@ -135,6 +137,13 @@ pub struct Released {
     pub subject: Digest,
 }
 
+/// What was left of a grant is taken back.
+#[derive(uniffi::Record)]
+pub struct Voided {
+    /// What the buyer is owed for the rest of a paid grant, in atomic units; nothing for others.
+    pub refund: Amount,
+}
+
 /// A checkpoint was made; it must be signed.
 #[derive(uniffi::Record)]
 pub struct Checkpointed {
@@ -190,6 +199,7 @@ impl From<Decided> for Outcome {
                 Outcome::Receipt { value: Issued { receipt, digest, position, sign, crossed } }
             }
             Decided::Released { subject } => Outcome::Released { value: Released { subject } },
+            Decided::Voided { refund } => Outcome::Voided { value: Voided { refund } },
             Decided::Replayed(replay) => Outcome::Replayed { value: replay.into() },
             Decided::Checkpointed { checkpoint, sign } => {
                 Outcome::Checkpointed { value: Checkpointed { checkpoint, sign: request(sign) } }

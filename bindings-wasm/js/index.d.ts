@@ -1,7 +1,7 @@
 import type {
   Authorize, Authorized, Begin, Checkpointed, Collect, Credit, Denied, Grant, Import,
   LaneTotals, Nothing, Opened, Outcome, RawMeter, Receipt, Released, Replayed, Settle, Settled, SignRequest,
-  Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage, Void,
+  Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage, Void, Voided,
 } from "../pkg/counterfoil.js";
 
 export {
@@ -15,7 +15,7 @@ export type {
   Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
   ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
-  Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
+  Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voided, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
 
 /** What Counterfoil refuses. */
@@ -92,8 +92,8 @@ export class Meter {
   collect(collect: Omit<Collect, "at"> & { at?: Instant }): Promise<void>;
   /** Gives a subscription a grant; the same terms again give nothing. */
   grant(grant: Grant & Now): Promise<void>;
-  /** Takes back what is left of a grant and no hold reserves. */
-  void(grant: Void & Now): Promise<void>;
+  /** Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one is owed. */
+  void(grant: Void & Now): Promise<Voided>;
   /**
    * Gives back what a receipt cost, in part or whole. The receipt has its body and is signed by the
    * meter's key; the same `id` gives back once.

@@ -88,7 +88,7 @@ export class Meter {
   }
 
   async void({ now, ...grant }) {
-    await this.#run(Command.void(grant), now);
+    return this.#run(Command.void(grant), now);
   }
 
   async credit({ receipt, now, ...credit }) {

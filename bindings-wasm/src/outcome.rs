@@ -33,6 +33,7 @@ pub(crate) fn outcome(outcome: Outcome) -> JsValue {
             .maybe("sign", wanted.map(sign))
             .set("crossed", list(crossed, crossing)),
         Outcome::Released { subject } => Record::of("released").text("subject", subject),
+        Outcome::Voided { refund } => Record::of("voided").set("refund", refund.atomic()),
         Outcome::Replayed(replay) => replayed(&replay),
         Outcome::Checkpointed { checkpoint, sign: wanted } => Record::of("checkpoint")
             .set("checkpoint", Checkpoint(checkpoint))

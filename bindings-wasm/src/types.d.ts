@@ -80,7 +80,8 @@ export interface Collect {
 
 export interface Grant {
   subscription: Hex;
-  /** JSON in the form of a plan's `grants`, with the instant `expires_at`. */
+  /** JSON in the form of a plan's `grants`, with the instant `expires_at`; of a paid one with `reference`
+   * and, where it gives units, `price`. */
   terms: string;
 }
 export interface Void { subscription: Hex; grant: string }
@@ -130,13 +131,16 @@ export interface Crossed {
   start: Instant; end: Instant;
 }
 export interface Released { kind: "released"; subject: Hex }
+/** `refund`: what the buyer is owed for the rest of a paid grant, in atomic units. */
+export interface Voided { kind: "voided"; refund: bigint }
 export type Replayed =
   | ({ kind: "replayed"; state: "held" } & HoldFields)
   | { kind: "replayed"; state: "settled"; receipt: Hex }
   | { kind: "replayed"; state: "released" };
 export interface Checkpointed { kind: "checkpoint"; checkpoint: Checkpoint; sign: SignRequest }
 export type Outcome =
-  | Done | Nothing | Opened | Authorized | Denied | Settled | Released | Replayed | Checkpointed;
+  | Done | Nothing | Opened | Authorized | Denied | Settled | Released | Voided | Replayed
+  | Checkpointed;
 
 export interface LaneTotals {
   lane: Hex; subscription: Hex; plan: Hex; payer: Hex; rail: Hex; number: number; sequence: bigint;
@@ -154,7 +158,7 @@ export interface Counter {
 
 /** A grant and what is left of it. */
 export interface GrantState {
-  grant: string; kind: "promotional" | "trial" | "included";
+  grant: string; kind: "promotional" | "trial" | "included" | "paid";
   /** The meter whose units it pays; absent for money. */
   meter?: string;
   givenAt: Instant; expiresAt?: Instant;
@@ -179,7 +183,8 @@ export interface Counts { entries: bigint; receipts: bigint; denied: bigint; che
 export type Extent = "collected" | "everything";
 export interface Totals {
   gross: bigint; credited: bigint; collected: bigint; fees: bigint; claimable: bigint;
-  owed: bigint; held: bigint; payouts: bigint; residue: bigint;
+  owed: bigint; held: bigint; sold: bigint; refunded: bigint; spent: bigint; unearned: bigint;
+  payouts: bigint; residue: bigint;
 }
 export interface PayeeLine { payee: string; payable: bigint; owed: bigint }
 export interface PayoutProof { payee: Hex; token: Hex; cumulative: bigint; proof: Hex[] }

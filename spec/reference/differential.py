@@ -241,6 +241,10 @@ def grant(r, number, charges, given=False):
         part["priority"] = r.choice([0, 99, 100, 1000])
     if given is not False:
         if r.random() < 0.5:
+            part["kind"], part["reference"] = "paid", f"payment {number}"
+            if "units" in part:
+                part["price"] = str(r.randrange(1, 30))
+        if r.random() < 0.5:
             part["expires_at"] = given + r.choice([0, 1, 5_000, 900_000, 7_200_000])
         return part
     if r.random() < 0.5:
@@ -503,6 +507,7 @@ class Case:
         self.steps = []
         self.now = self.r.choice(STARTS) + self.r.randrange(3_600_000)
         self.requests = []
+        self.given = []
         self.ordinal = 0
         self.meter = "m"
 
@@ -554,7 +559,7 @@ class Case:
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read", "credit"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3, 4])[0]
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.requests)}"
@@ -601,9 +606,11 @@ class Case:
                      **self.journal())
         elif kind == "grant":
             terms = grant(r, r.randrange(6), self.parts, self.now)
+            self.given.append(terms["id"])
             self.add("meter.grant", terms=json.dumps(terms), now=now, **on, **self.journal())
         elif kind == "void":
-            self.add("meter.void", grant=f"g{r.randrange(6)}", now=now, **on, **self.journal())
+            name = r.choice(self.given + [f"g{r.randrange(6)}"])
+            self.add("meter.void", grant=name, now=now, **on, **self.journal())
         elif kind == "credit":
             self.credit(now, on)
         elif kind == "look":

@@ -195,10 +195,14 @@ class Meter:
         at = self._at(now)
         self._submit(lambda: self._native.propose_grant(subscription, terms, at))
 
-    def void(self, subscription: str, grant: str, *, now: Optional[int] = None) -> None:
-        """Takes back what is left of a grant and no hold reserves."""
+    def void(self, subscription: str, grant: str, *, now: Optional[int] = None) -> native.Voided:
+        """Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one
+        is owed."""
         at = self._at(now)
-        self._submit(lambda: self._native.propose_void(subscription, grant, at))
+        voided: native.Voided = self._submit(
+            lambda: self._native.propose_void(subscription, grant, at)
+        )
+        return voided
 
     def credit(
         self,

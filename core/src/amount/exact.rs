@@ -183,6 +183,19 @@ impl Exact {
         Some((Exact::pair(whole, fraction)?, u64::try_from(rest.checked_rem(wide)?).ok()?))
     }
 
+    /// The quotient, rounded half-even to the grid.
+    ///
+    /// # Errors
+    /// `amount_overflow` for a divisor of zero.
+    pub(crate) fn div_half_even(self, divisor: u64) -> Result<Exact> {
+        let (quotient, rest) = self.div_rem(divisor).ok_or_else(overflow)?;
+        let (twice, whole) = (u128::from(rest).saturating_mul(2), u128::from(divisor));
+        if twice > whole || (twice == whole && quotient.fraction() % 2 == 1) {
+            return quotient.checked_add(Exact::pair(0, 1).ok_or_else(overflow)?);
+        }
+        Ok(quotient)
+    }
+
     /// So many steps of the grid.
     pub(super) fn from_steps(steps: u128) -> Exact {
         let fraction = u64::try_from(steps % WIDE_GRID).unwrap_or(0);

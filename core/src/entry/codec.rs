@@ -123,7 +123,10 @@ impl Entry {
                 w.raw(e.subscription.bytes()).bytes(&e.terms).u64(e.at.millis());
             }
             Entry::Voided(e) => {
-                w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
+                w.raw(e.subscription.bytes())
+                    .text(&e.grant)
+                    .u64(e.at.millis())
+                    .u128(e.refund.atomic());
             }
         }
         w.0
@@ -208,6 +211,7 @@ impl Entry {
                 subscription: Digest::new(r.array()?),
                 grant: r.text()?,
                 at: read_time(r)?,
+                refund: Amount::from_atomic(r.u128()?),
             }),
             _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),
         };

@@ -29,7 +29,7 @@ pub use commitment::Commitment;
 pub use derived::{Derived, Weight};
 pub use document::Plan;
 pub(crate) use grant::whole;
-pub use grant::{Credit, Grant, GrantKind, Rollover, Term};
+pub use grant::{Credit, Grant, GrantKind, Purchase, Rollover, Term};
 pub use limit::{Limit, LimitRule, LimitWindow};
 pub use notify::Threshold;
 pub use quote::{Quote, QuoteLine};

@@ -65,6 +65,6 @@ def encode(kind, e):
     if kind == "granted":
         return head + e["subscription"] + blob(e["terms"]) + u(e["at"], 8)
     if kind == "voided":
-        return head + e["subscription"] + text(e["grant"]) + u(e["at"], 8)
+        return head + e["subscription"] + text(e["grant"]) + u(e["at"], 8) + u(e["refund"], 16)
     return (head + e["lane"] + u(e["amount"], 16) + u(e["fee"], 16) + text(e["reference"])
             + u(e["at"], 8))

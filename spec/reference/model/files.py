@@ -119,7 +119,7 @@ def read_granted(r):
 
 
 def read_voided(r):
-    r.raw(32), r.text(), r.time()
+    r.raw(32), r.text(), r.time(), r.raw(16)
 
 
 READERS = {1: ("instance", read_instance), 2: ("plan", read_plan), 4: ("hold", read_hold),

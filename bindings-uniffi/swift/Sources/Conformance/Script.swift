@@ -330,10 +330,10 @@ final class Script {
             return .object([:])
         case "meter.void":
             try given.known("meter subscription grant now journal")
-            try meter(given).void(
+            let voided = try meter(given).void(
                 try given.text("subscription"), grant: try given.text("grant"),
                 now: try given.instant("now"))
-            return .object([:])
+            return .object(["refund": number(voided.refund)])
         case "meter.credit":
             try given.known("meter subscription id json amount reason now journal")
             let receipt = try Receipt.fromJson(document: try given.text("json"))
@@ -519,6 +519,10 @@ final class Script {
             "claimable": number(totals.claimable),
             "owed": number(totals.owed),
             "held": number(totals.held),
+            "sold": number(totals.sold),
+            "refunded": number(totals.refunded),
+            "spent": number(totals.spent),
+            "unearned": number(totals.unearned),
             "payouts": number(totals.payouts),
             "residue": number(totals.residue),
             "payees": .list(payees),

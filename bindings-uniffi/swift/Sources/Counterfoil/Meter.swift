@@ -160,12 +160,15 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
-    /// Takes back what is left of a grant and no hold reserves.
-    public func void(_ subscription: String, grant: String, now: Int64? = nil) throws {
+    /// Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one is owed.
+    @discardableResult
+    public func void(_ subscription: String, grant: String, now: Int64? = nil) throws -> Voided {
         let at = now ?? clock()
-        _ = try submit {
+        let done = try submit {
             try machine.proposeVoid(subscription: subscription, grant: grant, now: at)
         }
+        guard case .voided(let voided) = done else { throw unexpected(done) }
+        return voided
     }
 
     /// Gives back what `receipt` cost: an exact `amount` of atomic units, or all that is left. A receipt,
