@@ -146,14 +146,16 @@ impl Batch {
         let Lanes { batch, plans, plan_of } = &mut *lanes;
         let plan = |of: &Digest| plan_of.get(of).and_then(|id| plans.get(id));
         match entry {
-            Entry::Receipt(receipt) => match plan(&receipt.head.lane) {
-                Some(plan) => batch.add_receipt(&receipt, plan)?,
-                None => {}
-            },
-            Entry::Granted(granted) => match plan(&granted.subscription) {
-                Some(plan) => batch.add_grant(&granted, plan)?,
-                None => {}
-            },
+            Entry::Receipt(receipt) => {
+                if let Some(plan) = plan(&receipt.head.lane) {
+                    batch.add_receipt(&receipt, plan)?;
+                }
+            }
+            Entry::Granted(granted) => {
+                if let Some(plan) = plan(&granted.subscription) {
+                    batch.add_grant(&granted, plan)?;
+                }
+            }
             Entry::Voided(voided) => batch.add_void(&voided),
             _ => {}
         }
