@@ -128,6 +128,16 @@ def _(s, mapping, event):
     return {"meters": {m: str(n) for m, n in read.meters.items()}, "attributes": read.attributes}
 
 
+@arm("usage.stream", "surface events")
+def _(s, surface, events):
+    stream = c.UsageStream(surface)
+    for event in events:
+        stream.feed(event)
+    read = stream.usage()
+    return {"complete": stream.is_complete(), "basis": read.basis,
+            "meters": {m: str(n) for m, n in read.meters.items()}, "attributes": read.attributes}
+
+
 @arm("plan.load", "text")
 def _(s, text):
     plan = s.made = c.Plan.from_json(text)

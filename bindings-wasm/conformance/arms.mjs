@@ -2,8 +2,8 @@
 
 import { createHash } from "node:crypto";
 import {
-  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, VerifiedReceipt, billExact,
-  claimCalldata, mapUsage, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
+  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedReceipt,
+  billExact, claimCalldata, mapUsage, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
 } from "../js/index.js";
 import { instant, nested, text } from "./given.mjs";
@@ -119,6 +119,12 @@ export const arms = {
   "usage.map"(given) {
     const { meters, attributes } = mapUsage(given.text("mapping"), given.text("event"));
     return [{ meters: texts(meters), attributes }];
+  },
+  "usage.stream"(given) {
+    const stream = new UsageStream(given.text("surface"));
+    for (const event of given.list("events")) stream.feed(event);
+    const { basis, meters, attributes } = stream.usage();
+    return [{ complete: stream.complete, basis, meters: texts(meters), attributes }];
   },
   "plan.load"(given) {
     const plan = Plan.fromJson(given.text("text"));

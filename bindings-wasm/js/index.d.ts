@@ -6,8 +6,8 @@ import type {
 
 export {
   Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
-  Receipt, Settlement, SignRequest, Step, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher,
-  billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion,
+  Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedReceipt,
+  VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion,
   readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {

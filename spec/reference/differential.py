@@ -498,6 +498,30 @@ def body(r, surface):
     return {place: found, "model": "m"} if r.random() < 0.95 else {"x_groq": {place: found}}
 
 
+def events(r, surface):
+    """Events of a stream, whose outputs mostly rise."""
+    found = []
+    for _ in range(r.randrange(6)):
+        event = r.choice([{}, {"model": "late"}, {"delta": r.choice(["a", {}, None])}])
+        if r.random() < 0.7:
+            inner = body(r, surface)
+            path = r.choice(["", "response", "message", "metadata", "delta"]) if r.random() < 0.6 else {
+                "anthropic.messages": "message", "bedrock.converse": "metadata",
+                "cohere.chat": "delta"}.get(surface, "response" if "openai.re" in surface else "")
+            event = {**event, **({path: inner} if path else inner)}
+        reason = r.choice([None, "stop"])
+        for items, name in (("choices", "finish_reason"), ("candidates", "finishReason")):
+            if r.random() < 0.5:
+                event[items] = [{}, {name: reason}][:r.randrange(3)]
+        if r.random() < 0.2 and isinstance(event.get("delta", {}), dict):
+            event["delta"] = {**event.get("delta", {}), "stop_reason": reason}
+        found.append(event)
+    if r.random() < 0.6:
+        found.sort(key=lambda event: json.dumps(event).count("1"))
+    texts = [json.dumps(event) for event in found]
+    return texts + ["[DONE]"] if r.random() < 0.2 else texts
+
+
 class Case:
     """One vector in the making: each step is run as it is added, so later ones can build on it."""
 
@@ -630,6 +654,8 @@ class Case:
         elif kind == "read":
             for surface in r.sample(sorted(BODIES), 3):
                 self.add("usage.read", surface=surface, body=json.dumps(body(r, surface)))
+            surface = r.choice(sorted(BODIES))
+            self.add("usage.stream", surface=surface, events=events(r, surface))
         elif kind == "replay":
             fresh = f"m{len(self.steps)}"
             self.add("meter.replay", fresh, meter=self.meter, saltKey="0x" + "07" * 32)

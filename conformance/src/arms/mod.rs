@@ -48,6 +48,7 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "json.canonical" => plain(plan::canonical(input)),
         "usage.read" => plain(plan::usage(input)),
         "usage.map" => plain(plan::map_usage(input)),
+        "usage.stream" => plain(plan::stream_usage(input)),
         "plan.load" => plan::load(input),
         "plan.window" => plain(plan::window(input, objects)),
         "plan.quote" => plain(plan::quote(input, objects)),

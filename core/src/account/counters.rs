@@ -426,10 +426,10 @@ impl Counter {
             Aggregate::Latest => return self.up_to(charge, 0, units),
             Aggregate::Unique(unique) => {
                 let value = caller.value(unique);
-                if self.seen.values.contains(value) {
+                if !self.seen.is_new(value) {
                     return Ok(Exact::ZERO);
                 }
-                self.seen.new_values(Some(value))
+                self.seen.new_values(value)
             }
         };
         charge.tariff.worst_increase(self.units, others, units)
@@ -465,7 +465,7 @@ fn reserved(charge: &Charge, counter: &Counter) -> Result<Exact> {
             None => Ok(Exact::ZERO),
         },
         Aggregate::Unique(_) => {
-            let most = counter.units.saturating_add(counter.seen.new_values(None));
+            let most = counter.units.saturating_add(counter.seen.new);
             counter.up_to(charge, counter.units, most)
         }
     }

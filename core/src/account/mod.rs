@@ -4,6 +4,7 @@
 //! changing them; the changes are made by `advance`, `reserve` and `free`, and for limits by `count`,
 //! `enter` and `leave`, which entries drive.
 
+mod ceiling;
 mod committed;
 mod counted;
 mod counters;
@@ -18,6 +19,7 @@ mod seen;
 mod tally;
 mod windows;
 
+pub(crate) use ceiling::Ceiling;
 pub(crate) use committed::Committed;
 pub(crate) use counted::Counted;
 pub(crate) use counters::{Account, Counter, Rated, closes_at, total};

@@ -6,7 +6,7 @@
 //! cases. Where each receipt is rounded on its own, it is the sum of the worst cases, each rounded.
 
 use alloc::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     string::{String, ToString},
 };
 
@@ -156,7 +156,15 @@ fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<R
             return Ok(None);
         }
     }
-    let reserved = reserve(books, &tally.held(window, value), window)?;
+    let held = tally.held(window, value);
+    // Nor is what the holds may cost wherever the counters stand.
+    if let Some(most_held) = held.ceiling.and_then(|ceiling| ceiling.most()) {
+        let sum = spent.checked_add(most_held).and_then(|sum| sum.checked_add(more));
+        if sum.is_ok_and(|sum| sum <= most) {
+            return Ok(None);
+        }
+    }
+    let reserved = reserve(books, &held, window)?;
     let committed = spent.checked_add(reserved)?.checked_add(more)?;
     let available = most.minus_or_zero(spent).minus_or_zero(reserved);
     let value = value.to_string();
@@ -176,22 +184,27 @@ fn reserve(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
     let without = books.without.filter(|hold| hold.is_reserved());
     let carry = books.plan.rounding() == Rounding::Carry;
     let reserving = books.account.holds.saturating_sub(u64::from(without.is_some()));
-    let own = without.is_some_and(|hold| match held.subjects.is_empty() {
-        true => window.contains(hold.authorized_at),
-        false => held.subjects.contains(&hold.subject),
-    });
+    let own = without.is_some_and(|hold| is_inside(hold, held, window));
     let inside = held.count.saturating_sub(u64::from(own));
     if inside == 0 {
         return Ok(Exact::ZERO);
     }
     if !carry {
-        return singly(books, held, window);
+        return worst_cases(books, held, window);
     }
     let all = aggregate(books.counters)?;
     if all.is_zero() || inside == reserving {
         return Ok(all);
     }
-    Ok(all.min(singly(books, held, window)?))
+    Ok(all.min(worst_cases(books, held, window)?))
+}
+
+/// Whether the hold, which reserves, is one of these.
+fn is_inside(hold: &Hold, held: &Held, window: Window) -> bool {
+    match held.subjects.is_empty() {
+        true => window.contains(hold.authorized_at),
+        false => held.subjects.contains(&hold.subject),
+    }
 }
 
 /// What all holds may still cost together, as a limit compares it.
@@ -199,7 +212,7 @@ pub(crate) fn aggregate_of(books: Books<'_>) -> Result<Exact> {
     if books.plan.rounding() == Rounding::Carry {
         return aggregate(books.counters);
     }
-    singly(books, &Held::default(), Window::ALWAYS)
+    singly(books, &BTreeSet::new(), Window::ALWAYS)
 }
 
 /// R: the sum of all counters' reserves.
@@ -211,8 +224,22 @@ pub(crate) fn aggregate(account: &Account) -> Result<Exact> {
         .try_fold(Exact::ZERO, |sum, (_, counter)| sum.checked_add(counter.reserve))
 }
 
-/// The sum of the holds' worst cases, each as a limit compares it.
-fn singly(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
+/// The sum of the holds' worst cases, from their ceiling where no price depends on a counter.
+fn worst_cases(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
+    if let Some(mut ceiling) = held.ceiling {
+        if let Some(without) = books.without.filter(|hold| is_inside(hold, held, window)) {
+            ceiling.remove(books.plan, without);
+        }
+        if let Some(sum) = ceiling.exactly() {
+            return Ok(sum);
+        }
+    }
+    singly(books, &held.subjects, window)
+}
+
+/// The sum of the holds' worst cases, each as a limit compares it: of these holds, or of all in the
+/// window.
+fn singly(books: Books<'_>, subjects: &BTreeSet<Digest>, window: Window) -> Result<Exact> {
     let mut sum = Exact::ZERO;
     let mut add = |hold: &Hold| -> Result<()> {
         if books.without.is_none_or(|without| without.subject != hold.subject) {
@@ -221,13 +248,13 @@ fn singly(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
         }
         Ok(())
     };
-    if held.subjects.is_empty() {
+    if subjects.is_empty() {
         let reserving = books.holds.values().filter(|hold| hold.is_reserved());
         for hold in reserving.filter(|hold| window.contains(hold.authorized_at)) {
             add(hold)?;
         }
     } else {
-        for hold in held.subjects.iter().filter_map(|subject| books.holds.get(subject)) {
+        for hold in subjects.iter().filter_map(|subject| books.holds.get(subject)) {
             add(hold)?;
         }
     }

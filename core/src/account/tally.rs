@@ -7,8 +7,8 @@ use alloc::{
 };
 
 use crate::{
-    account::{Windows, closes_at},
-    amount::Exact,
+    account::{Ceiling, Windows, closes_at},
+    amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
     meter::Hold,
@@ -39,6 +39,13 @@ pub(crate) struct Held {
     pub(crate) units: u128,
     /// Their subjects, where the limit covers only some holds of the window.
     pub(crate) subjects: BTreeSet<Digest>,
+    /// What they may cost at most, where the limit's reserve may be the sum of their worst cases.
+    pub(crate) ceiling: Option<Ceiling>,
+}
+
+/// Whether the limit's reserve may be the sum of its holds' worst cases.
+fn sums_holds(plan: &Plan, limit: &Limit) -> bool {
+    limit.most_spend().is_some() && (limit.is_partial() || plan.rounding() != Rounding::Carry)
 }
 
 impl Values {
@@ -48,6 +55,11 @@ impl Values {
 
     fn names(&self) -> impl Iterator<Item = &str> {
         self.counted.keys().chain(self.held.keys()).map(String::as_str)
+    }
+
+    fn len(&self) -> usize {
+        let only_held = self.held.keys().filter(|held| !self.counted.contains_key(*held));
+        self.counted.len().saturating_add(only_held.count())
     }
 }
 
@@ -109,6 +121,7 @@ impl Tally {
             sum.count = sum.count.saturating_add(part.count);
             sum.units = sum.units.saturating_add(part.units);
             sum.subjects.extend(&part.subjects);
+            sum.ceiling = sum.ceiling.zip(part.ceiling).map(|(a, b)| a.plus(b));
         }
         held
     }
@@ -119,12 +132,16 @@ impl Tally {
         &'a self,
         limit: &'a Limit,
     ) -> impl Iterator<Item = (Window, &'a str)> + 'a {
-        self.0.iter().flat_map(move |(part, values)| {
-            let window = limit.window(*part);
-            let values: BTreeSet<&str> = values.names().collect();
-            let busy = values.into_iter().filter(move |value| self.held(window, value).count != 0);
-            busy.map(move |value| (window, value))
-        })
+        let held = move |rolls: bool| {
+            let parts = self.0.iter().filter(move |_| limit.rolling().is_some() == rolls);
+            parts.flat_map(|(part, values)| values.held.keys().map(|value| (*part, value.as_str())))
+        };
+        let later = move |(part, value): (Window, &'a str)| {
+            let windows = self.windows(limit, limit.window(part), value);
+            windows.map(move |window| (window, value))
+        };
+        let rolled: BTreeSet<(Window, &str)> = held(true).flat_map(later).collect();
+        held(false).chain(rolled)
     }
 
     /// How many values the window has, if this one is new to it.
@@ -138,10 +155,15 @@ impl Tally {
     /// How many values a window has.
     pub(crate) fn values(&self, window: Window) -> u64 {
         let mut parts = self.inside(window).map(|(_, values)| values);
-        let (Some(first), more) = (parts.next(), parts) else { return 0 };
-        let mut known: BTreeSet<&str> = first.names().collect();
-        known.extend(more.flat_map(Values::names));
-        u64::try_from(known.len()).unwrap_or(u64::MAX)
+        let known = match (parts.next(), parts.next()) {
+            (None, _) => 0,
+            (Some(one), None) => one.len(),
+            (Some(one), Some(two)) => {
+                let all = [one, two].into_iter().chain(parts);
+                all.flat_map(Values::names).collect::<BTreeSet<&str>>().len()
+            }
+        };
+        u64::try_from(known).unwrap_or(u64::MAX)
     }
 
     /// When the parts of a limit's window that have the value leave it, one after the other, and the window
@@ -197,13 +219,17 @@ impl Tally {
         let Some(part) = self.part(plan, limit, started_at, hold.authorized_at) else { return };
         let (Some(values), _) = self.0.open(part) else { return };
         if !values.held.contains_key(value) {
-            values.held.insert(String::from(value), Held::default());
+            let ceiling = sums_holds(plan, limit).then(Ceiling::default);
+            values.held.insert(String::from(value), Held { ceiling, ..Held::default() });
         }
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_add(1);
             held.units = held.units.saturating_add(units_of(hold, index));
             if limit.is_partial() {
                 held.subjects.insert(hold.subject);
+            }
+            if let Some(ceiling) = &mut held.ceiling {
+                ceiling.add(plan, hold);
             }
         }
     }
@@ -224,6 +250,9 @@ impl Tally {
             held.count = held.count.saturating_sub(1);
             held.units = held.units.saturating_sub(units_of(hold, index));
             held.subjects.remove(&hold.subject);
+            if let Some(ceiling) = &mut held.ceiling {
+                ceiling.remove(plan, hold);
+            }
             if held.count == 0 {
                 values.held.remove(value);
             }

@@ -78,11 +78,20 @@ impl Draft {
 
 /// Drafts the receipt of a call.
 pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> {
+    let (subscription, _) = state.current(&facts.subscription)?;
+    check_windows(subscription, facts.authorized_at, facts.issued_at)?;
+    draft_units(state, facts, subscription.plan.charged_units(&facts.call())?)
+}
+
+/// Drafts the receipt of a call whose windows are open and whose charged units are these.
+pub(crate) fn draft_units(
+    state: &State,
+    facts: &Facts<'_>,
+    mut units: Vec<(usize, u64)>,
+) -> Result<CallDraft> {
     let (subscription, lane) = state.current(&facts.subscription)?;
     let plan = &*subscription.plan;
-    check_windows(subscription, facts.authorized_at, facts.issued_at)?;
     let hold = subscription.holds.get(&facts.subject);
-    let mut units = plan.charged_units(&facts.call())?;
     let (at, issued_at) = (facts.authorized_at, facts.issued_at);
     let usable = subscription.account.grants.usable(plan, facts.attributes, at, issued_at)?;
     let own = hold.filter(|hold| hold.is_reserved()).map_or(&[][..], |hold| &*hold.reserved);

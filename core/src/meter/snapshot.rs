@@ -386,7 +386,9 @@ fn read_seen(r: &mut Reader<'_>) -> Result<Seen> {
         seen.sizes.insert((r.u64()?, read_time(r)?), r.u64()?);
     }
     for _ in 0..r.count(12)? {
-        seen.names.insert(r.text()?, r.u64()?);
+        let value = r.text()?;
+        seen.new = seen.new.saturating_add(u64::from(seen.is_new(&value)));
+        seen.names.insert(value, r.u64()?);
     }
     Ok(seen)
 }

@@ -8,6 +8,7 @@
 //! windows leave no gap and do not overlap, whatever the clock does.
 
 mod calendar;
+mod cursor;
 mod cycle;
 mod hours;
 mod posix;

@@ -486,7 +486,7 @@ class Plan:
                 if weight["meter"] in family:
                     prices.setdefault(weight["meter"], []).append(weight["weight"] * GRID)
                     kinds.add(name)
-        room = {meter: meters.get(meter, 0) for meter in prices}
+        room = {meter: meters.get(meter, 0) or int(meter == REQUESTS) for meter in prices}
         if not simple or len(kinds) > 1:
             return 0, room
         prices = {meter: exact(sum(some)) for meter, some in prices.items()}

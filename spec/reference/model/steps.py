@@ -1,7 +1,7 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import (amounts, credits, document, files, grants, logs, meters, plans, receipts, settlements, signing,
-               usages, windows, x402)
+from . import (amounts, credits, document, files, grants, logs, meters, plans, receipts, settlements,
+               signing, streams, usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
 from .refused import Refused, need
@@ -191,6 +191,14 @@ def _(_, g):
 def _(_, g):
     usage = usages.mapped(g["mapping"], g["event"])
     return {"meters": {m: str(q) for m, q in usage.items()},
+            "attributes": dict(sorted(usage.attributes.items()))}, None
+
+
+@operation("usage.stream")
+def _(_, g):
+    complete, usage = streams.read(g["surface"], g["events"])
+    return {"complete": complete, "basis": usage.basis,
+            "meters": {m: str(q) for m, q in usage.items()},
             "attributes": dict(sorted(usage.attributes.items()))}, None
 
 

@@ -102,6 +102,17 @@ final class Script {
                 "meters": .object(usage.meters.mapValues { number($0) }),
                 "attributes": .object(usage.attributes.mapValues { .text($0) }),
             ])
+        case "usage.stream":
+            try given.known("surface events")
+            let stream = try UsageStream(surface: try given.text("surface"))
+            for event in try given.texts("events") { try stream.feed(event: event) }
+            let usage = try stream.usage()
+            return .object([
+                "complete": .bool(stream.isComplete()),
+                "basis": .text(usage.basis),
+                "meters": .object(usage.meters.mapValues { number($0) }),
+                "attributes": .object(usage.attributes.mapValues { .text($0) }),
+            ])
         case "plan.load":
             try given.known("text")
             let plan = try Plan.fromJson(document: try given.text("text"))

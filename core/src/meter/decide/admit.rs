@@ -119,8 +119,8 @@ pub(super) fn deny_by_unique(
         let window = account.window_of(plan, charge, windows, caller.at);
         let Some(counter) = windows.get(window) else { continue };
         let value = caller.value(unique);
-        let known = counter.units.saturating_add(counter.seen.new_values(Some(value)));
-        if !counter.seen.values.contains(value)
+        let known = counter.units.saturating_add(counter.seen.new);
+        if counter.seen.is_new(value)
             && !counter.seen.names.contains_key(value)
             && known >= unique.values
         {

@@ -14,9 +14,8 @@ use crate::{
                 deny_by_values,
             },
         },
-        draft::{Facts, check_windows, draft_call},
+        draft::{Facts, check_windows, draft_units},
     },
-    plan::Call,
     receipt::{import_subject, receipt_salt},
 };
 
@@ -42,9 +41,18 @@ impl State {
             (Some(Entry::Denied(entry)), Outcome::Denied(denial))
         };
         let attributes = import.usage.attributes();
-        let call = Call { usage: &import.usage, attributes, at: import.at };
+        let facts = Facts {
+            subscription: import.subscription,
+            subject,
+            usage: &import.usage,
+            attributes,
+            content: import.content,
+            authorized_at: import.at,
+            issued_at,
+            import: Some(mark),
+        };
         // An unpriced meter or a contradiction is the record's error, not the subscriber's.
-        let units = plan.charged_units(&call)?;
+        let units = plan.charged_units(&facts.call())?;
         if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
             return Ok(deny(denial));
         }
@@ -56,18 +64,8 @@ impl State {
         if let Some(denial) = deny_by_unique(plan, account, &units, caller) {
             return Ok(deny(denial));
         }
-        let facts = Facts {
-            subscription: import.subscription,
-            subject,
-            usage: &import.usage,
-            attributes,
-            content: import.content,
-            authorized_at: import.at,
-            issued_at,
-            import: Some(mark),
-        };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
-        let drafted = draft_call(self, &facts)?;
+        let drafted = draft_units(self, &facts, units)?;
         if let Some(room) = drafted.short {
             return Ok(deny(deny_by_money(plan, account, &room, drafted.needed)?));
         }

@@ -26,8 +26,9 @@ pub(super) struct Books {
     /// By request id: the units that were promised, and until when.
     promised: BTreeMap<String, (u64, Timestamp)>,
     settled: BTreeSet<String>,
-    /// Some call used more than it held: what that moves under the others is nobody's promise.
-    exceeded: bool,
+    /// Some call used more than it held, or the seller took back money that backed holds: what the
+    /// others then lack is nobody's promise.
+    loosened: bool,
     /// By hour: what calls were charged before grants, what they were priced, units, corrections.
     hours: BTreeMap<u64, Hour>,
     /// What grants paid, by grant.
@@ -74,6 +75,7 @@ impl Books {
             }
             (Command::Void { grant, .. }, _) => {
                 self.voided.insert(grant.clone());
+                self.loosened = true;
             }
             (Command::Settle(settle), Outcome::Receipt { receipt, .. }) => {
                 let used: u64 = settle.usage.iter().map(|(_, units)| units).sum();
@@ -87,8 +89,8 @@ impl Books {
                     fail(&format!("{grant} paid after it was void or expired"));
                 }
                 let (uncollected, late) = self.receipt(receipt);
-                self.exceeded |= used > held;
-                if !(self.exceeded || late || uncollected.is_zero()) {
+                self.loosened |= used > held;
+                if !(self.loosened || late || uncollected.is_zero()) {
                     fail("a hold promised what a settle within it did not get");
                 }
             }

@@ -83,6 +83,18 @@ class Script {
             val usage = mapUsage(given.text("mapping"), given.text("event"))
             json("meters" to usage.meters, "attributes" to usage.attributes)
         }
+        "usage.stream" -> {
+            given.known("surface", "events")
+            val stream = UsageStream(given.text("surface"))
+            given.texts("events").forEach { stream.feed(it) }
+            val usage = stream.usage()
+            json(
+                "complete" to stream.isComplete(),
+                "basis" to usage.basis,
+                "meters" to usage.meters,
+                "attributes" to usage.attributes,
+            )
+        }
         "plan.load" -> {
             given.known("text")
             val plan = Plan.fromJson(given.text("text")).also { made = it }
