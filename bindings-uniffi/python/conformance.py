@@ -202,6 +202,28 @@ def _(s, meter, subscription, id, usage, now, content=None):
         subscription, id, values.usage(usage), content=content, now=instant(now))))
 
 
+@arm("meter.settlePart", "meter subscription id usage now", "content journal")
+def _(s, meter, subscription, id, usage, now, content=None):
+    return outcome(s.keep(s.meter(meter).settle_part(
+        subscription, id, values.usage(usage), content=content, now=instant(now))))
+
+
+@arm("meter.extend", "meter subscription id now", "journal")
+def _(s, meter, subscription, id, now):
+    extended = s.meter(meter).extend(subscription, id, now=instant(now))
+    return {"subject": extended.subject, "deadline": str(extended.deadline)}
+
+
+@arm("meter.holds", "meter subscription")
+def _(s, meter, subscription):
+    holds = s.meter(meter).holds(subscription)
+    if holds is None:
+        raise c.Error("subscription_unknown", "no such subscription", None, None)
+    return {"holds": [{"subject": one.subject, "state": one.state,
+                       "authorizedAt": str(one.authorized_at), "deadline": str(one.deadline),
+                       "parts": str(one.parts), "charged": one.charged} for one in holds]}
+
+
 @arm("meter.release", "meter subscription id reason now", "journal")
 def _(s, meter, subscription, id, reason, now):
     unknown = {"released": False, "unknown": True}[reason]
@@ -242,6 +264,32 @@ def _(s, meter, subscription, terms, now):
 @arm("meter.void", "meter subscription grant now", "journal")
 def _(s, meter, subscription, grant, now):
     return {"refund": str(s.meter(meter).void(subscription, grant, now=instant(now)).refund)}
+
+
+@arm("meter.present", "meter subscription evidence now", "journal")
+def _(s, meter, subscription, evidence, now):
+    s.meter(meter).present(subscription, evidence, now=instant(now))
+    return {}
+
+
+@arm("evidence.sign", "key payer seller statement issuedAt expiresAt", "attestor")
+def _(s, key, payer, seller, statement, issuedAt, expiresAt, attestor=None):
+    key = s.get(key, c.LocalKey)
+    evidence = c.Evidence(payer=payer, seller=seller, statement=statement,
+                          issued_at=instant(issuedAt), expires_at=instant(expiresAt))
+    digest = c.evidence_digest(evidence)
+    signed = c.VerifiedEvidence.verify(evidence, attestor or key.address(), key.sign(digest))
+    return {"digest": digest, "typedData": c.evidence_typed_data(evidence),
+            "json": signed.to_json()}
+
+
+@arm("evidence.read", "text")
+def _(s, text):
+    read = c.VerifiedEvidence.from_json(text)
+    stated = read.evidence()
+    return {"digest": read.digest(), "attestor": read.attestor(), "payer": stated.payer,
+            "seller": stated.seller, "statement": stated.statement,
+            "issuedAt": str(stated.issued_at), "expiresAt": str(stated.expires_at)}
 
 
 @arm("meter.credit", "meter subscription id json amount reason now", "journal")

@@ -27,6 +27,8 @@ pub enum Outcome {
     Denied { value: Denial },
     /// The call is settled, or a window trued up.
     Receipt { value: Issued },
+    /// The hold reserves for longer.
+    Extended { value: Extended },
     /// The hold has ended or changed.
     Released { value: Released },
     /// The same request was made before; nothing was recorded.
@@ -75,7 +77,8 @@ pub struct Denial {
     pub code: DenialCode,
     /// The rule in the plan that decided.
     pub rule: String,
-    /// For a limit with `per`: the value that it refused, "" for a call without the attribute.
+    /// For a limit with `per`: the value that it refused, "" for a call without the attribute. For a
+    /// condition: the call's value of the attribute that decided, if it carries it.
     pub value: Option<String>,
     /// The window in which there is no room.
     pub window: Option<Window>,
@@ -90,7 +93,8 @@ pub struct Denial {
     pub needed: Option<Exact>,
     /// What is left beside what open calls reserve.
     pub available: Option<Exact>,
-    /// The earliest instant at which the same call would pass this rule, if time alone changes it.
+    /// The earliest instant at which the same call would pass this rule, if time alone changes it. For a
+    /// condition: at which the clause that decided is otherwise.
     pub retry_at: Option<Timestamp>,
 }
 
@@ -128,6 +132,15 @@ pub struct Crossed {
     pub fraction: Exact,
     /// The window in which it was reached.
     pub window: Window,
+}
+
+/// A hold that reserves for longer, or as long as before where the plan lets it not.
+#[derive(uniffi::Record)]
+pub struct Extended {
+    /// The hold's subject.
+    pub subject: Digest,
+    /// When it expires.
+    pub deadline: Timestamp,
 }
 
 /// A hold that has ended or changed.
@@ -197,6 +210,9 @@ impl From<Decided> for Outcome {
                 let receipt = Arc::new(Receipt(receipt));
                 let sign = sign.map(request);
                 Outcome::Receipt { value: Issued { receipt, digest, position, sign, crossed } }
+            }
+            Decided::Extended { subject, deadline } => {
+                Outcome::Extended { value: Extended { subject, deadline } }
             }
             Decided::Released { subject } => Outcome::Released { value: Released { subject } },
             Decided::Voided { refund } => Outcome::Voided { value: Voided { refund } },

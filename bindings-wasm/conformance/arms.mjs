@@ -2,8 +2,9 @@
 
 import { createHash } from "node:crypto";
 import {
-  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedReceipt,
-  billExact, claimCalldata, mapUsage, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
+  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedEvidence,
+  VerifiedReceipt, billExact, claimCalldata, evidenceDigest, evidenceTypedData, mapUsage,
+  proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
 } from "../js/index.js";
 import { instant, nested, text } from "./given.mjs";
@@ -31,6 +32,7 @@ const write = {
   }),
   replayed: ({ state, receipt }) => ({ replayed: { state, receipt: orNull(receipt) } }),
   released: ({ subject }) => ({ subject }),
+  extended: ({ subject, deadline }) => ({ subject, deadline: String(deadline) }),
   receipt: ({ receipt: r, position, sign, crossed }) => ({
     receipt: {
       ...texts({
@@ -53,6 +55,13 @@ const write = {
     },
   }),
 };
+
+function used(given) {
+  return {
+    subscription: given.text("subscription"), id: given.text("id"), usage: given.usage("usage"),
+    content: given.maybe("content"), now: given.instant("now"),
+  };
+}
 
 function signText(sign) {
   if (!sign) return null;
@@ -173,12 +182,22 @@ export const arms = {
     return [write[outcome.kind](outcome), outcome instanceof Hold ? outcome : undefined];
   },
   async "meter.settle"(given) {
-    const settle = {
-      subscription: given.text("subscription"), id: given.text("id"), usage: given.usage("usage"),
-      content: given.maybe("content"), now: given.instant("now"),
-    };
-    const outcome = await meter(given).settle(settle);
+    const outcome = await meter(given).settle(used(given));
     return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
+  },
+  async "meter.settlePart"(given) {
+    const outcome = await meter(given).settlePart(used(given));
+    return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
+  },
+  async "meter.extend"(given) {
+    const extend = {
+      subscription: given.text("subscription"), id: given.text("id"), now: given.instant("now"),
+    };
+    return decided(await meter(given).extend(extend));
+  },
+  "meter.holds"(given) {
+    const holds = given.handle("meter", Host).meter.holds(given.text("subscription"));
+    return [{ holds: holds.map(texts) }];
   },
   async "meter.release"(given) {
     const release = {
@@ -223,6 +242,28 @@ export const arms = {
       now: given.instant("now"),
     });
     return [texts({ refund })];
+  },
+  async "meter.present"(given) {
+    await meter(given).present({
+      subscription: given.text("subscription"), evidence: given.text("evidence"),
+      now: given.instant("now"),
+    });
+    return [{}];
+  },
+  "evidence.sign"(given) {
+    const attestor = key(given);
+    const evidence = {
+      payer: given.text("payer"), seller: given.text("seller"), statement: given.text("statement"),
+      issuedAt: given.instant("issuedAt"), expiresAt: given.instant("expiresAt"),
+    };
+    const digest = evidenceDigest(evidence);
+    const signer = given.maybe("attestor") ?? attestor.address;
+    const signed = VerifiedEvidence.verify(evidence, signer, attestor.sign(digest));
+    return [{ digest, typedData: evidenceTypedData(evidence), json: signed.toJson() }];
+  },
+  "evidence.read"(given) {
+    const { digest, attestor, evidence } = VerifiedEvidence.fromJson(given.text("text"));
+    return [{ digest, attestor, ...texts(evidence) }];
   },
   async "meter.credit"(given) {
     const outcome = await meter(given).credit({

@@ -1,19 +1,20 @@
 import type {
-  Authorize, Authorized, Begin, Checkpointed, Collect, Credit, Denied, Grant, Import,
-  LaneTotals, Nothing, Opened, Outcome, RawMeter, Receipt, Released, Replayed, Settle, Settled, SignRequest,
+  Authorize, Authorized, Begin, Checkpointed, Collect, Credit, Denied, Extend, Extended, Grant, HoldView, Import,
+  LaneTotals, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Released, Replayed, Settle, Settled, SignRequest,
   Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage, Void, Voided,
 } from "../pkg/counterfoil.js";
 
 export {
   Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
-  Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedReceipt,
-  VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion,
+  Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedEvidence,
+  VerifiedReceipt, VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata,
+  evidenceDigest, evidenceTypedData, mapUsage, proveConsistency, proveInclusion,
   readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {
   Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,
-  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
-  ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
+  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Evidence, Exact, Extend, Extended, Extent, Grant, GrantState, Hex, HoldFields, HoldView, Import,
+  ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
   Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voided, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
@@ -81,6 +82,10 @@ export class Meter {
   subscribe(subscribe: Omit<Subscribe, "startedAt"> & { startedAt?: Instant } & Now): Promise<Opened>;
   authorize(request: Authorize & Now): Promise<Hold | Denied | Replayed>;
   settle(settle: Settle & Now): Promise<Settled | Replayed>;
+  /** Charges what a running call has used so far: `usage` is all of it. Its hold goes on for the rest. */
+  settlePart(settle: Settle & Now): Promise<Settled | Replayed>;
+  /** While it still reserves: a whole hold of the plan from now on, at most its grace in all. */
+  extend(extend: Extend & Now): Promise<Extended>;
   /** `released`: the call was not made, or is free. `unknown`: nobody knows; it stays reserved. */
   release(
     release: { subscription: Hex; id: string; reason?: "released" | "unknown" } & Now,
@@ -94,6 +99,8 @@ export class Meter {
   grant(grant: Grant & Now): Promise<void>;
   /** Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one is owed. */
   void(grant: Void & Now): Promise<Voided>;
+  /** Shows evidence that the plan's condition asks for: calls after it may rely on it. */
+  present(shown: Present & Now): Promise<void>;
   /**
    * Gives back what a receipt cost, in part or whole. The receipt has its body and is signed by the
    * meter's key; the same `id` gives back once.
@@ -120,6 +127,9 @@ export class Meter {
   lanes(): LaneTotals[];
   subscription(id: Hex): Subscription | undefined;
   subscriptions(): Subscription[];
+  /** Those that reserve, also of calls whose outcome is unknown, and those that expired and may still be
+   * settled. */
+  holds(subscription: Hex): HoldView[] | undefined;
   /** To read from, and to settle from. Propose through this class only. */
   readonly raw: RawMeter;
 }
@@ -138,6 +148,10 @@ export class Hold implements Authorized {
   readonly attributes: Record<string, string>;
   readonly reserved: Exact;
   settle(usage: Usage, options?: { content?: Hex } & Now): Promise<Settled | Replayed>;
+  /** Charges what the call has used so far, while it goes on. */
+  settlePart(usage: Usage, options?: { content?: Hex } & Now): Promise<Settled | Replayed>;
+  /** Reserves for longer, while it still reserves. */
+  extend(options?: Now): Promise<Extended>;
   release(options?: Now): Promise<Released>;
   [Symbol.asyncDispose](): Promise<void>;
   [Symbol.dispose](): void;

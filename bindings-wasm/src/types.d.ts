@@ -13,7 +13,7 @@ export type Surface =
   | "plain";
 export type Basis = "reported" | "measured" | "estimated";
 export type Rounding = "carry" | "up" | "down" | "half_even";
-export type ReceiptKind = "call" | "period" | "true_up" | "credit";
+export type ReceiptKind = "call" | "part" | "period" | "true_up" | "credit";
 
 /** What one call consumed. Quantities that are read are always `bigint`. */
 export interface Usage {
@@ -61,6 +61,7 @@ export interface Settle {
   /** SHA-256 of the bytes that the usage was read from. */
   content?: Hex | null;
 }
+export interface Extend { subscription: Hex; id: string }
 export interface Release { subscription: Hex; id: string; reason: "released" | "unknown" }
 export interface ImportMark {
   input: Hex; ordinal: bigint | number; offset: bigint | number; digest: Hex;
@@ -85,6 +86,25 @@ export interface Grant {
   terms: string;
 }
 export interface Void { subscription: Hex; grant: string }
+export interface Present {
+  subscription: Hex;
+  /** The signed document: `VerifiedEvidence.toJson()`. */
+  evidence: string;
+}
+
+/** What an attestor signs: that a statement is true of one payer, for one seller, until an instant. */
+export interface Evidence {
+  /** As the lane openings name it. */
+  payer: Hex;
+  /** The plan's authority. */
+  seller: Hex;
+  /** 1 to 200 characters on one line. */
+  statement: string;
+  /** A later one takes the place of an earlier one. */
+  issuedAt: Instant;
+  /** The first instant at which it no longer counts. Equal to `issuedAt`: it is revoked. */
+  expiresAt: Instant;
+}
 export interface Credit {
   subscription: Hex; id: string;
   /** Exact, in atomic units. Default: all that is left of the receipt. */
@@ -106,7 +126,10 @@ export interface Denied {
     | "limit_reached" | "condition_failed" | "rate_exceeded" | "term_ended" | "concurrency_reached"
     | "values_reached";
   httpStatus: number; rule: string;
-  /** For a limit with `per`: the value that it refused, "" for a call without the attribute. */
+  /**
+   * For a limit with `per`: the value that it refused, "" for a call without the attribute. For a
+   * condition: the call's value of the attribute that decided, if it carries it.
+   */
   value?: string;
   /** The window in which there is no room. */
   start?: Instant; end?: Instant;
@@ -130,6 +153,8 @@ export interface Crossed {
   fraction: Exact;
   start: Instant; end: Instant;
 }
+/** Where the plan lets it not reserve for longer, the deadline is as before. */
+export interface Extended { kind: "extended"; subject: Hex; deadline: Instant }
 export interface Released { kind: "released"; subject: Hex }
 /** `refund`: what the buyer is owed for the rest of a paid grant, in atomic units. */
 export interface Voided { kind: "voided"; refund: bigint }
@@ -139,7 +164,7 @@ export type Replayed =
   | { kind: "replayed"; state: "released" };
 export interface Checkpointed { kind: "checkpoint"; checkpoint: Checkpoint; sign: SignRequest }
 export type Outcome =
-  | Done | Nothing | Opened | Authorized | Denied | Settled | Released | Voided | Replayed
+  | Done | Nothing | Opened | Authorized | Denied | Settled | Extended | Released | Voided | Replayed
   | Checkpointed;
 
 export interface LaneTotals {
@@ -154,6 +179,13 @@ export interface Subscription {
 }
 export interface Counter {
   charge: string; start: Instant; end: Instant; units: bigint; billed: Exact;
+}
+
+/** A hold that reserves, or that expired and may still be settled. */
+export interface HoldView {
+  subject: Hex; state: "open" | "unknown" | "expired"; authorizedAt: Instant; deadline: Instant;
+  /** How many parts charged what the call used so far, and what they charged together. */
+  parts: bigint; charged: Exact;
 }
 
 /** A grant and what is left of it. */

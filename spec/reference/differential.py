@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from model.plans import Plan  # noqa: E402
 from model.refused import Refused  # noqa: E402
+from model.signing import sha256  # noqa: E402
 from model.steps import Script  # noqa: E402
 from run import perform, run  # noqa: E402
 
@@ -27,6 +28,9 @@ PAYEES = ["0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
           "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC", "data", "model"]
 METERS = ["input_tokens", "output_tokens", "gpu_ms"]
 VALUES = {"purpose": ["inference", "training"], "region": ["asia", "eu"], "key": ["a", "b", "c"]}
+STATEMENTS = ["licence", "member"]
+# What stands for the account of every case.
+PAYER = "0x" + sha256(sha256(b"\x07" * 32, b"payer", b"acme"), b"acme").hex()
 PARTS = ["cached_input_tokens", "cache_write_tokens", "cache_write_5m_tokens", "audio_input_tokens",
          "cached_audio_input_tokens"]
 # Where surfaces look, and the totals that they check: (the usage object, counts, the total).
@@ -381,6 +385,35 @@ def credits(r):
     return derived
 
 
+def clause(r, start, depth):
+    """A condition, most often one that some calls meet and some do not."""
+    kind = r.choice(["in", "in", "prefix", "range", "effective", "hours", "payer", "evidence"] + [
+        "all", "any", "any", "not", "at_least"] * (depth > 0))
+    if kind in ("all", "any"):
+        return {kind: [clause(r, start, depth - 1) for _ in range(r.choice([0, 1, 2, 2, 3]))]}
+    if kind == "not":
+        return {"not": clause(r, start, depth - 1)}
+    if kind == "at_least":
+        parts = [clause(r, start, depth - 1) for _ in range(r.randrange(1, 4))]
+        return {"at_least": r.randrange(1, len(parts) + 1), "of": parts}
+    if kind == "effective":
+        at = start + r.choice([-1, 1]) * r.randrange(7_200_000)
+        bounds = {"from": max(0, at), "until": max(0, at) + r.randrange(1, 7_200_000)}
+        return {"effective": {n: bounds[n] for n in r.choice([["from"], ["until"], ["from", "until"]])}}
+    if kind == "hours":
+        return {"hours": hours(r)}
+    if kind == "payer":
+        return {"payer": r.choice([[ADDRESS], [PAYER], ["0x" + "00" * 31 + "01", PAYER]])}
+    if kind == "evidence":
+        return {"evidence": {"attestor": ADDRESS, "statement": r.choice(STATEMENTS)}}
+    if kind == "range":
+        return {"attribute": "seats", **r.choice([{"from": 3}, {"up_to": 5}, {"from": 2, "up_to": 8}])}
+    name = r.choice(sorted(VALUES))
+    if kind == "prefix":
+        return {"attribute": name, "prefix": r.choice(VALUES[name])[:r.randrange(1, 3)]}
+    return {"attribute": name, "in": sorted(r.sample(VALUES[name], r.randrange(1, 3)))}
+
+
 def plan(r, start):
     charges = [charge(r, n) for n in range(r.randrange(1, 5))]
     derived = {}
@@ -407,6 +440,8 @@ def plan(r, start):
         "times": {"hold": hold, "grace": hold * r.randrange(1, 4), "replay": r.choice(
             [hold, 3_600_000])},
     }
+    if r.random() < 0.2:
+        document["times"]["late"] = r.choice(["charge", "mark", "mark"])
     if derived:
         document["derived"] = derived
     if r.random() < 0.3:
@@ -420,8 +455,10 @@ def plan(r, start):
     if r.random() < 0.6:
         document["grants"] = [grant(r, n, charges) for n in range(r.randrange(1, 4))]
     if r.random() < 0.3:
-        document["condition"] = {"any": [{"attribute": "purpose", "in": ["inference"]}, {
-            "not": {"attribute": "region", "in": ["eu", "us"]}}]}
+        document["condition"] = clause(r, start, 3)
+        if r.random() < 0.4:
+            stated = {"evidence": {"attestor": ADDRESS, "statement": r.choice(STATEMENTS)}}
+            document["condition"] = {r.choice(["all", "any"]): [document["condition"], stated]}
     if r.random() < 0.3:
         document["duration"] = r.choice([3_600_000, 86_400_000])
     if r.random() < 0.4:
@@ -454,6 +491,8 @@ def usage(r, priced, large=False):
             given["attributes"]["region"] = r.choice(VALUES["region"])
         if r.random() < 0.6:
             given["attributes"]["key"] = r.choice(VALUES["key"])
+        if r.random() < 0.3:
+            given["attributes"]["seats"] = r.choice(["0", "2", "3", "5", "9", "03", "x"])
     return given
 
 
@@ -532,6 +571,7 @@ class Case:
         self.now = self.r.choice(STARTS) + self.r.randrange(3_600_000)
         self.requests = []
         self.given = []
+        self.readings = {}  # of requests that were charged in parts
         self.ordinal = 0
         self.meter = "m"
 
@@ -552,12 +592,25 @@ class Case:
         if r.random() < 0.02:
             self.now += 86_400_000 * r.randrange(1, 33)
 
+    def reading(self, request):
+        """What a call has used so far: rarely less than before."""
+        r = self.r
+        found = usage(r, self.priced)
+        before = self.readings.get(request, {})
+        if r.random() < 0.95:
+            for meter, quantity in before.items():
+                more = int(found["meters"].get(meter, 0)) // 3
+                found["meters"][meter] = str(int(quantity) + more)
+        self.readings[request] = found["meters"]
+        return found
+
     def journal(self):
         return {"journal": self.r.choice(["fails", "doubt"])} if self.r.random() < 0.04 else {}
 
     def begin(self):
         document = plan(self.r, self.now)
         self.parts = document["charges"]
+        self.evidence = "evidence" in json.dumps(document.get("condition"))
         priced = {c["meter"] for c in document["charges"] if "meter" in c}
         for name, derived in document.get("derived", {}).items():
             if name in priced:
@@ -582,19 +635,24 @@ class Case:
         r, now = self.r, str(self.now)
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
-             "quote", "replay", "again", "window", "grant", "void", "read", "credit"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4])[0]
+             "quote", "replay", "again", "window", "grant", "void", "read", "credit", "part",
+             "extend", "present"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 2,
+             9 if self.evidence else 0.1])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
-            request = f"r{len(self.requests)}"
+            request = f"r{len(self.steps)}"
             self.requests.append(request)
             created = {}
             if r.random() < 0.05:
                 created = {"createdAt": str(self.now - r.randrange(7_200_000))}
-            self.add("meter.authorize", id=request, most=usage(r, self.priced, True), now=now, **on, **created,
-                     **self.journal())
+            done = self.add("meter.authorize", id=request, most=usage(r, self.priced, True), now=now,
+                            **on, **created, **self.journal())
+            if "authorized" not in done.get("out", {}) and r.random() < 0.8:
+                self.requests.remove(request)
         elif kind == "again" and self.requests:
-            earlier = [s for s in self.steps if s["op"] in ("meter.authorize", "meter.settle")]
+            earlier = [s for s in self.steps if s["op"] in (
+                "meter.authorize", "meter.settle", "meter.settlePart")]
             step = asked(json.loads(json.dumps(r.choice(earlier))))
             step["in"].update(now=now, meter=self.meter)
             step["in"].pop("journal", None)
@@ -603,8 +661,23 @@ class Case:
                 step["as"] = f"x{len(self.steps)}"
             self.take(step)
         elif kind == "settle" and self.requests:
-            self.add("meter.settle", f"x{len(self.steps)}", id=r.choice(self.requests[-3:]),
-                     usage=usage(r, self.priced, r.random() < 0.4), now=now, **on, **self.journal())
+            request = r.choice(self.requests[-3:])
+            used = (self.reading(request) if request in self.readings and r.random() < 0.9
+                    else usage(r, self.priced, r.random() < 0.4))
+            self.add("meter.settle", f"x{len(self.steps)}", id=request, usage=used, now=now, **on,
+                     **self.journal())
+        elif kind == "part" and self.requests:
+            request = r.choice(self.requests[-3:])
+            for _ in range(r.choice([1, 1, 2, 3])):
+                done = self.add("meter.settlePart", f"x{len(self.steps)}", id=request,
+                                usage=self.reading(request), now=str(self.now), **on,
+                                **self.journal())
+                if "receipt" not in done.get("out", {}):
+                    break
+                self.now += r.choice([0, 300])
+        elif kind == "extend" and self.requests:
+            self.add("meter.extend", id=r.choice(self.requests[-3:]), now=now, **on,
+                     **self.journal())
         elif kind == "release" and self.requests:
             self.add("meter.release", id=r.choice(self.requests[-6:]),
                      reason=r.choice(["released", "unknown"]), now=now, **on, **self.journal())
@@ -635,10 +708,13 @@ class Case:
         elif kind == "void":
             name = r.choice(self.given + [f"g{r.randrange(6)}"])
             self.add("meter.void", grant=name, now=now, **on, **self.journal())
+        elif kind == "present":
+            self.present(on, now)
         elif kind == "credit":
             self.credit(now, on)
         elif kind == "look":
             self.add("meter.subscription", **on)
+            self.add("meter.holds", **on)
             self.add("meter.lane", meter=self.meter, lane=lane)
         elif kind == "quote":
             self.add("plan.quote", plan="p", usage=usage(r, self.priced), at=now)
@@ -664,6 +740,20 @@ class Case:
             self.credit(now, on)
         if self.steps[-1]["in"].get("journal") == "doubt":
             self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+
+    def present(self, on, now):
+        """Evidence, most often such as counts; sometimes an earlier one again."""
+        r, earlier = self.r, [s["as"] for s in self.steps if s["op"] == "evidence.sign" and "out" in s]
+        if earlier and r.random() < 0.2:
+            name = r.choice(earlier)
+        else:
+            name = f"e{len(self.steps)}"
+            issued = self.now + r.choice([-60_000, -1, 0, 1, 300_000, 300_001])
+            expires = issued + r.choice([0, 0, 1, 120_000, 3_600_000, 90_000_000])
+            self.add("evidence.sign", name, key="k", statement=r.choice(STATEMENTS),
+                     payer=PAYER if r.random() < 0.95 else "0x" + "00" * 32, issuedAt=str(issued),
+                     seller=ADDRESS if r.random() < 0.95 else PAYEES[0], expiresAt=str(expires))
+        self.add("meter.present", evidence=f"@{name}.json", now=now, **on, **self.journal())
 
     def credit(self, now, on):
         """One of the last receipts is given back, in part or whole."""
@@ -729,14 +819,16 @@ class Program:
 
 
 def minimise(program, case):
-    """Drops steps as long as the rest still differs."""
+    """Drops steps as long as the rest still differs in the same operation."""
     steps = case["steps"]
+    where = program.compare(case).partition("(")[2].partition(")")[0]
     at = len(steps) - 1
     while at >= 0:
         fewer = steps[:at] + steps[at + 1:]
         try:
             smaller = run({**case, "steps": [asked(step) for step in fewer]})
-            if "expected" in (program.compare(smaller) or ""):
+            found = program.compare(smaller) or ""
+            if "expected" in found and f"({where})" in found:
                 steps = smaller["steps"]
         except KeyError:
             pass  # a later step needs what this one makes

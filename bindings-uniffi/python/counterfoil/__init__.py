@@ -8,25 +8,28 @@ from ._errors import Error, InDoubt
 from ._meter import Clock, Hold, Journal, Meter, MemoryJournal
 from ._native import (
     Auditor, Authorized, Batch, Billed, Channel, Checkpoint, Checkpointed, ClaimRow,
-    CounterView, Counts, Crossed, Currency, Denial, Expected, Extent, GrantView, Head, Issued, Item,
+    CounterView, Counts, Crossed, Currency, Denial, Evidence, Expected, Extended, Extent, GrantView,
+    Head, HoldView, Issued, Item,
     LaneTotals, LocalKey, Mark, Opened, PayeeLine, PayerCheck, Payout, Plan, Quote, QuoteLine, QuoteStep,
     Receipt, Released, Replay, ReplayState, Rounding, Settlement, SignRequest, SubscriptionView,
-    Totals, Usage, UsageStream, VerifiedCheckpoint, VerifiedReceipt, VerifiedVoucher, Voucher, VoucherCheck,
-    Window, bill, channel_id, checkpoint_digest, claim_calldata, claim_digest, http_status,
-    log_root, map_usage, prove_consistency, prove_inclusion, read_usage, verify_consistency,
+    Totals, Usage, UsageStream, VerifiedCheckpoint, VerifiedEvidence, VerifiedReceipt, VerifiedVoucher,
+    Voucher, VoucherCheck, Window, bill, channel_id, checkpoint_digest, claim_calldata, claim_digest,
+    evidence_digest, evidence_typed_data, http_status, log_root, map_usage, prove_consistency,
+    prove_inclusion, read_usage, verify_consistency,
     verify_inclusion, verify_payout, verify_voucher, voucher_digest,
 )
 
 __all__ = [
     "Auditor", "Authorized", "Batch", "Billed", "Channel", "Checkpoint", "Checkpointed",
-    "ClaimRow", "Clock", "CounterView", "Counts", "Crossed", "Currency", "Denial", "Error", "Expected",
-    "Extent", "GrantView", "Head", "Hold", "InDoubt", "Issued", "Item", "Journal", "LaneTotals", "LocalKey",
+    "ClaimRow", "Clock", "CounterView", "Counts", "Crossed", "Currency", "Denial", "Error", "Evidence",
+    "Expected", "Extended", "Extent", "GrantView", "Head", "Hold", "HoldView", "InDoubt", "Issued", "Item", "Journal", "LaneTotals", "LocalKey",
     "Mark", "MemoryJournal", "Meter", "Opened", "PayeeLine", "PayerCheck", "Payout", "Plan",
     "Quote", "QuoteLine", "QuoteStep", "Receipt", "Released", "Replay", "ReplayState",
     "Rounding", "Settlement", "SignRequest", "SubscriptionView", "Totals", "Usage", "UsageStream",
-    "VerifiedCheckpoint", "VerifiedReceipt", "VerifiedVoucher", "Voucher", "VoucherCheck",
-    "Window", "bill", "channel_id", "checkpoint_digest", "claim_calldata", "claim_digest",
-    "http_status", "log_root", "map_usage", "prove_consistency", "prove_inclusion", "read_usage",
+    "VerifiedCheckpoint", "VerifiedEvidence", "VerifiedReceipt", "VerifiedVoucher", "Voucher",
+    "VoucherCheck", "Window", "bill", "channel_id", "checkpoint_digest", "claim_calldata", "claim_digest",
+    "evidence_digest", "evidence_typed_data", "http_status", "log_root", "map_usage",
+    "prove_consistency", "prove_inclusion", "read_usage",
     "verify_consistency", "verify_inclusion", "verify_payout", "verify_voucher",
     "voucher_digest",
 ]

@@ -1,6 +1,7 @@
 //! One arm per operation of `spec/surface.json`.
 
 mod entry;
+mod evidence;
 mod ledger;
 mod log;
 mod meter;
@@ -60,6 +61,9 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.subscribe" => meter::subscribe(input, objects),
         "meter.authorize" => meter::authorize(input, objects),
         "meter.settle" => meter::settle(input, objects),
+        "meter.settlePart" => meter::settle_part(input, objects),
+        "meter.extend" => meter::extend(input, objects),
+        "meter.holds" => plain(meter::holds(input, objects)),
         "meter.release" => meter::release(input, objects),
         "meter.import" => meter::import(input, objects),
         "meter.due" => meter::due(input, objects),
@@ -68,6 +72,9 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.grant" => meter::grant(input, objects),
         "meter.credit" => meter::credit(input, objects),
         "meter.void" => meter::void(input, objects),
+        "meter.present" => meter::present(input, objects),
+        "evidence.sign" => plain(evidence::sign(input, objects)),
+        "evidence.read" => plain(evidence::read(input)),
         "meter.recover" => plain(meter::recover(input, objects)),
         "meter.entries" => plain(meter::entries(input, objects)),
         "meter.replay" => meter::replay(input, objects),

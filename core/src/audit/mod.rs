@@ -10,7 +10,7 @@ use core::fmt;
 use crate::{
     account::Edge,
     crypto::{Address, Digest, Signature, check},
-    entry::{Denial, Entry, HoldEntry, ReceiptEntry},
+    entry::{Denial, Entry, Extended, HoldEntry, ReceiptEntry},
     error::{Code, Error, Result},
     log::Checkpoint,
     meter::{
@@ -123,6 +123,7 @@ impl Auditor {
         match &entry {
             Entry::Receipt(receipt) => self.recompute(receipt)?,
             Entry::Hold(hold) => self.admit_again(hold).map_err(|e| e.within(place()))?,
+            Entry::Extended(e) => self.extend_again(e).map_err(|e| e.within(place()))?,
             _ => {}
         }
         if let Entry::Plan(document) = &entry {
@@ -137,8 +138,8 @@ impl Auditor {
             self.left_unproven = self.unproven();
         }
         self.state.apply(&entry).map_err(|e| match entry {
-            // Its terms are a document with places of their own.
-            Entry::Granted(_) => e.within(place()),
+            // They come from documents with places of their own.
+            Entry::Granted(_) | Entry::Presented(_) => e.within(place()),
             _ => e.at(place()),
         })?;
         self.count(&entry);
@@ -220,7 +221,7 @@ impl Auditor {
                 .at(format!("{place} sequence")));
         }
         let again = match recorded.head.kind {
-            Kind::Call => self.draft_again(recorded),
+            Kind::Call | Kind::Part => self.draft_again(recorded),
             Kind::Period => self.period_again(recorded),
             Kind::TrueUp => self.true_up_again(recorded),
             Kind::Credit => self.credit_again(recorded),
@@ -244,6 +245,18 @@ impl Auditor {
         let (grants, at) = (&found.account.grants, hold.authorized_at);
         let usable = grants.usable(&found.plan, &hold.attributes, at, lane.issued_at)?;
         self.state.admit_hold(&subscription, hold, &usable)?.map(|_| ()).map_err(refused)
+    }
+
+    /// The deadline must be that of the plan. Whether there is a hold to extend, the fold says.
+    fn extend_again(&self, extended: &Extended) -> Result<()> {
+        let subscription = self.state.lane(&extended.lane)?.open.subscription;
+        let subscription = self.state.subscription(&subscription)?;
+        if let Some(hold) = subscription.holds.get(&extended.subject)
+            && hold.extended(&subscription.plan, extended.at)? != extended.deadline
+        {
+            return Err(Error::new(Code::AuditMismatch).at("deadline").value(extended.deadline));
+        }
+        Ok(())
     }
 
     fn draft_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {
@@ -299,6 +312,7 @@ impl Auditor {
             authorized_at: hold.map_or(recorded.head.authorized_at, |hold| hold.authorized_at),
             issued_at: recorded.head.issued_at,
             import: recorded.import.as_ref(),
+            part: recorded.head.kind == Kind::Part,
         };
         let call = draft_call(&self.state, &facts)?;
         if recorded.import.is_some() && call.short.is_some() {

@@ -7,8 +7,8 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest, Signature},
     entry::{
-        Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark, Instance,
-        Opening, ReceiptEntry, Release, ReleaseReason, Voided,
+        Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry, ImportMark,
+        Instance, Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
     },
     error::{Code, Error, Result},
     log::Checkpoint,
@@ -33,6 +33,8 @@ impl Entry {
             Entry::Collected(_) => 9,
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
+            Entry::Extended(_) => 17,
+            Entry::Presented(_) => 18,
         }
     }
 
@@ -51,6 +53,8 @@ impl Entry {
             Entry::Collected(_) => "collected",
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
+            Entry::Extended(_) => "extended",
+            Entry::Presented(_) => "presented",
         }
     }
 
@@ -127,6 +131,21 @@ impl Entry {
                     .text(&e.grant)
                     .u64(e.at.millis())
                     .u128(e.refund.atomic());
+            }
+            Entry::Extended(e) => {
+                w.raw(e.lane.bytes())
+                    .raw(e.subject.bytes())
+                    .u64(e.at.millis())
+                    .u64(e.deadline.millis());
+            }
+            Entry::Presented(e) => {
+                w.raw(e.subscription.bytes())
+                    .raw(e.attestor.bytes())
+                    .text(&e.statement)
+                    .u64(e.issued_at.millis())
+                    .u64(e.expires_at.millis())
+                    .raw(e.signature.bytes())
+                    .u64(e.at.millis());
             }
         }
         w.0
@@ -212,6 +231,21 @@ impl Entry {
                 grant: r.text()?,
                 at: read_time(r)?,
                 refund: Amount::from_atomic(r.u128()?),
+            }),
+            17 => Entry::Extended(Extended {
+                lane: Digest::new(r.array()?),
+                subject: Digest::new(r.array()?),
+                at: read_time(r)?,
+                deadline: read_time(r)?,
+            }),
+            18 => Entry::Presented(Presented {
+                subscription: Digest::new(r.array()?),
+                attestor: Address::new(r.array()?),
+                statement: r.text()?,
+                issued_at: read_time(r)?,
+                expires_at: read_time(r)?,
+                signature: Signature::from_bytes(&r.array()?)?,
+                at: read_time(r)?,
             }),
             _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),
         };

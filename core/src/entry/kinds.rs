@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     amount::Amount,
-    crypto::{Address, Digest},
+    crypto::{Address, Digest, Signature},
     entry::Denial,
     log::Checkpoint,
     meter::ReservedUnits,
@@ -37,6 +37,10 @@ pub enum Entry {
     Granted(Granted),
     /// A grant is taken back.
     Voided(Voided),
+    /// A hold goes on for longer.
+    Extended(Extended),
+    /// Evidence is presented.
+    Presented(Presented),
 }
 
 /// Who meters, and into which log.
@@ -153,6 +157,19 @@ pub enum ReleaseReason {
     Unknown,
 }
 
+/// A hold that goes on for longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extended {
+    /// The hold's lane.
+    pub lane: Digest,
+    /// The hold's subject.
+    pub subject: Digest,
+    /// When.
+    pub at: Timestamp,
+    /// The instant at which it expires now.
+    pub deadline: Timestamp,
+}
+
 /// Money that arrived for a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collected {
@@ -190,4 +207,23 @@ pub struct Voided {
     pub at: Timestamp,
     /// What the buyer is owed for what is left of a paid grant; nothing for others.
     pub refund: Amount,
+}
+
+/// What an attestor states of a subscription's payer. Payer and seller are the subscription's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presented {
+    /// The subscription.
+    pub subscription: Digest,
+    /// Who states it.
+    pub attestor: Address,
+    /// What is stated.
+    pub statement: String,
+    /// When it was said.
+    pub issued_at: Timestamp,
+    /// The first instant at which it no longer counts.
+    pub expires_at: Timestamp,
+    /// The attestor's signature.
+    pub signature: Signature,
+    /// When it was presented.
+    pub at: Timestamp,
 }

@@ -11,8 +11,8 @@ mod kinds;
 
 pub use denial::{Denial, DenialCode};
 pub use kinds::{
-    Collected, Denied, Entry, Granted, HoldEntry, ImportMark, Instance, Opening, ReceiptEntry,
-    Release, ReleaseReason, Voided,
+    Collected, Denied, Entry, Extended, Granted, HoldEntry, ImportMark, Instance, Opening,
+    Presented, ReceiptEntry, Release, ReleaseReason, Voided,
 };
 
 pub(crate) use codec::{

@@ -22,9 +22,10 @@ use crate::{
     },
     error::{Code, Error, Result},
     log::Frontier,
-    meter::{Hold, HoldState, Lane, Meter, Remembered, State, Subscription},
+    meter::{Hold, HoldState, Lane, Meter, PartLine, Parts, Remembered, State, Subscription},
     plan::{Grant, Plan},
     receipt::LaneOpen,
+    rules::{Validity, Wanted},
     time::{Timestamp, Window},
 };
 
@@ -200,6 +201,7 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
         write_units(w, &hold.limited);
         write_reserved(w, &hold.reserved);
         write_attributes(w, &hold.attributes);
+        write_option(w, hold.parts.as_deref(), write_parts);
     }
     w.count(s.remembered.len());
     for (subject, known) in &s.remembered {
@@ -211,6 +213,13 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
     w.count(s.forgetting.len());
     for (until, subject) in &s.forgetting {
         w.u64(until.millis()).raw(subject.bytes());
+    }
+    w.count(s.evidence.len());
+    for (wanted, validity) in &s.evidence {
+        w.raw(wanted.attestor.bytes())
+            .text(&wanted.statement)
+            .u64(validity.issued_at.millis())
+            .u64(validity.expires_at.millis());
     }
     write_given_back(w, &s.given_back);
 }
@@ -249,6 +258,44 @@ fn read_given_back(r: &mut Reader<'_>) -> Result<GivenBack> {
     Ok(given_back)
 }
 
+fn write_parts(w: &mut Writer, parts: &Parts) {
+    w.u64(parts.number).raw(parts.receipt.bytes()).raw(parts.used.bytes());
+    for by_meter in [&parts.quantities, &parts.granted] {
+        w.count(by_meter.len());
+        for (meter, units) in by_meter {
+            w.text(meter).u64(*units);
+        }
+    }
+    w.count(parts.lines.len());
+    for line in &parts.lines {
+        w.count(line.charge).u64(line.units).raw(&line.amount.to_bytes());
+    }
+    for exact in [parts.charged, parts.uncollected, parts.drawn] {
+        w.raw(&exact.to_bytes());
+    }
+}
+
+fn read_parts(r: &mut Reader<'_>) -> Result<Parts> {
+    let number = r.u64()?;
+    let (receipt, used) = (Digest::new(r.array()?), Digest::new(r.array()?));
+    let mut by_meter = || {
+        let mut units = BTreeMap::new();
+        for _ in 0..r.count(12)? {
+            units.insert(r.text()?, r.u64()?);
+        }
+        Ok::<_, Error>(units)
+    };
+    let (quantities, granted) = (by_meter()?, by_meter()?);
+    let mut lines = Vec::new();
+    for _ in 0..r.count(36)? {
+        let charge = r.u32()?.try_into().map_err(|_| r.malformed("no such charge"))?;
+        lines.push(PartLine { charge, units: r.u64()?, amount: Exact::from_bytes(&r.array()?)? });
+    }
+    let mut exact = || Exact::from_bytes(&r.array()?);
+    let (charged, uncollected, drawn) = (exact()?, exact()?, exact()?);
+    Ok(Parts { number, receipt, used, quantities, lines, granted, charged, uncollected, drawn })
+}
+
 fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> {
     let plan = state.plan(&Digest::new(r.array()?))?.clone();
     let payer = Digest::new(r.array()?);
@@ -259,7 +306,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let denied = r.u64()?;
     let mut account = read_account(r, &plan, started_at)?;
     let mut holds = BTreeMap::new();
-    for _ in 0..r.count(93)? {
+    for _ in 0..r.count(94)? {
         let subject = Digest::new(r.array()?);
         let hold = Hold {
             subject,
@@ -276,6 +323,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
             limited: read_units(r)?.into(),
             reserved: read_reserved(r)?.into(),
             attributes: Arc::new(read_attributes(r)?),
+            parts: read_option(r, read_parts)?.map(Arc::new),
         };
         if hold.is_reserved() {
             account.enter(&plan, &hold);
@@ -296,6 +344,12 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     for _ in 0..r.count(40)? {
         forgetting.insert((read_time(r)?, Digest::new(r.array()?)));
     }
+    let mut evidence = BTreeMap::new();
+    for _ in 0..r.count(40)? {
+        let wanted = Wanted { attestor: Address::new(r.array()?), statement: r.text()? };
+        let validity = Validity { issued_at: read_time(r)?, expires_at: read_time(r)? };
+        evidence.insert(wanted, validity);
+    }
     let given_back = read_given_back(r)?;
     Ok(Subscription {
         plan,
@@ -309,6 +363,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         remembered,
         forgetting,
         denied,
+        evidence,
         given_back,
     })
 }

@@ -16,6 +16,7 @@ use crate::{
     meter::Hold,
     plan::Plan,
     receipt::LaneOpen,
+    rules::{Validity, Wanted},
     time::Timestamp,
 };
 
@@ -68,6 +69,8 @@ pub(crate) struct Subscription {
     pub(crate) forgetting: BTreeSet<(Timestamp, Digest)>,
     /// How many imported records were refused.
     pub(crate) denied: u64,
+    /// The last that was presented of each attestor and statement.
+    pub(crate) evidence: BTreeMap<Wanted, Validity>,
     /// What credits gave back.
     pub(crate) given_back: GivenBack,
 }

@@ -4,6 +4,7 @@ from zlib import crc32
 
 from .receipts import u
 from .refused import Refused, need
+from .signing import check_form
 from .windows import LAST
 
 HEADER = 16
@@ -122,10 +123,14 @@ def read_voided(r):
     r.raw(32), r.text(), r.time(), r.raw(16)
 
 
+def read_presented(r):
+    r.raw(52), r.text(), r.time(), r.time(), check_form(r.raw(65)), r.time()
+
+
 READERS = {1: ("instance", read_instance), 2: ("plan", read_plan), 4: ("hold", read_hold),
            5: ("denied", read_denied), 7: ("release", read_release),
            8: ("checkpoint", read_checkpoint), 9: ("collected", read_collected), 10: ("granted", read_granted),
-           11: ("voided", read_voided)}
+           11: ("voided", read_voided), 18: ("presented", read_presented)}
 
 
 # Frames: length u32 ‖ index u64 ‖ CRC-32 u32 ‖ payload.

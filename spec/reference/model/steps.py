@@ -1,7 +1,7 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import (amounts, credits, document, files, grants, logs, meters, plans, receipts, settlements,
-               signing, streams, usages, windows, x402)
+from . import (amounts, credits, document, evidence, files, grants, logs, meters, plans, receipts,
+               settlements, signing, streams, usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
 from .refused import Refused, need
@@ -278,11 +278,38 @@ def _(s, g):
 
 @operation("meter.settle")
 def _(s, g):
+    return settled(s, g, goes_on=False)
+
+
+@operation("meter.settlePart")
+def _(s, g):
+    return settled(s, g, goes_on=True)
+
+
+def settled(s, g, goes_on):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.settle(
         state, key, digest(g["subscription"]), g["id"], usage_of(g["usage"]),
-        optional(g.get("content"), digest) or meters.ZERO, time(g["now"])))
+        optional(g.get("content"), digest) or meters.ZERO, time(g["now"]), goes_on))
     return outcome_text(out), out.get("receipt")
+
+
+@operation("meter.extend")
+def _(s, g):
+    out = on_meter(s, g, lambda state: meters.extend(
+        state, digest(g["subscription"]), g["id"], time(g["now"])))
+    return {"subject": hexed(out["subject"]), "deadline": str(out["deadline"])}, None
+
+
+@operation("meter.holds")
+def _(s, g):
+    sub = meters.the_subscription(s.object(g, "meter").state, digest(g["subscription"]))
+    return {"holds": [{
+        "subject": hexed(hold["subject"]), "state": hold["state"],
+        "authorizedAt": str(hold["at"]), "deadline": str(hold["deadline"]),
+        "parts": str(hold["parts"]["number"] if hold["parts"] else 0),
+        "charged": amounts.text_of(hold["parts"]["charged"] if hold["parts"] else 0),
+    } for hold in sub["holds"].values()]}, None
 
 
 @operation("meter.release")
@@ -338,6 +365,32 @@ def _(s, g):
     out = on_meter(s, g, lambda state: grants.void(
         meters.the_subscription(state, id_), id_, g["grant"], time(g["now"])))
     return {"refund": str(out["refund"])}, None
+
+
+@operation("meter.present")
+def _(s, g):
+    id_ = digest(g["subscription"])
+    on_meter(s, g, lambda state: evidence.present(
+        meters.the_subscription(state, id_), id_, g["evidence"], time(g["now"])))
+    return {}, None
+
+
+@operation("evidence.sign")
+def _(s, g):
+    key = s.object(g, "key")
+    e = {"payer": digest(g["payer"]), "seller": address(g["seller"]), "statement": g["statement"],
+         "issued_at": time(g["issuedAt"]), "expires_at": time(g["expiresAt"]),
+         "attestor": optional(g.get("attestor"), address) or key.address}
+    e["signature"] = key.sign(evidence.digest_of(e))
+    return {"digest": hexed(evidence.digest_of(e)), "typedData": evidence.typed(e),
+            "json": evidence.to_json(evidence.verify(e))}, None
+
+
+@operation("evidence.read")
+def _(_, g):
+    e = evidence.from_json(g["text"])
+    return {"digest": hexed(evidence.digest_of(e)), "attestor": signing.checksummed(e["attestor"]),
+            **evidence.message(e)}, None
 
 
 @operation("meter.credit")

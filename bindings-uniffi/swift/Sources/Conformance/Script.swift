@@ -148,6 +148,32 @@ final class Script {
             try given.known("key digest")
             let key = try get(given, "key", LocalKey.self)
             return .object(["signature": .text(try key.sign(digest: try given.text("digest")))])
+        case "evidence.sign":
+            try given.known("key payer seller statement issuedAt expiresAt attestor")
+            let key = try get(given, "key", LocalKey.self)
+            let evidence = Evidence(
+                payer: try given.text("payer"), seller: try given.text("seller"),
+                statement: try given.text("statement"), issuedAt: try given.instant("issuedAt"),
+                expiresAt: try given.instant("expiresAt"))
+            let digest = try evidenceDigest(evidence: evidence)
+            let attestor = try given.maybe("attestor") ?? key.address()
+            let signed = try VerifiedEvidence.verify(
+                evidence: evidence, attestor: attestor, signature: try key.sign(digest: digest))
+            return .object([
+                "digest": .text(digest),
+                "typedData": .text(try evidenceTypedData(evidence: evidence)),
+                "json": .text(signed.toJson()),
+            ])
+        case "evidence.read":
+            try given.known("text")
+            let read = try VerifiedEvidence.fromJson(document: try given.text("text"))
+            let stated = read.evidence()
+            return .object([
+                "digest": .text(read.digest()), "attestor": .text(read.attestor()),
+                "payer": .text(stated.payer), "seller": .text(stated.seller),
+                "statement": .text(stated.statement), "issuedAt": number(stated.issuedAt),
+                "expiresAt": number(stated.expiresAt),
+            ])
         case _ where op.hasPrefix("meter."): return try meterArm(op, given)
         case "receipt.header":
             try given.known("receipt key")
@@ -301,6 +327,35 @@ final class Script {
                 try given.text("subscription"), try given.text("id"), try given.usage("usage"),
                 content: try given.maybe("content"), now: try given.instant("now"))
             return try outcome(keep(done))
+        case "meter.settlePart":
+            try given.known("meter subscription id usage content now journal")
+            let done = try meter(given).settlePart(
+                try given.text("subscription"), try given.text("id"), try given.usage("usage"),
+                content: try given.maybe("content"), now: try given.instant("now"))
+            return try outcome(keep(done))
+        case "meter.extend":
+            try given.known("meter subscription id now journal")
+            let extended = try meter(given).extend(
+                try given.text("subscription"), try given.text("id"), now: try given.instant("now"))
+            return .object([
+                "subject": .text(extended.subject), "deadline": number(extended.deadline),
+            ])
+        case "meter.holds":
+            try given.known("meter subscription")
+            guard let holds = try meter(given).holds(try given.text("subscription")) else {
+                throw absent("subscription_unknown")
+            }
+            let found = holds.map {
+                JSON.object([
+                    "subject": .text($0.subject),
+                    "state": .text($0.state),
+                    "authorizedAt": number($0.authorizedAt),
+                    "deadline": number($0.deadline),
+                    "parts": number($0.parts),
+                    "charged": .text($0.charged),
+                ])
+            }
+            return .object(["holds": .array(found)])
         case "meter.release":
             try given.known("meter subscription id reason now journal")
             let reasons = ["released": false, "unknown": true]
@@ -345,6 +400,12 @@ final class Script {
                 try given.text("subscription"), grant: try given.text("grant"),
                 now: try given.instant("now"))
             return .object(["refund": number(voided.refund)])
+        case "meter.present":
+            try given.known("meter subscription evidence now journal")
+            try meter(given).present(
+                try given.text("subscription"), evidence: try given.text("evidence"),
+                now: try given.instant("now"))
+            return .object([:])
         case "meter.credit":
             try given.known("meter subscription id json amount reason now journal")
             let receipt = try Receipt.fromJson(document: try given.text("json"))

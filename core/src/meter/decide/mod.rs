@@ -7,6 +7,7 @@ mod due;
 mod grant;
 mod import;
 mod open;
+mod present;
 mod settle;
 mod sign;
 
@@ -19,7 +20,7 @@ use crate::{
     crypto::Digest,
     entry::{Entry, ReceiptEntry},
     error::{Code, Error, Result},
-    meter::{Command, Crossed, Outcome, State, Subscription},
+    meter::{Command, Crossed, Outcome, Parts, State, Subscription},
     time::Timestamp,
 };
 
@@ -39,7 +40,9 @@ impl State {
             Command::AddPlan(plan) => self.decide_plan(plan),
             Command::Subscribe(subscribe) => self.decide_subscribe(subscribe, now, key),
             Command::Authorize(request) => self.decide_authorize(request, now),
-            Command::Settle(settle) => self.decide_settle(settle, now, key),
+            Command::Settle(settle) => self.decide_settle(settle, false, now, key),
+            Command::SettlePart(settle) => self.decide_settle(settle, true, now, key),
+            Command::Extend { subscription, id } => self.decide_extend(subscription, id, now),
             Command::Release { subscription, id, reason } => {
                 self.decide_release(subscription, id, *reason, now)
             }
@@ -49,6 +52,9 @@ impl State {
             Command::Grant { subscription, terms } => self.decide_grant(subscription, terms, now),
             Command::Credit(credit) => self.decide_credit(credit, now, key),
             Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
+            Command::Present { subscription, evidence } => {
+                self.decide_present(subscription, evidence, now)
+            }
             Command::Collect(collected) => {
                 self.lane(&collected.lane).map_err(|_| {
                     Error::new(Code::CollectedInvalid).value(collected.lane).because("no lane")
@@ -64,15 +70,16 @@ impl State {
     }
 
     /// The receipt of a call or a period, and the shares of limits that it reaches. `attributes` are those
-    /// that a call was authorised with; a period has none.
+    /// that a call was authorised with; a period has none. `earlier` are the call's parts.
     pub(super) fn receipt_decision(
         &self,
         subscription: &Subscription,
         receipt: ReceiptEntry,
         attributes: &BTreeMap<String, String>,
+        earlier: Option<&Parts>,
     ) -> Result<Decision> {
         let plan = &subscription.plan;
-        let counted = Counted::of(plan, &receipt, attributes)?;
+        let counted = Counted::of(plan, &receipt, attributes, earlier)?;
         let crossed = subscription.account.crossed(plan, &counted)?;
         self.issue(receipt, crossed)
     }

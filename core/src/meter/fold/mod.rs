@@ -4,6 +4,7 @@
 mod credit;
 mod hold;
 mod open;
+mod presented;
 mod receipt;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
@@ -63,6 +64,8 @@ impl State {
             Entry::Collected(e) => self.apply_collected(e)?,
             Entry::Granted(e) => self.apply_granted(e)?,
             Entry::Voided(e) => self.apply_voided(e)?,
+            Entry::Extended(e) => self.apply_extended(e)?,
+            Entry::Presented(e) => self.apply_presented(e)?,
         }
         self.entries = self.entries.checked_add(1).ok_or(Code::AmountOverflow)?;
         Ok(())

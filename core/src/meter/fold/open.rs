@@ -39,6 +39,7 @@ impl State {
                         remembered: BTreeMap::new(),
                         forgetting: BTreeSet::new(),
                         denied: 0,
+                        evidence: BTreeMap::new(),
                         given_back: GivenBack::default(),
                     },
                 );

@@ -192,6 +192,40 @@ class Script {
             )
             outcome(keep(done))
         }
+        "meter.settlePart" -> {
+            given.known("meter", "subscription", "id", "usage", "content", "now", "journal")
+            val done = meter(given).settlePart(
+                given.text("subscription"),
+                given.text("id"),
+                given.usage("usage"),
+                content = given.maybe("content"),
+                now = given.instant("now"),
+            )
+            outcome(keep(done))
+        }
+        "meter.extend" -> {
+            given.known("meter", "subscription", "id", "now", "journal")
+            val extended = meter(given).extend(
+                given.text("subscription"), given.text("id"), given.instant("now"),
+            )
+            json("subject" to extended.subject, "deadline" to extended.deadline)
+        }
+        "meter.holds" -> {
+            given.known("meter", "subscription")
+            val holds = meter(given).holds(given.text("subscription"))
+                ?: throw absent("subscription_unknown")
+            val found = holds.map {
+                json(
+                    "subject" to it.subject,
+                    "state" to it.state,
+                    "authorizedAt" to it.authorizedAt,
+                    "deadline" to it.deadline,
+                    "parts" to it.parts,
+                    "charged" to it.charged,
+                )
+            }
+            json("holds" to found)
+        }
         "meter.release" -> {
             given.known("meter", "subscription", "id", "reason", "now", "journal")
             val unknown = when (given.text("reason")) {
@@ -252,6 +286,45 @@ class Script {
             given.known("meter", "subscription", "grant", "now", "journal")
             val at = given.instant("now")
             json("refund" to meter(given).void(given.text("subscription"), given.text("grant"), at).refund)
+        }
+        "meter.present" -> {
+            given.known("meter", "subscription", "evidence", "now", "journal")
+            val evidence = given.text("evidence")
+            meter(given).present(given.text("subscription"), evidence, given.instant("now"))
+            json()
+        }
+        "evidence.sign" -> {
+            given.known("key", "payer", "seller", "statement", "issuedAt", "expiresAt", "attestor")
+            val key = get<LocalKey>(given, "key")
+            val evidence = Evidence(
+                payer = given.text("payer"),
+                seller = given.text("seller"),
+                statement = given.text("statement"),
+                issuedAt = given.instant("issuedAt"),
+                expiresAt = given.instant("expiresAt"),
+            )
+            val digest = evidenceDigest(evidence)
+            val attestor = given.maybe("attestor") ?: key.address()
+            val signed = VerifiedEvidence.verify(evidence, attestor, key.sign(digest))
+            json(
+                "digest" to digest,
+                "typedData" to evidenceTypedData(evidence),
+                "json" to signed.toJson(),
+            )
+        }
+        "evidence.read" -> {
+            given.known("text")
+            val read = VerifiedEvidence.fromJson(given.text("text"))
+            val stated = read.evidence()
+            json(
+                "digest" to read.digest(),
+                "attestor" to read.attestor(),
+                "payer" to stated.payer,
+                "seller" to stated.seller,
+                "statement" to stated.statement,
+                "issuedAt" to stated.issuedAt,
+                "expiresAt" to stated.expiresAt,
+            )
         }
         "meter.credit" -> {
             given.known("meter", "subscription", "id", "json", "amount", "reason", "now", "journal")
