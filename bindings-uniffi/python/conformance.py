@@ -266,6 +266,17 @@ def _(s, meter, subscription, grant, now):
     return {"refund": str(s.meter(meter).void(subscription, grant, now=instant(now)).refund)}
 
 
+@arm("meter.cancel", "meter subscription now", "journal")
+def _(s, meter, subscription, now):
+    ends_at = s.meter(meter).cancel(subscription, now=instant(now)).ends_at
+    return {"endsAt": None if ends_at is None else str(ends_at)}
+
+
+@arm("meter.switch", "meter subscription plan now", "journal")
+def _(s, meter, subscription, plan, now):
+    return opened(s.meter(meter).switch(subscription, plan, now=instant(now)))
+
+
 @arm("meter.present", "meter subscription evidence now", "journal")
 def _(s, meter, subscription, evidence, now):
     s.meter(meter).present(subscription, evidence, now=instant(now))
@@ -344,6 +355,7 @@ def _(s, meter, subscription):
     if view is None:
         raise c.Error("subscription_unknown", "no such subscription", None, None)
     return {"lane": view.lane, "denied": str(view.denied), "holds": str(view.holds),
+            "endsAt": None if view.ends_at is None else str(view.ends_at),
             "reserved": view.reserved,
             "counters": [{"charge": one.charge, "start": str(one.window.start),
                           "end": str(one.window.end), "units": str(one.units),

@@ -35,6 +35,8 @@ pub enum Outcome {
     Replayed { value: Replay },
     /// What was left of a grant is taken back.
     Voided { value: Voided },
+    /// The subscription is cancelled, or had an end before.
+    Cancelled { value: Cancelled },
     /// A checkpoint was made.
     Checkpointed { value: Checkpointed },
     /// Nothing is due.
@@ -157,6 +159,13 @@ pub struct Voided {
     pub refund: Amount,
 }
 
+/// A subscription that is cancelled, or had an end before.
+#[derive(uniffi::Record)]
+pub struct Cancelled {
+    /// When it ends; absent where its term does not end.
+    pub ends_at: Option<Timestamp>,
+}
+
 /// A checkpoint was made; it must be signed.
 #[derive(uniffi::Record)]
 pub struct Checkpointed {
@@ -216,6 +225,7 @@ impl From<Decided> for Outcome {
             }
             Decided::Released { subject } => Outcome::Released { value: Released { subject } },
             Decided::Voided { refund } => Outcome::Voided { value: Voided { refund } },
+            Decided::Cancelled { ends_at } => Outcome::Cancelled { value: Cancelled { ends_at } },
             Decided::Replayed(replay) => Outcome::Replayed { value: replay.into() },
             Decided::Checkpointed { checkpoint, sign } => {
                 Outcome::Checkpointed { value: Checkpointed { checkpoint, sign: request(sign) } }

@@ -99,6 +99,14 @@ export class Meter {
     return this.#run(Command.void(grant), now);
   }
 
+  async cancel({ now, ...cancel }) {
+    return this.#run(Command.cancel(cancel), now);
+  }
+
+  async switch({ now, ...plan }) {
+    return this.#run(Command.switch(plan), now);
+  }
+
   async present({ now, ...shown }) {
     await this.#run(Command.present(shown), now);
   }

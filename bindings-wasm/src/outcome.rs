@@ -37,6 +37,9 @@ pub(crate) fn outcome(outcome: Outcome) -> JsValue {
         }
         Outcome::Released { subject } => Record::of("released").text("subject", subject),
         Outcome::Voided { refund } => Record::of("voided").set("refund", refund.atomic()),
+        Outcome::Cancelled { ends_at } => {
+            Record::of("cancelled").maybe("endsAt", ends_at.map(instant))
+        }
         Outcome::Replayed(replay) => replayed(&replay),
         Outcome::Checkpointed { checkpoint, sign: wanted } => Record::of("checkpoint")
             .set("checkpoint", Checkpoint(checkpoint))

@@ -85,6 +85,12 @@ export interface Grant {
    * and, where it gives units, `price`. */
   terms: string;
 }
+export interface Cancel { subscription: Hex }
+export interface Switch {
+  subscription: Hex;
+  /** The other plan's id. */
+  plan: Hex;
+}
 export interface Void { subscription: Hex; grant: string }
 export interface Present {
   subscription: Hex;
@@ -158,13 +164,18 @@ export interface Extended { kind: "extended"; subject: Hex; deadline: Instant }
 export interface Released { kind: "released"; subject: Hex }
 /** `refund`: what the buyer is owed for the rest of a paid grant, in atomic units. */
 export interface Voided { kind: "voided"; refund: bigint }
+export interface Cancelled {
+  kind: "cancelled";
+  /** When the subscription ends; absent where its term does not end. */
+  endsAt?: Instant;
+}
 export type Replayed =
   | ({ kind: "replayed"; state: "held" } & HoldFields)
   | { kind: "replayed"; state: "settled"; receipt: Hex }
   | { kind: "replayed"; state: "released" };
 export interface Checkpointed { kind: "checkpoint"; checkpoint: Checkpoint; sign: SignRequest }
 export type Outcome =
-  | Done | Nothing | Opened | Authorized | Denied | Settled | Extended | Released | Voided | Replayed
+  | Done | Nothing | Opened | Authorized | Denied | Settled | Extended | Released | Voided | Cancelled | Replayed
   | Checkpointed;
 
 export interface LaneTotals {
@@ -174,7 +185,10 @@ export interface LaneTotals {
   collected: bigint; fee: bigint;
 }
 export interface Subscription {
-  id: Hex; plan: Hex; payer: Hex; account?: string; startedAt: Instant; lane: Hex; denied: bigint;
+  id: Hex; plan: Hex; payer: Hex; account?: string; startedAt: Instant;
+  /** When it ends, by its term or a cancellation. */
+  endsAt?: Instant;
+  lane: Hex; denied: bigint;
   holds: bigint; reserved: Exact; counters: Counter[]; grants: GrantState[];
 }
 export interface Counter {

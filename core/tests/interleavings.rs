@@ -189,8 +189,9 @@ enum Act {
 fn acts(most_percent: u64) -> impl Strategy<Value = Vec<(Act, u64)>> {
     let act = prop_oneof![
         5 => (0..25_u64, 0..25_u64).prop_map(|(a, b)| Act::Authorize(a, b)),
-        4 => (0..9_usize, 0..=most_percent).prop_map(|(n, percent)| Act::Settle(n, percent)),
-        4 => (0..9_usize, 0..=most_percent).prop_map(|(n, percent)| Act::Part(n, percent)),
+        8 => (0..9_usize, 0..=most_percent, any::<bool>()).prop_map(|(n, percent, ends)| {
+            if ends { Act::Settle(n, percent) } else { Act::Part(n, percent) }
+        }),
         2 => (0..9_usize, any::<bool>()).prop_map(|(n, extend)| match extend {
             true => Act::Extend(n),
             false => Act::Release(n),

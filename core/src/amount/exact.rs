@@ -184,17 +184,25 @@ impl Exact {
         Some((Exact::pair(whole, fraction)?, u64::try_from(rest.checked_rem(wide)?).ok()?))
     }
 
-    /// The quotient, rounded half-even to the grid.
+    /// `over` parts of which `under` are the whole, rounded half-even to the grid.
     ///
     /// # Errors
-    /// `amount_overflow` for a divisor of zero.
-    pub(crate) fn div_half_even(self, divisor: u64) -> Result<Exact> {
-        let (quotient, rest) = self.div_rem(divisor).ok_or_else(overflow)?;
-        let (twice, whole) = (u128::from(rest).saturating_mul(2), u128::from(divisor));
-        if twice > whole || (twice == whole && quotient.fraction() % 2 == 1) {
-            return quotient.checked_add(Exact::pair(0, 1).ok_or_else(overflow)?);
+    /// [`Code::AmountOverflow`] when that exceeds [`Exact::MAX`], and for `under` of zero.
+    pub(crate) fn part(self, over: u64, under: u64) -> Result<Exact> {
+        let (quotient, rest) = self.div_rem(under).ok_or_else(overflow)?;
+        let down = quotient.checked_mul(over)?;
+        // Below 2^64 · 2^64: what is left of the quotient, in steps of the grid.
+        let rest = u128::from(rest).checked_mul(u128::from(over)).ok_or_else(overflow)?;
+        let wide = u128::from(under);
+        let (steps, rest) = (rest.checked_div(wide), rest.checked_rem(wide));
+        let steps = Exact::from_steps(steps.ok_or_else(overflow)?);
+        let (down, rest) = (down.checked_add(steps)?, rest.ok_or_else(overflow)?);
+        let twice = rest.checked_mul(2).ok_or_else(overflow)?;
+        // 10^18 is even, so the steps are odd where the fraction is.
+        if twice > wide || (twice == wide && down.fraction() & 1 == 1) {
+            return down.checked_add(Exact::from_steps(1));
         }
-        Ok(quotient)
+        Ok(down)
     }
 
     /// So many steps of the grid.

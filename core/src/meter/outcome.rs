@@ -75,6 +75,11 @@ pub enum Outcome {
         /// Its signature.
         sign: SignRequest,
     },
+    /// The subscription is cancelled, or had an end before.
+    Cancelled {
+        /// When it ends; `None` where its term does not end.
+        ends_at: Option<Timestamp>,
+    },
     /// Nothing is due.
     Nothing,
 }

@@ -179,7 +179,7 @@ impl Grant {
             Credit::Money(_) => Ok(part),
             Credit::Units { units, .. } => {
                 let part = u64::try_from(part.whole()).map_err(|_| Code::AmountOverflow)?;
-                Exact::from_amount(purchase.price).checked_mul(part)?.div_half_even(*units)
+                Exact::from_amount(purchase.price).part(part, *units)
             }
         }
     }

@@ -9,7 +9,8 @@ from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import PerCall, Rate, Tariff
 from .refused import Refused, need
 from .signing import checked_address
-from .windows import LAST, LENGTH, PERIODS, Cycle, Rolling, later
+from .terms import read_term
+from .windows import LAST, LENGTH, PERIODS, Cycle, Rolling
 from .zones import read as read_zone
 
 REQUESTS = "requests"
@@ -51,8 +52,7 @@ class Plan:
         condition = fields.get("condition")
         self.condition = conditions.read(condition) if condition else None
         self.payees, self.shares = read_payees(fields.must("payees"))
-        duration = fields.get("duration")
-        self.duration = positive(duration) if duration else None
+        self.term = read_term(fields.get("term"), self.zone, self.charges, positive, read_period)
         rounding = fields.get("rounding")
         self.rounding = rounding.text() if rounding else "carry"
         need(self.rounding in ("carry", "up", "down", "half_even"), "plan_invalid", "/rounding")
@@ -109,6 +109,11 @@ class Plan:
         free = free.integer() if free else 0
         zero = fields.get("zero") if model in ("flat", "graduated", "volume") else None
         due = zero.boolean() if zero else False
+        prorate = fields.get("prorate") if model == "flat" else None
+        if prorate and prorate.boolean():
+            need(due, "plan_invalid", prorate.pointer)
+            fields.must("window")
+        prorate = bool(prorate) and prorate.value
         discount = fields.get("discount")
         kept = GRID
         if discount:
@@ -130,11 +135,13 @@ class Plan:
         if due:
             need(tariff.first() > 0, "plan_invalid", zero.pointer)
             tariff.zero = True
+        tariff.prorate = prorate
         tariff.off = self.maybe_money(fields, "off", 0)
         tariff.cap = self.maybe_money(fields, "cap", None)
-        tariff.minimum = self.maybe_money(fields, "minimum", 0)
-        if fields.get("minimum"):
-            fields.must("window")
+        if not prorate:
+            tariff.minimum = self.maybe_money(fields, "minimum", 0)
+            if fields.get("minimum"):
+                fields.must("window")
         good = tariff.cap is None or tariff.minimum <= tariff.cap
         need(good, "plan_invalid", node.pointer + "/minimum")
         return tariff
@@ -205,7 +212,8 @@ class Plan:
         charges = self.read_scope(scope)
         for index in charges:
             charge = self.charges[index]
-            moving = charge["tariff"].model == "volume" or charge["aggregate"] == "latest"
+            moving = (charge["tariff"].model == "volume" or charge["aggregate"] == "latest"
+                      or charge["tariff"].prorate)
             need(not moving and not charge["tariff"].minimum, "plan_invalid", scope.pointer)
         fields.must("window")
         period = read_window(fields, self.zone)
@@ -366,9 +374,6 @@ class Plan:
             need(signing["mode"] == "each", "plan_invalid", mode.pointer)
         fields.finish()
         return signing
-
-    def ends(self, start):
-        return None if self.duration is None else later(start, self.duration)
 
     def quote(self, usage, at):
         first, ceiling, lines = 0, 0, []

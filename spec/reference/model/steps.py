@@ -367,6 +367,20 @@ def _(s, g):
     return {"refund": str(out["refund"])}, None
 
 
+@operation("meter.cancel")
+def _(s, g):
+    out = on_meter(s, g, lambda state: meters.cancel(
+        state, digest(g["subscription"]), time(g["now"])))
+    return {"endsAt": optional(out["ends_at"], str)}, None
+
+
+@operation("meter.switch")
+def _(s, g):
+    out = on_meter(s, g, lambda state: meters.switch(
+        state, digest(g["subscription"]), digest(g["plan"]), time(g["now"])))
+    return opened_text(out), None
+
+
 @operation("meter.present")
 def _(s, g):
     id_ = digest(g["subscription"])
@@ -470,6 +484,7 @@ def _(s, g):
                              "units": str(units), "billed": amounts.text_of(billed)})
     holds = sum(map(meters.reserved, sub["holds"].values()))
     return {"lane": hexed(sub["lane"]), "denied": str(sub["denied"]), "holds": str(holds),
+            "endsAt": optional(account.until, str),
             "reserved": amounts.text_of(meters.aggregate(plan, account)),
             "counters": counters, "grants": [grant_text(account.grants, g) for g in
                                              account.grants.shown()]}, None

@@ -6,6 +6,9 @@ mod hold;
 mod open;
 mod presented;
 mod receipt;
+mod term;
+
+pub(crate) use term::closings;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
@@ -64,6 +67,7 @@ impl State {
             Entry::Collected(e) => self.apply_collected(e)?,
             Entry::Granted(e) => self.apply_granted(e)?,
             Entry::Voided(e) => self.apply_voided(e)?,
+            Entry::Cancelled(e) => self.apply_cancelled(e)?,
             Entry::Extended(e) => self.apply_extended(e)?,
             Entry::Presented(e) => self.apply_presented(e)?,
         }

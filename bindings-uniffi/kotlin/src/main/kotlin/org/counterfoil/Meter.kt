@@ -182,6 +182,23 @@ class Meter(
     }
 
     /**
+     * Ends a subscription at once or with its term, as its plan says. What was billed in advance of a
+     * fee with `prorate` is credited by [due], once it has ended.
+     */
+    fun cancel(subscription: String, now: Long? = null): Cancelled {
+        val at = now ?: clock()
+        val done = submit { machine.proposeCancel(subscription, at) }
+        return (done as Outcome.Cancelled).value
+    }
+
+    /** Ends a subscription now, and opens one of the same payer to another plan, in one entry. */
+    fun switch(subscription: String, plan: String, now: Long? = null): Opened {
+        val at = now ?: clock()
+        val done = submit { machine.proposeSwitch(subscription, plan, at) }
+        return (done as Outcome.Opened).value
+    }
+
+    /**
      * Shows the meter evidence that the plan's condition asks for: the signed document. Calls after it may
      * rely on it.
      */

@@ -287,6 +287,19 @@ class Script {
             val at = given.instant("now")
             json("refund" to meter(given).void(given.text("subscription"), given.text("grant"), at).refund)
         }
+        "meter.cancel" -> {
+            given.known("meter", "subscription", "now", "journal")
+            val done = meter(given).cancel(given.text("subscription"), given.instant("now"))
+            json("endsAt" to done.endsAt)
+        }
+        "meter.switch" -> {
+            given.known("meter", "subscription", "plan", "now", "journal")
+            opened(
+                meter(given).switch(
+                    given.text("subscription"), given.text("plan"), given.instant("now"),
+                ),
+            )
+        }
         "meter.present" -> {
             given.known("meter", "subscription", "evidence", "now", "journal")
             val evidence = given.text("evidence")
@@ -406,6 +419,7 @@ class Script {
                 "lane" to view.lane,
                 "denied" to view.denied,
                 "holds" to view.holds,
+                "endsAt" to view.endsAt,
                 "reserved" to view.reserved,
                 "counters" to counters,
                 "grants" to grants,
