@@ -263,8 +263,7 @@ def _(s, meter, subscription, terms, now):
 
 @arm("meter.void", "meter subscription grant now", "journal")
 def _(s, meter, subscription, grant, now):
-    s.meter(meter).void(subscription, grant, now=instant(now))
-    return {}
+    return {"refund": str(s.meter(meter).void(subscription, grant, now=instant(now)).refund)}
 
 
 @arm("meter.cancel", "meter subscription now", "journal")
@@ -487,8 +486,8 @@ def _(s, meter, extent, closing):
         batch.add(entry)
     settled = batch.settle(closing)
     totals = settled.totals()
-    names = ["gross", "credited", "collected", "fees", "claimable", "owed", "held", "payouts",
-             "residue"]
+    names = ["gross", "credited", "collected", "fees", "claimable", "owed", "held", "sold",
+             "refunded", "spent", "unearned", "payouts", "residue"]
     return {"currency": settled.currency().id,
             **{name: str(getattr(totals, name)) for name in names},
             "payees": [{"payee": line.payee, "payable": str(line.payable),

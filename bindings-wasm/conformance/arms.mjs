@@ -237,11 +237,11 @@ export const arms = {
     return [{}];
   },
   async "meter.void"(given) {
-    await meter(given).void({
+    const { refund } = await meter(given).void({
       subscription: given.text("subscription"), grant: given.text("grant"),
       now: given.instant("now"),
     });
-    return [{}];
+    return [texts({ refund })];
   },
   async "meter.cancel"(given) {
     const { endsAt } = await meter(given).cancel({

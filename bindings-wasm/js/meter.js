@@ -96,7 +96,7 @@ export class Meter {
   }
 
   async void({ now, ...grant }) {
-    await this.#run(Command.void(grant), now);
+    return this.#run(Command.void(grant), now);
   }
 
   async cancel({ now, ...cancel }) {

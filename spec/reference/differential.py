@@ -248,6 +248,10 @@ def grant(r, number, charges, given=False):
         part["priority"] = r.choice([0, 99, 100, 1000])
     if given is not False:
         if r.random() < 0.5:
+            part["kind"], part["reference"] = "paid", f"payment {number}"
+            if "units" in part:
+                part["price"] = str(r.randrange(1, 30))
+        if r.random() < 0.5:
             part["expires_at"] = given + r.choice([0, 1, 5_000, 900_000, 7_200_000])
         return part
     if r.random() < 0.5:
@@ -380,6 +384,8 @@ def credits(r):
             if r.random() < 0.4:
                 weight["match"] = selector(r, 0, None).get("match", {})
             weights.append(weight)
+        if r.random() < 0.3:  # tokens that turn out to be cached are worth less
+            weights = [{"meter": "input_tokens", "weight": 5}, {"meter": "cached_input_tokens", "weight": 1}]
         derived[name] = {"unit": "credit", "weights": weights}
     return derived
 
@@ -396,7 +402,7 @@ def limit_credits(r, derived, charges, limits):
     if r.random() < 0.05:
         summed = list(derived)
     if summed and r.random() < 0.8:
-        part = {"id": "derived", "meter": r.choice(summed), "most": r.choice([5, 60, 200, 400])}
+        part = {"id": "derived", "meter": r.choice(summed), "most": r.choice([40, 100, 200, 400])}
         part.update(r.choice([{}, {"window": "day"}, {"notify": ["0.1", "0.5", "1"]}, {"per": "key"},
                               {"window": "hour", "match": {"purpose": ["inference"]}}]))
         limits.append(part)
@@ -479,6 +485,11 @@ def plan(r, start):
         document["zone"] = zone(r)
     if r.random() < 0.6:
         document["grants"] = [grant(r, n, charges) for n in range(r.randrange(1, 4))]
+    credits_limited = [part["meter"] for part in limits if part["id"] == "derived"]
+    if credits_limited and r.random() < 0.5:
+        document.setdefault("grants", []).append(
+            {"id": "derived", "kind": "included", "meter": credits_limited[0],
+             "units": r.choice([10, 80, 300])})
     if r.random() < 0.3:
         document["condition"] = clause(r, start, 3)
         if r.random() < 0.4:
@@ -622,6 +633,7 @@ class Case:
         self.steps = []
         self.now = self.r.choice(STARTS) + self.r.randrange(3_600_000)
         self.requests = []
+        self.given = []
         self.readings = {}  # of requests that were charged in parts
         self.ordinal = 0
         self.meter = "m"
@@ -698,7 +710,7 @@ class Case:
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read", "credit", "part",
              "extend", "present", "cancel", "switch", "subscribe"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3, 4, 8, 2,
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 2,
              9 if self.evidence else 0.1, 0.8, 1.5, 0.4])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
@@ -764,9 +776,11 @@ class Case:
                      **self.journal())
         elif kind == "grant":
             terms = grant(r, r.randrange(6), self.parts, self.now)
+            self.given.append(terms["id"])
             self.add("meter.grant", terms=json.dumps(terms), now=now, **on, **self.journal())
         elif kind == "void":
-            self.add("meter.void", grant=f"g{r.randrange(6)}", now=now, **on, **self.journal())
+            name = r.choice(self.given + [f"g{r.randrange(6)}"])
+            self.add("meter.void", grant=name, now=now, **on, **self.journal())
         elif kind == "cancel":
             self.add("meter.cancel", now=now, **on, **self.journal())
         elif kind == "switch":

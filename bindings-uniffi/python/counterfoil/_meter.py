@@ -223,10 +223,14 @@ class Meter:
         at = self._at(now)
         self._submit(lambda: self._native.propose_grant(subscription, terms, at))
 
-    def void(self, subscription: str, grant: str, *, now: Optional[int] = None) -> None:
-        """Takes back what is left of a grant and no hold reserves."""
+    def void(self, subscription: str, grant: str, *, now: Optional[int] = None) -> native.Voided:
+        """Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one
+        is owed."""
         at = self._at(now)
-        self._submit(lambda: self._native.propose_void(subscription, grant, at))
+        voided: native.Voided = self._submit(
+            lambda: self._native.propose_void(subscription, grant, at)
+        )
+        return voided
 
     def cancel(self, subscription: str, *, now: Optional[int] = None) -> native.Cancelled:
         """Ends a subscription at once or with its term, as its plan says. What was billed in advance

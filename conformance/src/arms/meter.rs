@@ -227,6 +227,7 @@ fn a_host<'a>(input: &mut Input, objects: &'a mut Objects) -> Outcome<&'a mut Ho
 fn show(decided: Decided) -> (Value, Option<Object>) {
     let out = match &decided {
         Decided::Done => json!({}),
+        Decided::Voided { refund } => json!({"refund": text(refund)}),
         Decided::Nothing => json!({"nothing": {}}),
         Decided::Opened { subscription, lane, sign } => {
             output::opened(*subscription, *lane, sign.as_ref())

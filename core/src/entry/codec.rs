@@ -132,7 +132,10 @@ impl Entry {
                 w.raw(e.subscription.bytes()).bytes(&e.terms).u64(e.at.millis());
             }
             Entry::Voided(e) => {
-                w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
+                w.raw(e.subscription.bytes())
+                    .text(&e.grant)
+                    .u64(e.at.millis())
+                    .u128(e.refund.atomic());
             }
             Entry::Cancelled(e) => {
                 w.raw(e.subscription.bytes()).u64(e.at.millis()).u64(e.ends_at.millis());
@@ -236,6 +239,7 @@ impl Entry {
                 subscription: Digest::new(r.array()?),
                 grant: r.text()?,
                 at: read_time(r)?,
+                refund: Amount::from_atomic(r.u128()?),
             }),
             12 => Entry::Cancelled(Cancelled {
                 subscription: Digest::new(r.array()?),

@@ -209,6 +209,8 @@ pub struct Voided {
     pub grant: String,
     /// When.
     pub at: Timestamp,
+    /// What the buyer is owed for what is left of a paid grant; nothing for others.
+    pub refund: Amount,
 }
 
 /// A subscription that is cancelled.

@@ -3,7 +3,7 @@
 use alloc::{string::String, sync::Arc, vec::Vec};
 
 use crate::{
-    amount::Exact,
+    amount::{Amount, Exact},
     crypto::{Address, Digest, Signature, check},
     entry::{Denial, ReceiptEntry},
     error::Result,
@@ -59,6 +59,12 @@ pub enum Outcome {
     Released {
         /// The hold's subject.
         subject: Digest,
+    },
+    /// What was left of the grant is taken back.
+    Voided {
+        /// What the buyer is owed for the rest of a paid grant; nothing for others, or if it was voided
+        /// before.
+        refund: Amount,
     },
     /// The same request was made before; nothing was recorded.
     Replayed(Replay),

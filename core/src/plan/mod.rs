@@ -32,7 +32,7 @@ pub use derived::{Derived, Weight};
 pub use document::Plan;
 pub(crate) use document::{is_title, read_title};
 pub(crate) use grant::whole;
-pub use grant::{Credit, Grant, GrantKind, Rollover, Term};
+pub use grant::{Credit, Grant, GrantKind, Purchase, Rollover, Term};
 pub(crate) use hours::read_hours;
 pub use limit::{Limit, LimitRule, LimitWindow};
 pub use notify::Threshold;

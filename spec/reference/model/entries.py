@@ -66,7 +66,7 @@ def encode(kind, e):
     if kind == "granted":
         return head + e["subscription"] + blob(e["terms"]) + u(e["at"], 8)
     if kind == "voided":
-        return head + e["subscription"] + text(e["grant"]) + u(e["at"], 8)
+        return head + e["subscription"] + text(e["grant"]) + u(e["at"], 8) + u(e["refund"], 16)
     if kind == "cancelled":
         return head + e["subscription"] + u(e["at"], 8) + u(e["ends_at"], 8)
     if kind == "extended":

@@ -120,7 +120,7 @@ def read_granted(r):
 
 
 def read_voided(r):
-    r.raw(32), r.text(), r.time()
+    r.raw(32), r.text(), r.time(), r.raw(16)
 
 
 def read_cancelled(r):

@@ -289,7 +289,9 @@ class Plan:
     def read_grant_command(self, node):
         """R-GRANT-040: terms that a command gives."""
         fields = node.fields()
-        grant = self.read_grant_terms(fields)
+        grant = self.read_grant_terms(fields, ("paid",))
+        if grant["kind"] == "paid":
+            self.read_purchase(fields, grant)
         at = fields.get("expires_at")
         if at:
             grant["expires_at"] = at.integer()
@@ -297,12 +299,23 @@ class Plan:
         fields.finish()
         return grant
 
-    def read_grant_terms(self, fields):
+    def read_purchase(self, fields, grant):
+        """R-GRANT-050."""
+        price = fields.must("money" if grant["meter"] is None else "price")
+        grant["price"] = money(price.text(), self.decimals, price.pointer)
+        need(grant["price"] > 0 and grant["price"] % GRID == 0, "plan_invalid", price.pointer)
+        if grant["meter"] is not None:
+            exact(grant["price"] * grant["amount"] // GRID)
+        reference = fields.must("reference")
+        need(1 <= len(reference.text().encode()) <= 256
+             and not any(map(is_control, reference.value)), "text_invalid", reference.pointer)
+
+    def read_grant_terms(self, fields, more=()):
         grant = {"id": name_of(fields.must("id"))}
         kind = fields.must("kind")
-        need(kind.text() in ("promotional", "trial", "included"), "plan_invalid", kind.pointer)
+        need(kind.text() in ("promotional", "trial", "included", *more), "plan_invalid", kind.pointer)
         grant.update(kind=kind.value, meter=None, charges=None, window=None, expires=None,
-                     rollover=None, expires_at=None)
+                     rollover=None, expires_at=None, price=None)
         node = fields.get("money")
         if node:
             grant["amount"] = money(node.text(), self.decimals, node.pointer)

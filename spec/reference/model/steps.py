@@ -362,9 +362,9 @@ def _(s, g):
 @operation("meter.void")
 def _(s, g):
     id_ = digest(g["subscription"])
-    on_meter(s, g, lambda state: grants.void(
+    out = on_meter(s, g, lambda state: grants.void(
         meters.the_subscription(state, id_), id_, g["grant"], time(g["now"])))
-    return {}, None
+    return {"refund": str(out["refund"])}, None
 
 
 @operation("meter.cancel")
@@ -696,8 +696,7 @@ def _(_, g):
 @operation("ledger.settle")
 def _(s, g):
     out = settlements.settle(s.object(g, "meter"), g["extent"], g["closing"])
-    names = ("gross", "credited", "collected", "fees", "claimable", "owed", "held", "payouts",
-             "residue")
+    names = settlements.TOTALS
     text = {"currency": out["currency"], **{name: str(out[name]) for name in names}}
     text["payees"] = [
         {"payee": signing.checksummed(p["payee"][1]) if p["payee"][0] == "address"

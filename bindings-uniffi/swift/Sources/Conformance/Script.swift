@@ -396,10 +396,10 @@ final class Script {
             return .object([:])
         case "meter.void":
             try given.known("meter subscription grant now journal")
-            try meter(given).void(
+            let voided = try meter(given).void(
                 try given.text("subscription"), grant: try given.text("grant"),
                 now: try given.instant("now"))
-            return .object([:])
+            return .object(["refund": number(voided.refund)])
         case "meter.cancel":
             try given.known("meter subscription now journal")
             let done = try meter(given).cancel(
@@ -603,6 +603,10 @@ final class Script {
             "claimable": number(totals.claimable),
             "owed": number(totals.owed),
             "held": number(totals.held),
+            "sold": number(totals.sold),
+            "refunded": number(totals.refunded),
+            "spent": number(totals.spent),
+            "unearned": number(totals.unearned),
             "payouts": number(totals.payouts),
             "residue": number(totals.residue),
             "payees": .list(payees),

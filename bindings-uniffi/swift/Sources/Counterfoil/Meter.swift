@@ -185,12 +185,15 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
-    /// Takes back what is left of a grant and no hold reserves.
-    public func void(_ subscription: String, grant: String, now: Int64? = nil) throws {
+    /// Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one is owed.
+    @discardableResult
+    public func void(_ subscription: String, grant: String, now: Int64? = nil) throws -> Voided {
         let at = now ?? clock()
-        _ = try submit {
+        let done = try submit {
             try machine.proposeVoid(subscription: subscription, grant: grant, now: at)
         }
+        guard case .voided(let voided) = done else { throw unexpected(done) }
+        return voided
     }
 
     /// Ends a subscription at once or with its term, as its plan says. What was billed in advance of a

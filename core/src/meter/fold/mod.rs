@@ -178,6 +178,9 @@ impl State {
         {
             return Err(misplaced("no such grant to void"));
         }
+        if grants.refund(&e.grant)? != e.refund {
+            return Err(misplaced("not what is left of a paid grant"));
+        }
         grants.void(&subscription.plan, &e.grant);
         Ok(())
     }

@@ -174,10 +174,11 @@ class Meter(
         submit { machine.proposeGrant(subscription, terms, at) }
     }
 
-    /** Takes back what is left of a grant and no hold reserves. */
-    fun void(subscription: String, grant: String, now: Long? = null) {
+    /** Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one is owed. */
+    fun void(subscription: String, grant: String, now: Long? = null): Voided {
         val at = now ?: clock()
-        submit { machine.proposeVoid(subscription, grant, at) }
+        val done = submit { machine.proposeVoid(subscription, grant, at) }
+        return (done as Outcome.Voided).value
     }
 
     /**

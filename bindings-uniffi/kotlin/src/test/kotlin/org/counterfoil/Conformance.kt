@@ -284,8 +284,8 @@ class Script {
         }
         "meter.void" -> {
             given.known("meter", "subscription", "grant", "now", "journal")
-            meter(given).void(given.text("subscription"), given.text("grant"), given.instant("now"))
-            json()
+            val at = given.instant("now")
+            json("refund" to meter(given).void(given.text("subscription"), given.text("grant"), at).refund)
         }
         "meter.cancel" -> {
             given.known("meter", "subscription", "now", "journal")
@@ -618,6 +618,10 @@ class Script {
             "claimable" to totals.claimable,
             "owed" to totals.owed,
             "held" to totals.held,
+            "sold" to totals.sold,
+            "refunded" to totals.refunded,
+            "spent" to totals.spent,
+            "unearned" to totals.unearned,
             "payouts" to totals.payouts,
             "residue" to totals.residue,
             "payees" to payees,
