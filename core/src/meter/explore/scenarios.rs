@@ -57,16 +57,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![rising(), falling(), granted(), rounded()]
 }
 
-/// Tiers that rise, a spend limit by the hour, and two calls at a time.
+/// Tiers that rise, and a spend limit by the hour.
 fn rising() -> Scenario {
     let plan = plan(
         r#""model":"graduated","tiers":[{"up_to":2,"price":"1"},{"price":"3"}]"#,
-        r#"[{"id":"hourly","spend":"7","window":"hour"},{"id":"open","concurrency":2}]"#,
+        r#"[{"id":"hourly","spend":"7","window":"hour"}]"#,
         "",
     );
     Scenario {
         hourly: Some(7),
-        concurrency: Some(2),
         running: true,
         calls: 2,
         refusals: [base_refusals(), vec![Code::UsageContradiction]].concat(),
@@ -112,14 +111,14 @@ fn granted() -> Scenario {
     }
 }
 
-/// Receipts rounded up, each on its own.
+/// Receipts rounded up, each on its own, and two calls at a time.
 fn rounded() -> Scenario {
     let plan = plan(
         r#""model":"package","size":2,"price":"1.5""#,
-        r#"[{"id":"hourly","spend":"5","window":"hour"}]"#,
+        r#"[{"id":"hourly","spend":"6","window":"hour"},{"id":"open","concurrency":2}]"#,
         r#","rounding":"up""#,
     );
-    Scenario { hourly: Some(5), price: |_| 0, ..base("rounded up", plan) }
+    Scenario { hourly: Some(6), concurrency: Some(2), price: |_| 0, ..base("rounded up", plan) }
 }
 
 fn base_refusals() -> Vec<Code> {
