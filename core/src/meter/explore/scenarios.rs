@@ -22,6 +22,8 @@ use crate::{
 /// 2026-11-02T00:00:00Z, a Monday.
 const MONDAY: u64 = 1_793_577_600_000;
 const MINUTE: u64 = 60_000;
+/// How long after its end a window closes.
+pub(super) const GRACE: u64 = 15 * MINUTE;
 
 /// A plan, the instants at which things happen, and the commands that may.
 pub(super) struct Scenario {
@@ -54,7 +56,7 @@ pub(super) struct Scenario {
 }
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![rising(), falling(), granted(), rounded()]
+    vec![rising(), closing(), falling(), granted(), rounded()]
 }
 
 /// Tiers that rise, and a spend limit by the hour.
@@ -72,6 +74,12 @@ fn rising() -> Scenario {
         price: |units| u128::from(units.min(2) + 3 * units.saturating_sub(2)),
         ..base("rising tiers", plan)
     }
+}
+
+/// The same, seen only as the hour ends and closes.
+fn closing() -> Scenario {
+    let instants = [55, 60, 75].into_iter().map(|minute| instant(minute * MINUTE)).collect();
+    Scenario { name: "closing hour", instants, calls: 1, states: 100, ..rising() }
 }
 
 /// A volume price that falls: a window owes a true-up.
