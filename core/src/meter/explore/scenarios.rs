@@ -79,7 +79,7 @@ fn rising() -> Scenario {
 /// The same, seen only as the hour ends and closes.
 fn closing() -> Scenario {
     let instants = [55, 60, 75].into_iter().map(|minute| instant(minute * MINUTE)).collect();
-    Scenario { name: "closing hour", instants, calls: 1, states: 100, ..rising() }
+    Scenario { name: "closing hour", instants, calls: 1, depth: 6, states: 100, ..rising() }
 }
 
 /// A volume price that falls: a window owes a true-up.
