@@ -20,6 +20,8 @@ pub(crate) struct Counted<'a> {
     money: Exact,
     /// What its parts were counted above its price, if it is the end of a call.
     over: Exact,
+    /// Whether it is a window that was billed without a call: of units it has none, not even a request.
+    is_period: bool,
     plan: &'a Plan,
     items: &'a [Item],
     /// What its parts have counted already.
@@ -53,6 +55,7 @@ impl<'a> Counted<'a> {
         Ok(Counted {
             money,
             over,
+            is_period: receipt.head.kind == Kind::Period,
             plan,
             items,
             earlier,
@@ -65,6 +68,7 @@ impl<'a> Counted<'a> {
     pub(crate) fn under(&self, limit: &Limit) -> Option<(&'a str, Exact)> {
         let more = match limit.rule {
             LimitRule::Spend { .. } => self.money,
+            LimitRule::Units { .. } if self.is_period => return None,
             LimitRule::Units { .. } => {
                 let (before, used) = self.units(limit);
                 whole(used.saturating_sub(before))
@@ -81,6 +85,7 @@ impl<'a> Counted<'a> {
     pub(crate) fn over(&self, limit: &Limit) -> Exact {
         match limit.rule {
             LimitRule::Spend { .. } => self.over,
+            LimitRule::Units { .. } if self.is_period => Exact::ZERO,
             LimitRule::Units { .. } => {
                 let (before, used) = self.units(limit);
                 whole(before.saturating_sub(used))

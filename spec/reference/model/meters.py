@@ -865,7 +865,7 @@ def counts(plan, account, e, attributes, parts=None):
         place = place_of(account, limit, attributes, head["authorized_at"])
         if place is not None and limit["kind"] == "spend":
             found.append((index, place, money))
-        if place is not None and limit["kind"] == "units":
+        if place is not None and limit["kind"] == "units" and head["kind"] != PERIOD:
             used = quantity_of(plan, limit, meters, charged, granted)
             found.append((index, place, used - quantity_of_parts(plan, limit, parts)))
     return found
