@@ -53,6 +53,8 @@ pub(crate) const TOKENS: u64 = 480;
 pub(crate) const CREDIT: u64 = 200;
 /// A grant, in quarters: 20 atomic units.
 pub(crate) const GRANT: u64 = 80;
+/// How many grants an account is given.
+const GRANTS: u64 = 10;
 /// Tokens of the tier that costs two quarters each; those above cost one.
 const FIRST_TIER: u64 = 20_000;
 
@@ -61,18 +63,20 @@ impl Kind {
         let (tariff, limits, signing) = match self {
             Kind::Hourly => (
                 r#""model":"per_unit","price":"0.0025""#,
-                r#"{"id":"spend","spend":"2","window":"hour"},
-                   {"id":"key","meter":"t","most":480,"window":"hour","per":"key"},"#,
+                format!(
+                    r#"{{"id":"spend","spend":"2","window":"hour"}},
+                    {{"id":"key","meter":"t","most":{TOKENS},"window":"hour","per":"key"}},"#
+                ),
                 r#"{"mode":"checkpoint","receipts":20,"value":"1000","ms":3600000}"#,
             ),
             Kind::Credit => (
                 r#""model":"per_unit","price":"0.0025""#,
-                r#"{"id":"credit","credit":"0.5"},"#,
+                r#"{"id":"credit","credit":"0.5"},"#.into(),
                 r#"{"mode":"checkpoint","receipts":20,"value":"1000","ms":3600000}"#,
             ),
             Kind::Tiers => (
                 r#""model":"graduated","tiers":[{"up_to":20000,"price":"0.005"},{"price":"0.0025"}]"#,
-                "",
+                String::new(),
                 r#"{"mode":"each"}"#,
             ),
         };
@@ -102,10 +106,9 @@ pub(crate) struct Account {
     pub(crate) kind: Kind,
     /// From the hour in which the account began.
     hours: Vec<Hour>,
-    /// Granted and collected at most, beside [`CREDIT`].
-    given: AtomicU64,
     /// The most of what somebody set out to record as collected, in atomic units.
     collected: AtomicU64,
+    /// How many grants somebody set out to make.
     grants: AtomicU64,
     /// Prices of told receipts and worst cases of told holds.
     committed: AtomicU64,
@@ -119,8 +122,10 @@ pub(crate) struct Account {
 }
 
 /// Adds to what a limit counts.
-fn add(counter: &AtomicU64, more: u64, most: u64, limit: &str) {
+fn add(counter: &AtomicU64, more: u64, most: impl Fn() -> u64, limit: &str) {
     let sum = counter.fetch_add(more, Ordering::SeqCst) + more;
+    // After the sum: what is given meanwhile may be spent meanwhile.
+    let most = most();
     assert!(sum <= most, "{sum} under {limit}, which is {most}");
 }
 
@@ -154,7 +159,6 @@ impl Account {
             lane,
             kind,
             hours: (0..hours).map(|_| Hour::default()).collect(),
-            given: AtomicU64::new(CREDIT),
             collected: AtomicU64::new(0),
             grants: AtomicU64::new(0),
             committed: AtomicU64::new(0),
@@ -172,17 +176,17 @@ impl Account {
         let hour = &self.hours[hour(at)];
         match self.kind {
             Kind::Hourly => {
-                add(&hour.spend, money, SPEND, "the spend limit");
-                add(&hour.keys[call.key], tokens, TOKENS, "the limit per key");
+                add(&hour.spend, money, || SPEND, "the spend limit");
+                add(&hour.keys[call.key], tokens, || TOKENS, "the limit per key");
             }
-            Kind::Credit => add(&self.committed, money, get(&self.given), "the credit limit"),
+            Kind::Credit => add(&self.committed, money, || self.given(), "the credit limit"),
             Kind::Tiers => {}
         }
     }
 
     /// A thread learns of a hold.
     pub(crate) fn hold(&self, call: &Call, at: Timestamp) {
-        add(&self.open, 1, OPEN, "the limit on open calls");
+        add(&self.open, 1, || OPEN, "the limit on open calls");
         self.count(call, at, call.most, call.most);
     }
 
@@ -245,20 +249,21 @@ impl Account {
         }
     }
 
+    /// What may be committed under the credit limit at most.
+    fn given(&self) -> u64 {
+        CREDIT + GRANT * get(&self.grants).min(GRANTS) + 4 * get(&self.collected)
+    }
+
     /// The id of another grant, which counts from here on; `None` when there were enough.
     pub(crate) fn grant(&self) -> Option<String> {
         let number = self.grants.fetch_add(1, Ordering::SeqCst);
-        (number < 10).then(|| {
-            self.given.fetch_add(GRANT, Ordering::SeqCst);
-            format!("g{number}")
-        })
+        (number < GRANTS).then(|| format!("g{number}"))
     }
 
     /// What is to be recorded as collected: all that receipts charged so far. It counts from here on.
     pub(crate) fn collect(&self) -> u64 {
         let all = get(&self.charged);
-        let before = self.collected.fetch_max(all, Ordering::SeqCst);
-        self.given.fetch_add(4 * all.saturating_sub(before), Ordering::SeqCst);
+        self.collected.fetch_max(all, Ordering::SeqCst);
         all
     }
 

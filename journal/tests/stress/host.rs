@@ -123,9 +123,18 @@ impl Host {
         }
     }
 
+    /// Nobody is told what is not durable, nor what rests on something that is not.
+    fn submit(&self, command: &Command, now: Timestamp) -> Result<Outcome> {
+        let (journal, before) = (self.ledger.journal(), self.ledger.journal().len());
+        let told = self.ledger.submit(command, now)?;
+        let made = matches!(told, Outcome::Authorized { .. } | Outcome::Receipt { .. });
+        assert!(journal.durable() >= before + u64::from(made), "{told:?} is not durable");
+        Ok(told)
+    }
+
     fn authorize(&self, number: usize, call: &Arc<Call>, now: Timestamp) -> String {
         let before = call.told().clone();
-        let told = self.ledger.submit(&call.authorize(self.accounts[number].id), now);
+        let told = self.submit(&call.authorize(self.accounts[number].id), now);
         self.authorized(number, call, &before, told, now)
     }
 
@@ -183,7 +192,7 @@ impl Host {
         let before = call.told().clone();
         call.told().another_tried |= another;
         call.end(account);
-        let told = self.ledger.submit(&call.settle(account.id, another), now);
+        let told = self.submit(&call.settle(account.id, another), now);
         self.settled(account, call, &before, told, now)
     }
 
@@ -247,7 +256,7 @@ impl Host {
             call.told().release_tried = true;
             call.end(account);
         }
-        let answer = match self.ledger.submit(&call.release(account.id, reason), now) {
+        let answer = match self.submit(&call.release(account.id, reason), now) {
             Ok(Outcome::Released { .. }) => {
                 let mut told = call.told();
                 assert!(!(ends && told.charged), "settled and released: {call:?}");
@@ -264,7 +273,7 @@ impl Host {
 
     fn extend(&self, account: &Account, call: &Call, now: Timestamp) -> String {
         let before = call.told().clone();
-        let answer = match self.ledger.submit(&call.extend(account.id), now) {
+        let answer = match self.submit(&call.extend(account.id), now) {
             Ok(Outcome::Extended { deadline, .. }) => {
                 assert!(deadline > now, "{deadline} at {now}: {call:?}");
                 "done".into()
@@ -280,7 +289,7 @@ impl Host {
         let Some(id) = id else { return "idle".into() };
         let terms = format!(r#"{{"id":"{id}","kind":"promotional","money":"0.2"}}"#);
         let command = Command::Grant { subscription: account.id, terms };
-        assert_eq!(self.ledger.submit(&command, now), Ok(Outcome::Done));
+        assert_eq!(self.submit(&command, now), Ok(Outcome::Done));
         "grant: done".into()
     }
 
@@ -292,7 +301,7 @@ impl Host {
             reference: String::new(),
             at: now,
         });
-        match self.ledger.submit(&command, now) {
+        match self.submit(&command, now) {
             Ok(outcome) => assert_eq!(outcome, Outcome::Done),
             // Another thread came first with more.
             Err(e) => {
@@ -313,7 +322,7 @@ impl Host {
         drop(expiring);
         let mut answer = "nothing";
         loop {
-            match self.ledger.submit(&Command::Due, now) {
+            match self.submit(&Command::Due, now) {
                 Ok(Outcome::Nothing) => return format!("due: {answer}"),
                 Ok(Outcome::Released { .. }) => answer = "expired",
                 Ok(Outcome::Checkpointed { .. }) => answer = "checkpoint",
