@@ -72,6 +72,8 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.grant" => meter::grant(input, objects),
         "meter.credit" => meter::credit(input, objects),
         "meter.void" => meter::void(input, objects),
+        "meter.cancel" => meter::cancel(input, objects),
+        "meter.switch" => meter::switch(input, objects),
         "meter.present" => meter::present(input, objects),
         "evidence.sign" => plain(evidence::sign(input, objects)),
         "evidence.read" => plain(evidence::read(input)),

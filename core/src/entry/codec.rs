@@ -7,8 +7,8 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest, Signature},
     entry::{
-        Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry, ImportMark,
-        Instance, Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
+        Cancelled, Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry,
+        ImportMark, Instance, Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
     },
     error::{Code, Error, Result},
     log::Checkpoint,
@@ -33,6 +33,7 @@ impl Entry {
             Entry::Collected(_) => 9,
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
+            Entry::Cancelled(_) => 12,
             Entry::Extended(_) => 17,
             Entry::Presented(_) => 18,
         }
@@ -53,6 +54,7 @@ impl Entry {
             Entry::Collected(_) => "collected",
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
+            Entry::Cancelled(_) => "cancelled",
             Entry::Extended(_) => "extended",
             Entry::Presented(_) => "presented",
         }
@@ -81,6 +83,9 @@ impl Entry {
                     w.text(name);
                 });
                 w.raw(e.payer_salt.bytes()).u64(e.started_at.millis());
+                write_option(&mut w, e.switched_from.as_ref(), |w, from| {
+                    w.raw(from.bytes());
+                });
             }
             Entry::Hold(e) => {
                 w.raw(e.lane.bytes())
@@ -127,7 +132,13 @@ impl Entry {
                 w.raw(e.subscription.bytes()).bytes(&e.terms).u64(e.at.millis());
             }
             Entry::Voided(e) => {
-                w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
+                w.raw(e.subscription.bytes())
+                    .text(&e.grant)
+                    .u64(e.at.millis())
+                    .u128(e.refund.atomic());
+            }
+            Entry::Cancelled(e) => {
+                w.raw(e.subscription.bytes()).u64(e.at.millis()).u64(e.ends_at.millis());
             }
             Entry::Extended(e) => {
                 w.raw(e.lane.bytes())
@@ -170,6 +181,7 @@ impl Entry {
                 account: read_option(r, Reader::text)?,
                 payer_salt: Digest::new(r.array()?),
                 started_at: read_time(r)?,
+                switched_from: read_option(r, |r| r.array().map(Digest::new))?,
             }),
             4 => Entry::Hold(HoldEntry {
                 lane: Digest::new(r.array()?),
@@ -227,6 +239,12 @@ impl Entry {
                 subscription: Digest::new(r.array()?),
                 grant: r.text()?,
                 at: read_time(r)?,
+                refund: Amount::from_atomic(r.u128()?),
+            }),
+            12 => Entry::Cancelled(Cancelled {
+                subscription: Digest::new(r.array()?),
+                at: read_time(r)?,
+                ends_at: read_time(r)?,
             }),
             17 => Entry::Extended(Extended {
                 lane: Digest::new(r.array()?),

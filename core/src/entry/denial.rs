@@ -83,7 +83,7 @@ impl DenialCode {
 pub struct Denial {
     /// Why.
     pub code: DenialCode,
-    /// The rule in the plan that decided: `limits/monthly_spend`, `condition/all/1`, `duration`.
+    /// The rule in the plan that decided: `limits/monthly_spend`, `condition/all/1`, `term`.
     pub rule: String,
     /// For a limit with `per`: the value that it refused, "" for a call without the attribute. For a
     /// condition: the call's value of the attribute that decided, if it carries it.

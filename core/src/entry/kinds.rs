@@ -37,6 +37,8 @@ pub enum Entry {
     Granted(Granted),
     /// A grant is taken back.
     Voided(Voided),
+    /// A subscription is cancelled.
+    Cancelled(Cancelled),
     /// A hold goes on for longer.
     Extended(Extended),
     /// Evidence is presented.
@@ -65,6 +67,8 @@ pub struct Opening {
     pub payer_salt: Digest,
     /// When the subscription started.
     pub started_at: Timestamp,
+    /// The subscription that this one takes the place of, from its start on.
+    pub switched_from: Option<Digest>,
 }
 
 /// The place in an imported log up to which every record has its entry.
@@ -205,6 +209,19 @@ pub struct Voided {
     pub grant: String,
     /// When.
     pub at: Timestamp,
+    /// What the buyer is owed for what is left of a paid grant; nothing for others.
+    pub refund: Amount,
+}
+
+/// A subscription that is cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancelled {
+    /// The subscription.
+    pub subscription: Digest,
+    /// When it was cancelled.
+    pub at: Timestamp,
+    /// When it ends by that.
+    pub ends_at: Timestamp,
 }
 
 /// What an attestor states of a subscription's payer. Payer and seller are the subscription's.

@@ -11,8 +11,8 @@ mod kinds;
 
 pub use denial::{Denial, DenialCode};
 pub use kinds::{
-    Collected, Denied, Entry, Extended, Granted, HoldEntry, ImportMark, Instance, Opening,
-    Presented, ReceiptEntry, Release, ReleaseReason, Voided,
+    Cancelled, Collected, Denied, Entry, Extended, Granted, HoldEntry, ImportMark, Instance,
+    Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
 };
 
 pub(crate) use codec::{

@@ -10,9 +10,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{
-        Account, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen, closes_at,
-    },
+    account::{Account, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen},
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -22,7 +20,9 @@ use crate::{
     },
     error::{Code, Error, Result},
     log::Frontier,
-    meter::{Hold, HoldState, Lane, Meter, PartLine, Parts, Remembered, State, Subscription},
+    meter::{
+        Hold, HoldState, Lane, Meter, PartLine, Parts, Remembered, State, Subscription, closings,
+    },
     plan::{Grant, Plan},
     receipt::LaneOpen,
     rules::{Validity, Wanted},
@@ -136,12 +136,9 @@ fn index(state: &mut State, id: Digest, subscription: &Subscription) {
     for period in subscription.account.periods(&subscription.plan) {
         state.periods.insert((period.due, id, period.charge, period.edge));
     }
-    for (charge, windows) in subscription.account.counters.iter().enumerate() {
-        for (window, _) in windows.iter().filter(|(_, counter)| counter.owes) {
-            if let Some(closes) = closes_at(*window, &subscription.plan) {
-                state.closings.insert((closes, id, charge, window.start));
-            }
-        }
+    state.closings.extend(closings(subscription, &id));
+    if let Some(once) = &subscription.plan.term().once {
+        state.once.insert((subscription.payer, once.clone()));
     }
 }
 
@@ -184,7 +181,11 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
     write_option(w, s.name.as_ref(), |w, name| {
         w.text(name);
     });
-    w.u64(s.started_at.millis()).raw(s.lane.bytes()).u64(s.denied);
+    w.u64(s.started_at.millis()).raw(s.lane.bytes()).u64(s.denied).flag(s.switched);
+    write_option(w, s.switched_to.as_ref(), |w, to| {
+        w.raw(to.bytes());
+    });
+    w.u64(s.account.until.millis());
     write_account(w, &s.plan, &s.account);
     w.count(s.holds.len());
     for hold in s.holds.values() {
@@ -304,7 +305,12 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let started_at = read_time(r)?;
     let lane = Digest::new(r.array()?);
     let denied = r.u64()?;
-    let mut account = read_account(r, &plan, started_at)?;
+    let switched = r.flag()?;
+    let switched_to = read_option(r, |r| r.array().map(Digest::new))?;
+    let paid_from = if switched { started_at } else { plan.paid_from(started_at) };
+    let mut account = Account::new(&plan, started_at, paid_from)?;
+    account.until = read_time(r)?;
+    read_account(r, &plan, &mut account)?;
     let mut holds = BTreeMap::new();
     for _ in 0..r.count(94)? {
         let subject = Digest::new(r.array()?);
@@ -363,6 +369,8 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         remembered,
         forgetting,
         denied,
+        switched,
+        switched_to,
         evidence,
         given_back,
     })
@@ -499,8 +507,7 @@ fn read_grants(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result
     Ok(Grants::restore(started_at, given, stopped))
 }
 
-fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result<Account> {
-    let mut account = Account::new(plan, started_at);
+fn read_account(r: &mut Reader<'_>, plan: &Plan, account: &mut Account) -> Result<()> {
     for (index, charge) in plan.charges().iter().enumerate() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();
         for _ in 0..r.count(80)? {
@@ -548,6 +555,6 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
             committed.billed.push(window, Exact::from_bytes(&r.array()?)?);
         }
     }
-    account.grants = read_grants(r, plan, started_at)?;
-    Ok(account)
+    account.grants = read_grants(r, plan, account.started_at)?;
+    Ok(())
 }

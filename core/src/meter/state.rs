@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) closings: BTreeSet<(Timestamp, Digest, usize, Timestamp)>,
     /// (due, subscription, charge, edge) of the next windows that are billed without a call.
     pub(crate) periods: BTreeSet<(Timestamp, Digest, usize, Edge)>,
+    /// (payer, name) of subscriptions that a payer has once.
+    pub(crate) once: BTreeSet<(Digest, String)>,
 }
 
 /// One payer bound to one plan.
@@ -69,6 +71,10 @@ pub(crate) struct Subscription {
     pub(crate) forgetting: BTreeSet<(Timestamp, Digest)>,
     /// How many imported records were refused.
     pub(crate) denied: u64,
+    /// Whether a switch opened it: then it has no trial.
+    pub(crate) switched: bool,
+    /// The subscription that took its place.
+    pub(crate) switched_to: Option<Digest>,
     /// The last that was presented of each attestor and statement.
     pub(crate) evidence: BTreeMap<Wanted, Validity>,
     /// What credits gave back.
@@ -130,6 +136,7 @@ impl Default for State {
             expiries: BTreeSet::new(),
             closings: BTreeSet::new(),
             periods: BTreeSet::new(),
+            once: BTreeSet::new(),
         }
     }
 }

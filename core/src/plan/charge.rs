@@ -63,6 +63,7 @@ impl Charge {
         self.aggregate != Aggregate::Latest
             && !matches!(self.tariff.model(), Model::Volume { .. })
             && self.tariff.terms().minimum.is_zero()
+            && !self.tariff.terms().prorate
     }
 
     /// What a line of so many units pays in a window whose counter stands at `counter` and which was

@@ -120,7 +120,11 @@ def read_granted(r):
 
 
 def read_voided(r):
-    r.raw(32), r.text(), r.time()
+    r.raw(32), r.text(), r.time(), r.raw(16)
+
+
+def read_cancelled(r):
+    r.raw(32), r.time(), r.time()
 
 
 def read_presented(r):
@@ -130,7 +134,8 @@ def read_presented(r):
 READERS = {1: ("instance", read_instance), 2: ("plan", read_plan), 4: ("hold", read_hold),
            5: ("denied", read_denied), 7: ("release", read_release),
            8: ("checkpoint", read_checkpoint), 9: ("collected", read_collected), 10: ("granted", read_granted),
-           11: ("voided", read_voided), 18: ("presented", read_presented)}
+           11: ("voided", read_voided), 12: ("cancelled", read_cancelled),
+           18: ("presented", read_presented)}
 
 
 # Frames: length u32 ‖ index u64 ‖ CRC-32 u32 ‖ payload.

@@ -312,6 +312,6 @@ func outcome(_ done: Outcome) throws -> JSON {
                 "sign": sign(made.sign),
             ])
         ])
-    case .authorized, .done: throw Broken("no result: \(done)")
+    case .authorized, .cancelled, .extended, .voided, .done: throw Broken("no result: \(done)")
     }
 }

@@ -6,6 +6,9 @@ mod hold;
 mod open;
 mod presented;
 mod receipt;
+mod term;
+
+pub(crate) use term::closings;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
@@ -64,6 +67,7 @@ impl State {
             Entry::Collected(e) => self.apply_collected(e)?,
             Entry::Granted(e) => self.apply_granted(e)?,
             Entry::Voided(e) => self.apply_voided(e)?,
+            Entry::Cancelled(e) => self.apply_cancelled(e)?,
             Entry::Extended(e) => self.apply_extended(e)?,
             Entry::Presented(e) => self.apply_presented(e)?,
         }
@@ -173,6 +177,9 @@ impl State {
             || grants.is_voided(&subscription.plan, &e.grant)
         {
             return Err(misplaced("no such grant to void"));
+        }
+        if grants.refund(&e.grant)? != e.refund {
+            return Err(misplaced("not what is left of a paid grant"));
         }
         grants.void(&subscription.plan, &e.grant);
         Ok(())

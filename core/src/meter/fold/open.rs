@@ -24,7 +24,17 @@ impl State {
                 subscription.lane = id;
             }
             None => {
-                let account = Account::new(&plan, e.started_at);
+                let paid_from = match e.switched_from {
+                    Some(_) => e.started_at,
+                    None => plan.paid_from(e.started_at),
+                };
+                let account = Account::new(&plan, e.started_at, paid_from)?;
+                if let Some(from) = &e.switched_from {
+                    self.switch(from, e)?;
+                }
+                if let Some(once) = &plan.term().once {
+                    self.once.insert((e.lane.payer, once.clone()));
+                }
                 self.subscriptions.insert(
                     e.lane.subscription,
                     Subscription {
@@ -39,6 +49,8 @@ impl State {
                         remembered: BTreeMap::new(),
                         forgetting: BTreeSet::new(),
                         denied: 0,
+                        switched: e.switched_from.is_some(),
+                        switched_to: None,
                         evidence: BTreeMap::new(),
                         given_back: GivenBack::default(),
                     },
@@ -72,6 +84,12 @@ impl State {
             return Err(misplaced("the subscription is not that of plan, payer and start"));
         }
         let parent = self.subscriptions.get(&open.subscription).map(|s| s.lane);
+        match (&e.switched_from, parent) {
+            (Some(from), None) => self.check_switch(from, e)?,
+            (None, None) => self.check_once(e)?,
+            (None, Some(_)) => {}
+            (Some(_), Some(_)) => return Err(misplaced("a lane goes on in its own subscription")),
+        }
         if open.parent != parent.unwrap_or(Digest::ZERO) {
             return Err(misplaced("the lane does not continue the subscription's last"));
         }
@@ -93,6 +111,16 @@ impl State {
         };
         if !follows || !open.lease.is_zero() {
             return Err(misplaced("the lane does not start where the last one stands"));
+        }
+        Ok(())
+    }
+
+    /// Whether the payer may have a new subscription of this plan.
+    fn check_once(&self, e: &Opening) -> Result<()> {
+        let plan = self.plan(&e.lane.plan)?;
+        let once = plan.term().once.as_ref().map(|once| (e.lane.payer, once.clone()));
+        if once.is_some_and(|once| self.once.contains(&once)) {
+            return Err(misplaced("a payer has one such subscription, ever"));
         }
         Ok(())
     }

@@ -234,5 +234,5 @@ fun outcome(done: Outcome): JsonObject = when (done) {
     is Outcome.Released -> json("released" to json("subject" to done.value.subject))
     is Outcome.Opened -> json("opened" to opened(done.value))
     is Outcome.Checkpointed -> checkpoint(done.value)
-    is Outcome.Authorized, is Outcome.Done -> throw Broken("no result: $done")
+    is Outcome.Authorized, is Outcome.Cancelled, is Outcome.Extended, is Outcome.Voided, is Outcome.Done -> throw Broken("no result: $done")
 }
