@@ -142,7 +142,7 @@ pub(crate) fn hour(at: Timestamp) -> usize {
     usize::try_from(at.millis() / HOUR).unwrap()
 }
 
-/// What so many tokens of the first account's life cost under [`Kind::Tiers`], in quarters.
+/// What all tokens of an account cost together under [`Kind::Tiers`], in quarters.
 pub(crate) fn tiers(tokens: u64) -> u64 {
     tokens + tokens.min(FIRST_TIER)
 }
