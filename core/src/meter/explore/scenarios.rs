@@ -22,6 +22,8 @@ use crate::{
 /// 2026-11-02T00:00:00Z, a Monday.
 const MONDAY: u64 = 1_793_577_600_000;
 const MINUTE: u64 = 60_000;
+/// How long after its end a window closes.
+pub(super) const GRACE: u64 = 15 * MINUTE;
 
 /// A plan, the instants at which things happen, and the commands that may.
 pub(super) struct Scenario {
@@ -54,25 +56,30 @@ pub(super) struct Scenario {
 }
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![rising(), falling(), granted(), rounded()]
+    vec![rising(), closing(), falling(), granted(), rounded()]
 }
 
-/// Tiers that rise, a spend limit by the hour, and two calls at a time.
+/// Tiers that rise, and a spend limit by the hour.
 fn rising() -> Scenario {
     let plan = plan(
         r#""model":"graduated","tiers":[{"up_to":2,"price":"1"},{"price":"3"}]"#,
-        r#"[{"id":"hourly","spend":"7","window":"hour"},{"id":"open","concurrency":2}]"#,
+        r#"[{"id":"hourly","spend":"7","window":"hour"}]"#,
         "",
     );
     Scenario {
         hourly: Some(7),
-        concurrency: Some(2),
         running: true,
         calls: 2,
         refusals: [base_refusals(), vec![Code::UsageContradiction]].concat(),
         price: |units| u128::from(units.min(2) + 3 * units.saturating_sub(2)),
         ..base("rising tiers", plan)
     }
+}
+
+/// The same, seen only as the hour ends and closes.
+fn closing() -> Scenario {
+    let instants = [55, 60, 75].into_iter().map(|minute| instant(minute * MINUTE)).collect();
+    Scenario { name: "closing hour", instants, calls: 1, states: 100, ..rising() }
 }
 
 /// A volume price that falls: a window owes a true-up.
@@ -112,14 +119,14 @@ fn granted() -> Scenario {
     }
 }
 
-/// Receipts rounded up, each on its own.
+/// Receipts rounded up, each on its own, and two calls at a time.
 fn rounded() -> Scenario {
     let plan = plan(
         r#""model":"package","size":2,"price":"1.5""#,
-        r#"[{"id":"hourly","spend":"5","window":"hour"}]"#,
+        r#"[{"id":"hourly","spend":"6","window":"hour"},{"id":"open","concurrency":2}]"#,
         r#","rounding":"up""#,
     );
-    Scenario { hourly: Some(5), price: |_| 0, ..base("rounded up", plan) }
+    Scenario { hourly: Some(6), concurrency: Some(2), price: |_| 0, ..base("rounded up", plan) }
 }
 
 fn base_refusals() -> Vec<Code> {
