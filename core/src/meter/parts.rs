@@ -48,9 +48,14 @@ pub struct PartLine {
 }
 
 impl PartLine {
+    /// The line of a charge.
+    pub(crate) fn of(lines: &[PartLine], charge: usize) -> Option<&PartLine> {
+        lines.iter().find(|line| line.charge == charge)
+    }
+
     /// The units that parts with these lines have used of a charge.
     pub(crate) fn used(lines: &[PartLine], charge: usize) -> u64 {
-        lines.iter().find(|line| line.charge == charge).map_or(0, |line| line.units)
+        PartLine::of(lines, charge).map_or(0, |line| line.units)
     }
 }
 
@@ -163,8 +168,7 @@ impl Parts {
     }
 
     fn billed(&self, charge: usize) -> Exact {
-        let line = self.lines.iter().find(|line| line.charge == charge);
-        line.map_or(Exact::ZERO, |line| line.amount)
+        PartLine::of(&self.lines, charge).map_or(Exact::ZERO, |line| line.amount)
     }
 
     /// What each line adds to what the call was billed of its charge before; nothing where that fell.

@@ -209,8 +209,8 @@ impl Scenario {
         node
     }
 
-    pub(super) fn commands(&self) -> Vec<Command> {
-        let subscription = self.subscription();
+    /// Everything that may be asked of a meter with this subscription.
+    pub(super) fn commands(&self, subscription: Digest) -> Vec<Command> {
         let mut commands = vec![Command::Due];
         for call in 0..self.calls {
             for units in &self.holds {
@@ -245,12 +245,6 @@ impl Scenario {
             commands.push(Command::Void { subscription, grant: "top_up".into() });
         }
         commands
-    }
-
-    pub(super) fn subscription(&self) -> Digest {
-        let salt = crate::crypto::sha256(&[&super::SALT, b"payer", b"customer"]);
-        let payer = crate::crypto::sha256(&[salt.bytes(), b"customer"]);
-        crate::meter::subscription_id(&self.plan.id(), &payer, self.instants[0])
     }
 }
 

@@ -58,6 +58,11 @@ impl Books {
         self.opened = Some((subscription, lane));
     }
 
+    /// The subscription that is explored.
+    pub(super) fn subscription(&self) -> Digest {
+        self.opened.expect("an open lane").0
+    }
+
     /// Adds what a command did, and checks what was promised before.
     pub(super) fn note(
         &mut self,
