@@ -739,6 +739,9 @@ class Case:
                     else usage(r, self.priced, r.random() < 0.4))
             self.add("meter.settle", f"x{len(self.steps)}", id=request, usage=used, now=now, **on,
                      **self.journal())
+            if request in self.readings and r.random() < 0.5:
+                for _ in range(r.choice([1, 2, 3])):
+                    self.credit(now, on, request)
         elif kind == "part" and self.requests:
             request = r.choice(self.requests[-3:])
             for _ in range(r.choice([1, 1, 2, 3])):
@@ -841,12 +844,13 @@ class Case:
                      seller=ADDRESS if r.random() < 0.95 else PAYEES[0], expiresAt=str(expires))
         self.add("meter.present", evidence=f"@{name}.json", now=now, **on, **self.journal())
 
-    def credit(self, now, on):
-        """One of the last receipts is given back, in part or whole."""
+    def credit(self, now, on, request=None):
+        """One of the last receipts, or of those of a request, is given back, in part or whole."""
         r = self.r
         made = [step["as"] for step in self.steps
                 if "as" in step and "receipt" in (step.get("out") or {})
-                and "replayed" not in step["out"]]
+                and "replayed" not in step["out"]
+                and request in (None, step["in"].get("id"))]
         if not made:
             return
         name = r.choice(made[-4:])

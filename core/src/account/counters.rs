@@ -325,7 +325,13 @@ impl Account {
         (mut before, mut back): (Exact, Exact),
     ) -> Result<()> {
         for line in rated.iter().rev() {
-            let part = line.amount.minus_or_zero(before).min(back);
+            let windows = self.counters.get(line.charge);
+            let counter = windows.and_then(|windows| windows.get(line.window));
+            let mut part = line.amount.minus_or_zero(before).min(back);
+            if let Some(counter) = counter {
+                // A part's lines are its call's so far: several credits may name the same ones.
+                part = part.min(counter.billed.minus_or_zero(counter.granted));
+            }
             before = before.minus_or_zero(line.amount);
             back = back.checked_sub(part)?;
             self.add_granted(line, part)?;

@@ -27,7 +27,7 @@ pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
 pub(crate) use credit::{backing, credit_room, tighter};
 pub(crate) use draws::{draw_money, draw_units, pay_lines, payable};
 pub(crate) use given_back::{
-    GivenBack, Made, Returned, credit_input, credit_subject, draws, returns,
+    Corrected, GivenBack, Made, Returned, credit_input, credit_subject, draws, returns,
 };
 pub(crate) use grants::{Given, Grants};
 pub(crate) use pace::{Pace, Refusal};

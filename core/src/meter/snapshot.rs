@@ -237,6 +237,10 @@ fn write_given_back(w: &mut Writer, given_back: &GivenBack) {
     for (id, made) in &given_back.credits {
         w.raw(id.bytes()).raw(made.input.bytes()).raw(made.receipt.bytes());
     }
+    w.count(given_back.calls.len());
+    for ((subject, at), left) in &given_back.calls {
+        w.raw(subject.bytes()).u64(at.millis()).raw(&left.to_bytes());
+    }
 }
 
 fn read_given_back(r: &mut Reader<'_>) -> Result<GivenBack> {
@@ -255,6 +259,10 @@ fn read_given_back(r: &mut Reader<'_>) -> Result<GivenBack> {
         let id = Digest::new(r.array()?);
         let (input, receipt) = (Digest::new(r.array()?), Digest::new(r.array()?));
         given_back.credits.insert(id, Made { input, receipt });
+    }
+    for _ in 0..r.count(64)? {
+        let call = (Digest::new(r.array()?), Timestamp::from_millis(r.u64()?)?);
+        given_back.calls.insert(call, Exact::from_bytes(&r.array()?)?);
     }
     Ok(given_back)
 }

@@ -15,7 +15,7 @@ use crate::{
     log::{Frontier, LaneState, lanes_root},
     meter::Hold,
     plan::Plan,
-    receipt::LaneOpen,
+    receipt::{Head, LaneOpen},
     rules::{Validity, Wanted},
     time::Timestamp,
 };
@@ -79,6 +79,14 @@ pub(crate) struct Subscription {
     pub(crate) evidence: BTreeMap<Wanted, Validity>,
     /// What credits gave back.
     pub(crate) given_back: GivenBack,
+}
+
+impl Subscription {
+    /// Whether this is a part of a call that has not ended: it may still be settled.
+    pub(crate) fn is_running(&self, part: &Head) -> bool {
+        let hold = self.holds.get(&part.subject);
+        hold.is_some_and(|hold| hold.authorized_at == part.authorized_at)
+    }
 }
 
 /// What became of a request id within the replay horizon.

@@ -1355,7 +1355,7 @@ def fold_open(state, e):
             "name": e["account"], "started_at": e["started_at"],
             "account": Account(plan, e["started_at"], bool(before)), "switched_to": None,
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0,
-            "credits": {}, "evidence": {}}
+            "credits": {}, "parted": {}, "evidence": {}}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])
     state.lanes[digest] = {
@@ -1480,6 +1480,9 @@ def fold_receipt(state, e):
             and head["credited"] >= lane["credited"])
     need(good, "audit_chain")
     digest = receipts.head_digest(head)
+    if any(item["item"] == "part" for item in items):
+        call = (head["subject"], head["authorized_at"])
+        sub["parted"].setdefault(call, []).append(e)
     if head["kind"] == CALL:
         fold_call(state, sub, e, digest)
     elif head["kind"] == PART:

@@ -119,6 +119,11 @@ impl State {
         // Before the hold gives back what it reserved: of a voided grant nothing else is left.
         let grants = &mut subscription.account.grants;
         let unpaid = take_draws(grants, &plan, e, &increases(parts, &rated))?;
+        if let (Some(parts), Some(surplus)) = (parts, surplus(&e.body.items)) {
+            let left = parts.charged.checked_sub(parts.drawn)?.checked_sub(surplus)?;
+            let call = (head.subject, head.authorized_at);
+            subscription.given_back.calls.insert(call, left);
+        }
         let periods = subscription.account.periods(&plan);
         match (&hold, &e.import) {
             (Some(hold), None) => {
@@ -348,6 +353,14 @@ fn take_draws(
         }
     }
     Ok(unpaid)
+}
+
+/// What the end of a call gives back of its parts.
+fn surplus(items: &[Item]) -> Option<Exact> {
+    items.iter().find_map(|item| match item {
+        Item::Surplus { exact, .. } => Some(*exact),
+        _ => None,
+    })
 }
 
 /// The attributes in a body.
