@@ -14,7 +14,7 @@ use super::{
 use crate::{
     amount::{Amount, Exact, Rounding},
     crypto::Digest,
-    entry::ReceiptEntry,
+    entry::{ReceiptEntry, ReleaseReason},
     meter::{Command, Outcome},
     receipt::{Item, Kind},
     time::Timestamp,
@@ -32,6 +32,13 @@ pub(super) struct Books {
     /// Some call used more than it held, or the seller took back money that backed holds: what the
     /// others then lack is nobody's promise.
     loosened: bool,
+    /// Calls that may still be settled.
+    running: BTreeSet<Digest>,
+    /// By the name of a receipt: what it cost, and what of that credits gave back.
+    paid: BTreeMap<String, Paid>,
+    returned: BTreeMap<String, Paid>,
+    /// By call: what its end gave back.
+    surplus: BTreeMap<Digest, Exact>,
     /// By call: the units and the price of its last lines. Those of a part are of the call so far.
     lines: BTreeMap<Digest, (u64, Exact)>,
     /// By hour: what calls were charged before grants, what they were priced, units, corrections.
@@ -51,6 +58,28 @@ struct Hour {
     priced: Exact,
     units: u64,
     trued_up: Option<Exact>,
+    /// What the lane was charged and was not given back.
+    net: Exact,
+}
+
+/// Money, and what grants paid, by grant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Paid {
+    money: Exact,
+    grants: BTreeMap<String, Exact>,
+}
+
+/// The name of a receipt of a call: its subject, and the number of the part.
+pub(super) fn name_of(receipt: &ReceiptEntry) -> String {
+    let part = receipt.body.items.iter().find_map(|item| match item {
+        Item::Part { number, .. } if receipt.head.kind == Kind::Part => Some(*number),
+        _ => None,
+    });
+    format!("{}/{}", receipt.head.subject, part.unwrap_or(0))
+}
+
+fn add(sum: &mut Exact, more: Exact) {
+    *sum = sum.checked_add(more).expect("a sum");
 }
 
 impl Books {
@@ -101,7 +130,10 @@ impl Books {
                 if self.settled.contains(&settle.id) {
                     fail("charged after it was settled");
                 }
-                if !part {
+                if part {
+                    self.running.insert(head.subject);
+                } else {
+                    self.running.remove(&head.subject);
                     self.settled.insert(settle.id.clone());
                 }
                 let Some(&(held, _)) = self.promised.get(&settle.id) else {
@@ -116,10 +148,18 @@ impl Books {
                     fail("a hold promised what a settle within it did not get");
                 }
             }
-            (Command::Release { id, .. }, Outcome::Released { .. })
-                if self.settled.contains(id) =>
-            {
-                fail("released after it was settled");
+            (Command::Release { id, reason, .. }, Outcome::Released { subject }) => {
+                if self.settled.contains(id) {
+                    fail("released after it was settled");
+                }
+                if *reason == ReleaseReason::Released {
+                    self.running.remove(subject);
+                }
+            }
+            (Command::Credit(_), Outcome::Receipt { receipt, .. }) => {
+                if let Err(why) = self.give_back(scenario, receipt) {
+                    fail(&why);
+                }
             }
             (Command::Due, Outcome::Receipt { receipt, .. }) => {
                 self.receipt(receipt);
@@ -146,7 +186,7 @@ impl Books {
     /// Adds a receipt; what of it was uncollected, and whether it was late.
     fn receipt(&mut self, receipt: &Arc<ReceiptEntry>) -> (Exact, bool) {
         let hour = self.hours.entry(receipt.head.authorized_at.millis() / HOUR).or_default();
-        let add = |sum: &mut Exact, more| *sum = sum.checked_add(more).expect("a sum");
+        let mut paid = Paid::default();
         let mut said = (Exact::ZERO, false);
         let (units, price) = self.lines.remove(&receipt.head.subject).unwrap_or_default();
         hour.units -= units;
@@ -161,24 +201,33 @@ impl Books {
                 Item::Price { exact, uncollected, late, .. } => {
                     add(&mut hour.charged, *exact);
                     add(&mut self.billed, *exact);
+                    add(&mut hour.net, *exact);
+                    add(&mut paid.money, *exact);
                     said = (*uncollected, *late);
                 }
                 Item::Surplus { exact, .. } => {
                     add(&mut self.credited, *exact);
                     hour.charged = hour.charged.minus_or_zero(*exact);
+                    hour.net = hour.net.checked_sub(*exact).expect("less than was charged");
+                    self.surplus.insert(receipt.head.subject, *exact);
                 }
                 Item::Draw { grant, amount, .. } => {
                     add(self.drawn.entry(grant.clone()).or_default(), *amount);
+                    add(paid.grants.entry(grant.clone()).or_default(), *amount);
                     self.billed = self.billed.minus_or_zero(*amount);
+                    hour.net = hour.net.minus_or_zero(*amount);
+                    paid.money = paid.money.minus_or_zero(*amount);
                 }
                 Item::DrawUnits { grant, units, .. } => {
                     let units = atomic(u128::from(*units));
                     add(self.drawn.entry(grant.clone()).or_default(), units);
+                    add(paid.grants.entry(grant.clone()).or_default(), units);
                 }
                 Item::Correction { window, exact, .. } => {
                     add(&mut self.credited, *exact);
                     let closed = self.hours.entry(window.start.millis() / HOUR).or_default();
                     closed.trued_up = Some(*exact);
+                    closed.net = closed.net.checked_sub(*exact).expect("less than was charged");
                     return said;
                 }
                 _ => {}
@@ -186,20 +235,87 @@ impl Books {
         }
         hour.units += lines.0;
         add(&mut hour.priced, lines.1);
+        self.paid.insert(name_of(receipt), paid);
         if receipt.head.kind == Kind::Part {
             self.lines.insert(receipt.head.subject, lines);
         }
         said
     }
 
-    /// After a true-up the window was billed F of its units, no more and no less.
+    /// Adds a credit: of no call that goes on, never more than a receipt or its call cost, and to no
+    /// grant that has ended.
+    fn give_back(&mut self, scenario: &Scenario, credit: &ReceiptEntry) -> Result<(), String> {
+        let corrected = credit.corrects.as_ref().ok_or("a credit of nothing")?;
+        let head = &corrected.head;
+        let body = corrected.body.clone().ok_or("a credit of a head")?;
+        let name = name_of(&ReceiptEntry {
+            head: head.clone(),
+            digest: head.digest(),
+            body,
+            import: None,
+            corrects: None,
+        });
+        if self.running.contains(&head.subject) {
+            return Err("given back while it goes on".into());
+        }
+        let back = self.returned.entry(name.clone()).or_default();
+        let hour = self.hours.entry(head.authorized_at.millis() / HOUR).or_default();
+        for item in &credit.body.items {
+            let (grant, amount) = match item {
+                Item::Credit { exact, .. } => {
+                    add(&mut back.money, *exact);
+                    add(&mut self.credited, *exact);
+                    if hour.trued_up.is_none() && *exact > hour.net {
+                        return Err("more than the hour was charged".into());
+                    }
+                    hour.net = hour.net.minus_or_zero(*exact);
+                    continue;
+                }
+                Item::Returned { grant, amount, .. } => (grant, *amount),
+                Item::ReturnedUnits { grant, units, .. } => (grant, atomic((*units).into())),
+                _ => continue,
+            };
+            let expired =
+                grant == "units" && scenario.expires.is_some_and(|at| credit.head.issued_at >= at);
+            if expired || self.voided.contains(grant) {
+                return Err(format!("{grant} came back after it was void or expired"));
+            }
+            add(back.grants.entry(grant.clone()).or_default(), amount);
+            let drawn = self.drawn.entry(grant.clone()).or_default();
+            *drawn = drawn.checked_sub(amount).map_err(|_| "more than the grant paid")?;
+        }
+        let cost = self.paid.get(&name).ok_or("a receipt that nobody made")?;
+        if back.money > cost.money
+            || back.grants.iter().any(|(g, back)| cost.grants.get(g).is_none_or(|paid| back > paid))
+        {
+            return Err("more than the receipt cost".into());
+        }
+        let of_call = |paid: &BTreeMap<String, Paid>| {
+            let of = format!("{}/", head.subject);
+            let mut sum = Exact::ZERO;
+            paid.iter().filter(|(name, _)| name.starts_with(&of)).for_each(|(_, paid)| {
+                add(&mut sum, paid.money);
+            });
+            sum
+        };
+        let mut back = of_call(&self.returned);
+        add(&mut back, self.surplus.get(&head.subject).copied().unwrap_or_default());
+        if back > of_call(&self.paid) {
+            return Err("more than the call cost".into());
+        }
+        Ok(())
+    }
+
+    /// After a true-up the window was billed F of its units, no more and no less, but for what grants
+    /// paid and credits gave back before.
     fn closed_exactly(&self, scenario: &Scenario, receipt: &ReceiptEntry) -> bool {
         receipt.body.items.iter().all(|item| match item {
             Item::Correction { window, .. } => {
                 let hour = &self.hours[&(window.start.millis() / HOUR)];
                 let due = atomic((scenario.price)(hour.units));
                 let back = hour.trued_up.expect("a correction");
-                hour.priced.minus_or_zero(back) == due && hour.priced >= back
+                let left = hour.net.checked_add(back).expect("a sum");
+                back == hour.priced.minus_or_zero(due).min(left) && hour.priced >= due
             }
             _ => true,
         })
@@ -222,10 +338,17 @@ impl Books {
                 return Err(format!("grant {grant} of 2 paid {drawn:?}"));
             }
         }
-        if scenario.credit.is_some_and(|most| self.billed > atomic(most)) {
-            return Err(format!("{:?} is owed", self.billed));
+        let owed = self.billed.minus_or_zero(self.credited);
+        if scenario.credit.is_some_and(|most| owed > atomic(most)) {
+            return Err(format!("{owed:?} is owed"));
         }
         let subscription = &node.state.subscriptions[&subscription];
+        for given in subscription.account.grants.iter().filter(|given| !given.voided) {
+            let drawn = self.drawn.get(&given.terms.id).copied().unwrap_or_default();
+            if given.balance.checked_add(drawn) != Ok(given.terms.credit.amount()) {
+                return Err(format!("{} has {:?} after {drawn:?}", given.terms.id, given.balance));
+            }
+        }
         let open = subscription.holds.values().filter(|hold| hold.is_reserved()).count() as u64;
         if scenario.concurrency.is_some_and(|most| open > most) {
             return Err(format!("{open} calls are open at once"));
