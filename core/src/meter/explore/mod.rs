@@ -10,6 +10,7 @@
 extern crate std;
 
 mod crash;
+mod refunds;
 mod scenarios;
 mod watch;
 
@@ -32,8 +33,9 @@ use crate::{
     receipt::Receipt,
     time::Timestamp,
 };
+use refunds::name_of;
 use scenarios::{Scenario, scenarios};
-use watch::{Books, name_of};
+use watch::Books;
 
 const SALT: [u8; 32] = [7; 32];
 
@@ -182,7 +184,8 @@ impl Node {
         {
             let ReceiptEntry { head, body, digest, .. } = (**receipt).clone();
             let signature = Some(scenarios::key().sign(&digest));
-            self.charged.insert(name_of(receipt), Receipt { head, signature, body: Some(body) });
+            let name = name_of(&head, &body.items);
+            self.charged.insert(name, Receipt { head, signature, body: Some(body) });
         }
     }
 

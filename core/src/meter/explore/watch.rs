@@ -9,6 +9,7 @@ use alloc::{
 
 use super::{
     Node,
+    refunds::Refunds,
     scenarios::{GRACE, Scenario},
 };
 use crate::{
@@ -32,13 +33,7 @@ pub(super) struct Books {
     /// Some call used more than it held, or the seller took back money that backed holds: what the
     /// others then lack is nobody's promise.
     loosened: bool,
-    /// Calls that may still be settled.
-    running: BTreeSet<Digest>,
-    /// By the name of a receipt: what it cost, and what of that credits gave back.
-    paid: BTreeMap<String, Paid>,
-    returned: BTreeMap<String, Paid>,
-    /// By call: what its end gave back.
-    surplus: BTreeMap<Digest, Exact>,
+    refunds: Refunds,
     /// By call: the units and the price of its last lines. Those of a part are of the call so far.
     lines: BTreeMap<Digest, (u64, Exact)>,
     /// By hour: what calls were charged before grants, what they were priced, units, corrections.
@@ -62,23 +57,8 @@ struct Hour {
     net: Exact,
 }
 
-/// Money, and what grants paid, by grant.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Paid {
-    money: Exact,
-    grants: BTreeMap<String, Exact>,
-}
-
-/// The name of a receipt of a call: its subject, and the number of the part.
-pub(super) fn name_of(receipt: &ReceiptEntry) -> String {
-    let part = receipt.body.items.iter().find_map(|item| match item {
-        Item::Part { number, .. } if receipt.head.kind == Kind::Part => Some(*number),
-        _ => None,
-    });
-    format!("{}/{}", receipt.head.subject, part.unwrap_or(0))
-}
-
-fn add(sum: &mut Exact, more: Exact) {
+/// Adds to a sum.
+pub(super) fn add(sum: &mut Exact, more: Exact) {
     *sum = sum.checked_add(more).expect("a sum");
 }
 
@@ -126,16 +106,13 @@ impl Books {
                 if head.issued_at.millis() >= closes {
                     fail("charged in a window that is closed");
                 }
-                let part = head.kind == Kind::Part;
                 if self.settled.contains(&settle.id) {
                     fail("charged after it was settled");
                 }
-                if part {
-                    self.running.insert(head.subject);
-                } else {
-                    self.running.remove(&head.subject);
+                if head.kind == Kind::Call {
                     self.settled.insert(settle.id.clone());
                 }
+                self.refunds.charged(receipt);
                 let Some(&(held, _)) = self.promised.get(&settle.id) else {
                     return fail("settled without a promise");
                 };
@@ -153,11 +130,12 @@ impl Books {
                     fail("released after it was settled");
                 }
                 if *reason == ReleaseReason::Released {
-                    self.running.remove(subject);
+                    self.refunds.ended(*subject);
                 }
             }
             (Command::Credit(_), Outcome::Receipt { receipt, .. }) => {
-                if let Err(why) = self.give_back(scenario, receipt) {
+                let back = self.refunds.give_back(receipt);
+                if let Err(why) = back.and_then(|()| self.give_back(scenario, receipt)) {
                     fail(&why);
                 }
             }
@@ -186,7 +164,6 @@ impl Books {
     /// Adds a receipt; what of it was uncollected, and whether it was late.
     fn receipt(&mut self, receipt: &Arc<ReceiptEntry>) -> (Exact, bool) {
         let hour = self.hours.entry(receipt.head.authorized_at.millis() / HOUR).or_default();
-        let mut paid = Paid::default();
         let mut said = (Exact::ZERO, false);
         let (units, price) = self.lines.remove(&receipt.head.subject).unwrap_or_default();
         hour.units -= units;
@@ -202,26 +179,21 @@ impl Books {
                     add(&mut hour.charged, *exact);
                     add(&mut self.billed, *exact);
                     add(&mut hour.net, *exact);
-                    add(&mut paid.money, *exact);
                     said = (*uncollected, *late);
                 }
                 Item::Surplus { exact, .. } => {
                     add(&mut self.credited, *exact);
                     hour.charged = hour.charged.minus_or_zero(*exact);
                     hour.net = hour.net.checked_sub(*exact).expect("less than was charged");
-                    self.surplus.insert(receipt.head.subject, *exact);
                 }
                 Item::Draw { grant, amount, .. } => {
                     add(self.drawn.entry(grant.clone()).or_default(), *amount);
-                    add(paid.grants.entry(grant.clone()).or_default(), *amount);
                     self.billed = self.billed.minus_or_zero(*amount);
                     hour.net = hour.net.minus_or_zero(*amount);
-                    paid.money = paid.money.minus_or_zero(*amount);
                 }
                 Item::DrawUnits { grant, units, .. } => {
                     let units = atomic(u128::from(*units));
                     add(self.drawn.entry(grant.clone()).or_default(), units);
-                    add(paid.grants.entry(grant.clone()).or_default(), units);
                 }
                 Item::Correction { window, exact, .. } => {
                     add(&mut self.credited, *exact);
@@ -235,40 +207,26 @@ impl Books {
         }
         hour.units += lines.0;
         add(&mut hour.priced, lines.1);
-        self.paid.insert(name_of(receipt), paid);
         if receipt.head.kind == Kind::Part {
             self.lines.insert(receipt.head.subject, lines);
         }
         said
     }
 
-    /// Adds a credit: of no call that goes on, never more than a receipt or its call cost, and to no
-    /// grant that has ended.
+    /// Adds a credit: to no grant that has ended, and of an hour no more than it was charged. What the
+    /// close of an hour gave back is not looked at again.
     fn give_back(&mut self, scenario: &Scenario, credit: &ReceiptEntry) -> Result<(), String> {
         let corrected = credit.corrects.as_ref().ok_or("a credit of nothing")?;
-        let head = &corrected.head;
-        let body = corrected.body.clone().ok_or("a credit of a head")?;
-        let name = name_of(&ReceiptEntry {
-            head: head.clone(),
-            digest: head.digest(),
-            body,
-            import: None,
-            corrects: None,
-        });
-        if self.running.contains(&head.subject) {
-            return Err("given back while it goes on".into());
-        }
-        let back = self.returned.entry(name.clone()).or_default();
-        let hour = self.hours.entry(head.authorized_at.millis() / HOUR).or_default();
+        let hour = corrected.head.authorized_at.millis() / HOUR;
+        let hour = self.hours.entry(hour).or_default();
         for item in &credit.body.items {
             let (grant, amount) = match item {
                 Item::Credit { exact, .. } => {
-                    add(&mut back.money, *exact);
-                    add(&mut self.credited, *exact);
                     if hour.trued_up.is_none() && *exact > hour.net {
                         return Err("more than the hour was charged".into());
                     }
                     hour.net = hour.net.minus_or_zero(*exact);
+                    add(&mut self.credited, *exact);
                     continue;
                 }
                 Item::Returned { grant, amount, .. } => (grant, *amount),
@@ -280,28 +238,8 @@ impl Books {
             if expired || self.voided.contains(grant) {
                 return Err(format!("{grant} came back after it was void or expired"));
             }
-            add(back.grants.entry(grant.clone()).or_default(), amount);
             let drawn = self.drawn.entry(grant.clone()).or_default();
             *drawn = drawn.checked_sub(amount).map_err(|_| "more than the grant paid")?;
-        }
-        let cost = self.paid.get(&name).ok_or("a receipt that nobody made")?;
-        if back.money > cost.money
-            || back.grants.iter().any(|(g, back)| cost.grants.get(g).is_none_or(|paid| back > paid))
-        {
-            return Err("more than the receipt cost".into());
-        }
-        let of_call = |paid: &BTreeMap<String, Paid>| {
-            let of = format!("{}/", head.subject);
-            let mut sum = Exact::ZERO;
-            paid.iter().filter(|(name, _)| name.starts_with(&of)).for_each(|(_, paid)| {
-                add(&mut sum, paid.money);
-            });
-            sum
-        };
-        let mut back = of_call(&self.returned);
-        add(&mut back, self.surplus.get(&head.subject).copied().unwrap_or_default());
-        if back > of_call(&self.paid) {
-            return Err("more than the call cost".into());
         }
         Ok(())
     }
@@ -367,6 +305,6 @@ impl Books {
     }
 }
 
-fn atomic(units: u128) -> Exact {
+pub(super) fn atomic(units: u128) -> Exact {
     Exact::from_amount(Amount::from_atomic(units))
 }
