@@ -5,7 +5,7 @@
 
 use alloc::format;
 
-use super::{Node, SALT, happens_once, scenarios::Scenario};
+use super::{Node, SALT, happens_once, scenarios::Scenario, short};
 use crate::{
     error::Code,
     meter::{Command, Meter, Outcome, State, Step},
@@ -88,7 +88,10 @@ impl Pair<'_> {
                 }
             }
         }
-        let trace = || format!("{loss:?} of {:?} after\n  {}", self.commands, self.node.trace());
+        let trace = || {
+            let [first, second] = self.commands.map(|command| short(command));
+            format!("{loss:?} of {first}, {second} after\n  {}", self.node.trace())
+        };
         assert!(meter.durable() == states[durable], "not what is durable: {}", trace());
         assert!(meter.proposed() == states[durable], "more than is durable: {}", trace());
         if let (Loss::Abandoned | Loss::Doubt, Some(lost)) = (loss, steps.get(durable)) {

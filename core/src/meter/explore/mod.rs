@@ -87,9 +87,7 @@ impl Node {
     }
 
     fn step(&self, command: &dyn core::fmt::Debug, entry: Option<Vec<u8>>) -> Arc<Path> {
-        let mut command = format!("{command:?}");
-        // A plan is long.
-        command.truncate(command.find("canonical").unwrap_or(command.len()));
+        let command = short(command);
         Arc::new(Path { command, entry, before: self.path.clone() })
     }
 
@@ -160,7 +158,8 @@ impl Node {
                 }
                 Err(error) => assert!(
                     scenario.refusals.contains(&error.code()),
-                    "{error:?} for {command:?} after\n  {}",
+                    "{error:?} for {} after\n  {}",
+                    short(&command),
                     self.trace()
                 ),
             }
@@ -221,6 +220,14 @@ impl Node {
         }
         assert!(*auditor.into_meter().durable() == self.state, "after\n  {}", self.trace());
     }
+}
+
+/// A command as a trace says it. A plan is long, and so is a receipt that is given back.
+fn short(command: &dyn core::fmt::Debug) -> String {
+    let mut command = format!("{command:?}");
+    let end = ["canonical", "receipt: "].iter().filter_map(|part| command.find(part)).min();
+    command.truncate(end.unwrap_or(command.len()));
+    command
 }
 
 /// Whether a command that is recorded is a replay when it comes again.

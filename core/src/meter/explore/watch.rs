@@ -11,6 +11,7 @@ use super::{
     Node,
     refunds::Refunds,
     scenarios::{GRACE, Scenario},
+    short,
 };
 use crate::{
     amount::{Amount, Exact, Rounding},
@@ -80,7 +81,7 @@ impl Books {
         command: &Command,
         outcome: &Outcome,
     ) {
-        let fail = |why: &str| panic!("{why}: {command:?} after\n  {}", before.trace());
+        let fail = |why: &str| panic!("{why}: {} after\n  {}", short(command), before.trace());
         match (command, outcome) {
             (Command::Authorize(request), Outcome::Authorized { hold, .. }) => {
                 let units = request.most.iter().map(|(_, units)| units).sum();
