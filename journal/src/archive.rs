@@ -199,7 +199,8 @@ impl<'a> Compaction<'a> {
         for entry in Entries::new(dir, None, from, None)? {
             let (index, bytes) = entry?;
             if starts.next_if_eq(&index).is_some() {
-                let ends = [(HEADS, shared.meter.log_size()), (CHECKPOINTS, shared.meter.checkpoints())];
+                let ends =
+                    [(HEADS, shared.meter.log_size()), (CHECKPOINTS, shared.meter.checkpoints())];
                 candidate = Some((index, shared.snapshot(), ends));
             }
             let place = |e: Error| e.within(format!("entry {index}"));

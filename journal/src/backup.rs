@@ -30,7 +30,7 @@ pub(crate) fn is_restored(dir: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// [`Code::LedgerMissing`](counterfoil::Code::LedgerMissing) if `from` is no ledger; [`Code::LedgerExists`](counterfoil::Code::LedgerExists) if something is in the place
-/// of `to` already; [`Code::Io`].
+/// of `to` already; [`Code::Io`](counterfoil::Code::Io).
 pub fn copy_backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     let (from, to) = (from.as_ref(), to.as_ref());
     let shards = shard_folders(from)?;

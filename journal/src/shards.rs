@@ -119,9 +119,9 @@ impl Shards {
         let unknown = |code, id: &Digest| Error::new(code).value(id).because("in no shard");
         let home = match command {
             Command::Subscribe(subscribe) => self.home_of_payer(subscribe),
-            Command::Collect(line) => self
-                .home(&line.lane)
-                .ok_or_else(|| unknown(Code::CollectedInvalid, &line.lane))?,
+            Command::Collect(line) => {
+                self.home(&line.lane).ok_or_else(|| unknown(Code::CollectedInvalid, &line.lane))?
+            }
             _ => {
                 let id = subscription(command).ok_or_else(|| {
                     Error::new(Code::Arguments).because("the command is not about one subscriber")
@@ -231,7 +231,8 @@ fn number(root: &Path) -> Result<Option<u32>> {
         other => other.map_err(io(&path))?,
     };
     let refused = |code| Err(Error::new(code).at(path.display().to_string()));
-    match bytes.strip_prefix(&HEADER).and_then(|rest| rest.try_into().ok()).map(u32::from_be_bytes) {
+    match bytes.strip_prefix(&HEADER).and_then(|rest| rest.try_into().ok()).map(u32::from_be_bytes)
+    {
         Some(shards) if (1..=MOST).contains(&shards) => Ok(Some(shards)),
         None if bytes.get(..MARK) == HEADER.get(..MARK) && !bytes.starts_with(&HEADER) => {
             refused(Code::BytesVersion)

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use common::*;
 use counterfoil::meter::{Command, Outcome, Replay, SignRequest};
 use counterfoil::{Address, Code, Error, Result, Signature};
-use counterfoil_journal::{Compacted, Journal, Ledger, Options, Reader, Signer, compact, copy_backup};
+use counterfoil_journal::{
+    Compacted, Journal, Ledger, Options, Reader, Signer, compact, copy_backup,
+};
 
 const SMALL: Options = Options { segment_bytes: 2500, fsync: false };
 

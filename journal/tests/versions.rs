@@ -41,7 +41,7 @@ fn ledger(dir: &Path) -> String {
 fn refused(dir: &Path, what: &str, calls: &[&dyn Fn() -> Result<()>]) {
     let before = files(dir);
     for (number, call) in calls.iter().enumerate() {
-        let error = call().expect_err(what);
+        let error = call().unwrap_err();
         assert_eq!(error.code(), Code::BytesVersion, "{what} {number}: {error}");
         assert!(error.place().is_some(), "{what} {number}: {error}");
         assert!(files(dir) == before, "{what} {number}: nothing is touched");
@@ -68,18 +68,14 @@ fn a_segment() {
         let last = ledger(&dir);
         let first = "segments/00000000000000000000.cfl".to_string();
         set(&dir.join([&first, &last][number]), 11);
-        let through: [&dyn Fn() -> Result<()>; 4] = [
-            &|| read(&dir),
-            &|| open(&dir).map(drop),
-            &|| Ledger::repair(&dir).map(drop),
-            &|| compact(&dir, &archive).map(drop),
-        ];
+        let through: [&dyn Fn() -> Result<()>; 4] =
+            [&|| read(&dir), &|| open(&dir).map(drop), &|| Ledger::repair(&dir).map(drop), &|| {
+                compact(&dir, &archive).map(drop)
+            }];
         refused(&dir, "segment", &through);
         if number == 1 {
-            let end: [&dyn Fn() -> Result<()>; 2] = [
-                &|| Journal::open(&dir, SMALL).map(drop),
-                &|| Journal::repair(&dir).map(drop),
-            ];
+            let end: [&dyn Fn() -> Result<()>; 2] =
+                [&|| Journal::open(&dir, SMALL).map(drop), &|| Journal::repair(&dir).map(drop)];
             refused(&dir, "last segment", &end);
         }
         assert!(!archive.exists());

@@ -18,8 +18,8 @@ use crate::slots::Slots;
 use crate::snapshot::write_snapshot;
 
 pub use batch::Batch;
-pub(crate) use signer::{is_missing, slot};
 pub use signer::Signer;
+pub(crate) use signer::{is_missing, slot};
 pub(crate) use snapshot::start;
 
 /// The slot file of lane openings and receipt heads, by log position.
