@@ -91,8 +91,9 @@ impl Shards {
     }
 
     /// Begins the log of every shard that has none, or that was restored from a backup: `origin`, a
-    /// slash and the shard's number. After a restore the origin must be a new one. Others stay as
-    /// they are, so that a host may call this whenever it starts.
+    /// slash and the shard's number. After a restore the origin must be a new one, and another one again
+    /// where a call did not come to its end. Shards that have begun stay as they are, so that a host may
+    /// call this whenever it starts.
     ///
     /// # Errors
     /// What is wrong with the origin; [`Code::MeterStalled`], [`Code::Io`].

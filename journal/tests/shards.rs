@@ -16,7 +16,7 @@ use common::*;
 use counterfoil::entry::{Collected, Entry};
 use counterfoil::meter::{Command, Outcome, SignRequest};
 use counterfoil::settlement::{Batch, Extent};
-use counterfoil::{Address, Amount, Code, Digest, LocalKey, Result, Signature};
+use counterfoil::{Address, Amount, Code, Digest, LocalKey, Plan, Result, Signature};
 use counterfoil_journal::{Ledger, Reader, Shards, Signer, copy_backup, shard_folders};
 
 const ACCOUNTS: u64 = 12;
@@ -176,6 +176,27 @@ fn a_subscription_is_found_again_by_itself_and_by_its_lane() {
     let to_all = shards.submit_all(&authorize(ids[0], "b", 1), at(3000)).unwrap_err();
     assert_eq!(to_all.code(), Code::Arguments);
     assert_eq!(shards.submit_all(&Command::Due, at(3000)).unwrap().len(), 4);
+}
+
+#[test]
+fn who_switches_to_another_plan_stays_in_the_shard() {
+    let tmp = tempfile::tempdir().unwrap();
+    let shards = open(tmp.path(), 3).unwrap();
+    begin(&shards);
+    let text = String::from_utf8(plan().canonical().to_vec()).unwrap();
+    let other = Plan::from_json(text.replace("\"P\"", "\"Q\"").as_bytes()).unwrap();
+    shards.submit_all(&Command::AddPlan(Box::new(other.clone())), at(1000)).unwrap();
+    for n in 0..6 {
+        let old = subscription(&shards, &n.to_string());
+        let switch = Command::Switch { subscription: old, plan: other.id() };
+        let opened = shards.submit(&switch, at(2000)).unwrap();
+        let Outcome::Opened { subscription: new, .. } = opened else { panic!("{opened:?}") };
+        assert_ne!(new, old);
+        let number = |id| shards.of(id).unwrap().journal().dir().to_path_buf();
+        assert_eq!(number(&new), number(&old));
+        let held = shards.submit(&authorize(new, "a", 3), at(2001)).unwrap();
+        assert!(matches!(held, Outcome::Authorized { .. }), "{held:?}");
+    }
 }
 
 #[test]
