@@ -37,6 +37,24 @@ const MOST: u32 = 1024;
 ///
 /// No lock is held while a signer runs, and one caller's panic stops no other. Whatever one shard does
 /// not get to disk stalls that shard alone.
+///
+/// ```
+/// use std::sync::Arc;
+/// use counterfoil::{Code, LocalKey, Timestamp};
+/// use counterfoil_journal::{Options, Shards};
+///
+/// # let tmp = tempfile::tempdir().unwrap();
+/// # let (root, now) = (tmp.path(), Timestamp::from_millis(1_793_577_600_000)?);
+/// let signer = Arc::new(LocalKey::from_bytes(&[7; 32])?);
+/// let shards = Shards::open(root, 4, signer.clone(), [3; 32], Options::default())?;
+/// shards.begin("meter.example", now)?; // whenever the host starts
+/// // shards.submit_all(&Command::AddPlan(…), now)?, then shards.submit(&Command::Subscribe(…), now)?
+/// shards.close()?;
+///
+/// let refused = Shards::open(root, 8, signer, [3; 32], Options::default()).unwrap_err();
+/// assert_eq!((refused.code(), refused.offending()), (Code::LedgerShards, Some("4")));
+/// # Ok::<(), counterfoil::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Shards {
     ledgers: Vec<Ledger>,

@@ -194,6 +194,37 @@ fn whenever_a_crash_comes_the_ledger_opens_and_the_same_call_goes_on() {
     }
 }
 
+#[test]
+fn a_step_that_fails_stops_those_after_it() {
+    let tmp = tempfile::tempdir().unwrap();
+    let whole = tmp.path().join("whole");
+    ledger(&whole);
+    let before = state_of(&whole);
+    // Files are written under this name first; a folder of the name keeps them from it.
+    for (number, obstacle) in
+        ["archive/segments/unfinished", "archive/signatures/unfinished", "ledger/unfinished"]
+            .into_iter()
+            .enumerate()
+    {
+        let at = tmp.path().join(number.to_string());
+        let (dir, archive, obstacle) = (at.join("ledger"), at.join("archive"), at.join(obstacle));
+        copy(&whole, &dir);
+        fs::create_dir_all(&archive).unwrap();
+        fs::write(archive.join("archive"), []).unwrap();
+        fs::create_dir_all(&obstacle).unwrap();
+        assert_eq!(compact(&dir, &archive).unwrap_err().code(), Code::Io);
+        let signatures = archive.join("signatures/checkpoints").exists();
+        assert_eq!(signatures, number == 2, "only after the segments");
+        assert_eq!(evidence(&dir), evidence(&whole), "nothing is removed");
+        assert!(!dir.join("archived").exists());
+        assert!(state_of(&dir) == before);
+        fs::remove_dir(&obstacle).unwrap();
+        assert!(compact(&dir, &archive).unwrap().segments > 0);
+        assert!(state_of(&dir) == before);
+        assert_eq!(audit_of(&dir, &Reader::with_archive(&dir, &archive).unwrap()), 42);
+    }
+}
+
 /// Signs nothing now.
 struct Later;
 
