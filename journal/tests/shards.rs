@@ -179,6 +179,29 @@ fn a_subscription_is_found_again_by_itself_and_by_its_lane() {
 }
 
 #[test]
+fn all_of_one_payer_is_in_one_shard_also_by_address() {
+    let tmp = tempfile::tempdir().unwrap();
+    let shards = open(tmp.path(), 8).unwrap();
+    begin(&shards);
+    let mut used = BTreeMap::new();
+    for payer in 1..30 {
+        for start in 0..4 {
+            let Command::Subscribe(mut command) = subscribe(&format!("name {start}")) else {
+                panic!("another command")
+            };
+            command.payer = Some(Address::new([payer; 20]));
+            command.started_at = at(start);
+            let opened = shards.submit(&Command::Subscribe(command), at(1000)).unwrap();
+            let Outcome::Opened { subscription, .. } = opened else { panic!("{opened:?}") };
+            let home = shards.of(&subscription).unwrap().journal().dir().to_path_buf();
+            assert_eq!(used.entry(payer).or_insert_with(|| home.clone()), &home);
+        }
+    }
+    let homes: std::collections::BTreeSet<_> = used.values().collect();
+    assert_eq!(homes.len(), 8, "every shard has payers");
+}
+
+#[test]
 fn who_switches_to_another_plan_stays_in_the_shard() {
     let tmp = tempfile::tempdir().unwrap();
     let shards = open(tmp.path(), 3).unwrap();
