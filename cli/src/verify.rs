@@ -1,55 +1,111 @@
 //! `counterfoil verify`
 
 use counterfoil::json::{Object, Value};
+use counterfoil::{Digest, Meter, Plan, Result};
 
 use crate::args;
 use crate::audit::walk;
 use crate::exit::{Ended, Failure};
 use crate::io::say;
 use crate::plan;
+use crate::source::{Source, sources};
+
+/// What was verified: of a ledger, or of all shards together.
+#[derive(Default)]
+struct Verified {
+    entries: u64,
+    receipts: u64,
+    denied: u64,
+    checkpoints: u64,
+    unproven: u64,
+    owed: u64,
+    unbilled: u64,
+    signer: Option<String>,
+    /// The last checkpoint's root, of each ledger.
+    roots: Vec<Option<Digest>>,
+}
+
+impl Verified {
+    fn add(&mut self, source: &Source, plan: Option<&Plan>) -> Result<()> {
+        let auditor = walk(source, plan, |_, _| Ok(()))?;
+        let counts = auditor.counts();
+        for (sum, more) in [
+            (&mut self.entries, counts.entries),
+            (&mut self.receipts, counts.receipts),
+            (&mut self.denied, counts.denied),
+            (&mut self.checkpoints, counts.checkpoints),
+            (&mut self.unproven, auditor.unproven()),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        self.roots.push(auditor.last_checkpoint().map(|c| c.root));
+        let meter = auditor.into_meter();
+        self.owed = meter.owed_true_ups().fold(self.owed, |n, _| n.saturating_add(1));
+        self.unbilled = unbilled(&meter).saturating_add(self.unbilled);
+        self.signer = self.signer.take().or(meter.signer().map(|address| address.to_string()));
+        Ok(())
+    }
+}
+
+fn unbilled(meter: &Meter) -> u64 {
+    meter.owed_periods(meter.latest()).fold(0_u64, |n, _| n.saturating_add(1))
+}
 
 pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
     let plan = args.plan.as_deref().map(plan::read).transpose()?;
-    let auditor = walk(&args.ledger, plan.as_ref(), |_, _| Ok(())).map_err(Failure::of_ledger)?;
-    let counts = auditor.counts();
-    let unproven = auditor.unproven();
-    let checkpoint = auditor.last_checkpoint().map(|c| c.root.to_string());
-    let meter = auditor.into_meter();
-    let signer = meter.signer().map(|address| address.to_string());
-    let owed = meter.owed_true_ups().fold(0_u64, |n, _| n.saturating_add(1));
-    let unbilled = meter.owed_periods(meter.latest()).fold(0_u64, |n, _| n.saturating_add(1));
-    if json {
-        let mut value = Object::new();
-        value.insert("verified", true);
-        value.insert("entries", counts.entries);
-        value.insert("receipts", counts.receipts);
-        value.insert("denied", counts.denied);
-        value.insert("checkpoints", counts.checkpoints);
-        value.insert("unproven", unproven);
-        value.insert("signer", signer.map_or(Value::Null, Value::from));
-        value.insert("true_ups_owed", owed);
-        value.insert("periods_owed", unbilled);
-        value.insert("root", checkpoint.map_or(Value::Null, Value::from));
-        return Ok(say(&Value::Object(value).compact())?);
+    let mut verified = Verified::default();
+    for source in sources(&args.source).map_err(Failure::of_ledger)? {
+        verified.add(&source, plan.as_ref()).map_err(Failure::of_ledger)?;
     }
+    let text = if json { document(verified).compact() } else { lines(&verified) };
+    Ok(say(&text)?)
+}
+
+fn document(verified: Verified) -> Value {
+    let optional = |text: Option<String>| text.map_or(Value::Null, Value::from);
+    let mut value = Object::new();
+    value.insert("verified", true);
+    value.insert("entries", verified.entries);
+    value.insert("receipts", verified.receipts);
+    value.insert("denied", verified.denied);
+    value.insert("checkpoints", verified.checkpoints);
+    value.insert("unproven", verified.unproven);
+    value.insert("signer", optional(verified.signer));
+    value.insert("true_ups_owed", verified.owed);
+    value.insert("periods_owed", verified.unbilled);
+    let roots = verified.roots.iter().map(|root| optional(root.map(|root| root.to_string())));
+    match &verified.roots[..] {
+        [_] => roots.for_each(|root| value.insert("root", root)),
+        _ => value.insert("roots", roots.collect::<Vec<_>>()),
+    }
+    Value::Object(value)
+}
+
+fn lines(verified: &Verified) -> String {
     let mut text = format!(
         "verified: {} entries, {} receipts re-rated and re-hashed, {} denied, {} checkpoints",
-        counts.entries, counts.receipts, counts.denied, counts.checkpoints
+        verified.entries, verified.receipts, verified.denied, verified.checkpoints
     );
-    if let Some(signer) = signer {
+    if let Some(signer) = &verified.signer {
         text.push_str(&format!("\nsigned by {signer}, whom the plan names"));
     }
-    if let Some(root) = checkpoint {
-        text.push_str(&format!("\nlast checkpoint's root {root}"));
+    for (number, root) in verified.roots.iter().enumerate() {
+        match (root, verified.roots.len()) {
+            (None, _) => {}
+            (Some(root), 1) => text.push_str(&format!("\nlast checkpoint's root {root}")),
+            (Some(root), _) => {
+                text.push_str(&format!("\nshard {number}: last checkpoint's root {root}"));
+            }
+        }
     }
-    if unproven > 0 {
-        text.push_str(&format!("\n{unproven} heads come after the last checkpoint"));
+    for (count, what) in [
+        (verified.unproven, "heads come after the last checkpoint"),
+        (verified.owed, "windows still owe their buyers a true-up"),
+        (verified.unbilled, "charges have windows that are due and not billed"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("\n{count} {what}"));
+        }
     }
-    if owed > 0 {
-        text.push_str(&format!("\n{owed} windows still owe their buyers a true-up"));
-    }
-    if unbilled > 0 {
-        text.push_str(&format!("\n{unbilled} charges have windows that are due and not billed"));
-    }
-    Ok(say(&text)?)
+    text
 }

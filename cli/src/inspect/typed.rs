@@ -5,19 +5,38 @@ use std::path::Path;
 
 use counterfoil::json::{Object, Value};
 use counterfoil::meter::{SignRequest, Signed};
-use counterfoil::{Meter, Result, Signature};
-use counterfoil_journal::{CHECKPOINTS, HEADS, Reader, Slots};
+use counterfoil::{Result, Signature};
+use counterfoil_journal::{CHECKPOINTS, HEADS, Slots};
 
 use crate::io::read_json;
+use crate::source::Source;
 
 /// The latest this many of each kind are shown.
 const LATEST: usize = 20;
 
-pub(super) fn collect(ledger: &Path, payouts: Value) -> Result<Value> {
-    let mut meter = Meter::new([0; 32]);
+pub(super) fn collect(sources: &[Source], payouts: Value) -> Result<Value> {
+    let (mut opens, mut receipts, mut checkpoints) = (Vec::new(), Vec::new(), Vec::new());
+    for source in sources {
+        let [own_opens, own_receipts, own_checkpoints] = latest(source)?;
+        opens.extend(own_opens);
+        receipts.extend(own_receipts);
+        checkpoints.extend(own_checkpoints);
+    }
+    let mut document = Object::new();
+    document.insert("laneOpens", opens);
+    document.insert("receipts", receipts);
+    document.insert("checkpoints", checkpoints);
+    document.insert("payouts", payouts);
+    Ok(Value::Object(document))
+}
+
+/// Of one ledger: openings, receipts, checkpoints.
+fn latest(source: &Source) -> Result<[Vec<Value>; 3]> {
+    let reader = source.reader()?;
+    let mut meter = reader.start()?;
     let (mut lanes, mut receipts, mut checkpoints) =
         (VecDeque::new(), VecDeque::new(), VecDeque::new());
-    for entry in Reader::open(ledger)?.entries(0)? {
+    for entry in reader.entries(meter.entries())? {
         let (index, bytes) = entry?;
         let wanted = meter.replay(&bytes).map_err(|e| e.within(format!("entry {index}")))?;
         let Some(request) = wanted else { continue };
@@ -31,14 +50,9 @@ pub(super) fn collect(ledger: &Path, payouts: Value) -> Result<Value> {
         }
         list.push_back(request);
     }
-    let heads = Slots::open_read_only(ledger, HEADS)?;
-    let tops = Slots::open_read_only(ledger, CHECKPOINTS)?;
-    let mut document = Object::new();
-    document.insert("laneOpens", values(&lanes, &heads)?);
-    document.insert("receipts", values(&receipts, &heads)?);
-    document.insert("checkpoints", values(&checkpoints, &tops)?);
-    document.insert("payouts", payouts);
-    Ok(Value::Object(document))
+    let heads = Slots::open_read_only(&source.dir, HEADS)?;
+    let tops = Slots::open_read_only(&source.dir, CHECKPOINTS)?;
+    Ok([values(&lanes, &heads)?, values(&receipts, &heads)?, values(&checkpoints, &tops)?])
 }
 
 fn values(requests: &VecDeque<SignRequest>, slots: &Slots) -> Result<Vec<Value>> {
