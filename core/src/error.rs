@@ -260,6 +260,15 @@ codes! {
     GrantUnknown = "grant_unknown", "unknown grant";
     /// The subscription has a grant of this id, with other terms.
     GrantConflict = "grant_conflict", "grant id in use with other terms";
+    /// The plan, the subscription or the terms that were asked for do not allow a lease, or a lease
+    /// does not allow what was asked for.
+    LeaseRefused = "lease_refused", "lease refused";
+    /// No open lease of this id.
+    LeaseUnknown = "lease_unknown", "unknown lease";
+    /// A lease or a statement that contradicts its plan, its lease or an earlier statement.
+    LeaseInvalid = "lease_invalid", "lease or statement does not hold";
+    /// The lane of the lease takes no more calls.
+    LeaseClosed = "lease_closed", "lease is closed";
     /// The plan is not known to this meter.
     PlanUnknown = "plan_unknown", "unknown plan";
     /// No hold of this id: never made, released, or ended and forgotten, which happens no earlier than

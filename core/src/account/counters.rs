@@ -29,6 +29,21 @@ pub(crate) struct Counter {
     pub(crate) reserve: Exact,
     /// Whether more was billed than the window costs: the window's close owes a true-up.
     pub(crate) owes: bool,
+    /// What leases that are out can charge of what was billed.
+    pub(crate) lent: Exact,
+    /// How many leases are out.
+    pub(crate) leases: u64,
+    /// Whether a lease came back: then what was billed may lie on either side of F.
+    pub(crate) returned: bool,
+    /// What F lies above what was billed, once a lease came back; it follows from the others.
+    pub(crate) short: Exact,
+}
+
+impl Counter {
+    /// Whether its window waits: for a lease, or for what one left unbilled.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.leases != 0 || !self.short.is_zero()
+    }
 }
 
 /// One charge's part of a call, priced.
@@ -318,6 +333,7 @@ impl Account {
             let latest = windows.newest().map(|(window, _)| *window);
             windows.drop_where(|window, counter| {
                 Some(window) != latest
+                    && !counter.is_lent()
                     && counter.outstanding == 0
                     && !counter.owes
                     && closed(window)
@@ -325,13 +341,13 @@ impl Account {
             });
         }
         self.counters = counters;
-        let earliest = self.earliest_period();
+        let earliest = self.earliest_period().into_iter().chain(self.earliest_lent()).min();
         for tally in &mut self.tallies {
             tally.forget_closed(plan, now, earliest);
         }
     }
 
-    fn counter(
+    pub(super) fn counter(
         &mut self,
         index: usize,
         window: Window,
@@ -351,8 +367,11 @@ impl Account {
         if let Some(counter) =
             self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
         {
-            counter.owes = charge.tariff.can_fall()
+            counter.owes = (charge.tariff.can_fall() || counter.returned)
                 && counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
+            if counter.returned {
+                counter.short = charge.tariff.total(counter.units)?.minus_or_zero(counter.billed);
+            }
             counter.reserve = reserved(&charge.tariff, counter)?;
         }
         Ok(())
@@ -360,10 +379,11 @@ impl Account {
 }
 
 /// The most that outstanding units can still cost: the highest F that they can reach, less what is
-/// billed; under a per-call model the sum of the holds' own prices.
+/// billed; under a per-call model the sum of the holds' own prices. Without such units, what returned
+/// leases left unbilled.
 fn reserved(tariff: &Tariff, counter: &Counter) -> Result<Exact> {
     if counter.outstanding == 0 {
-        return Ok(Exact::ZERO);
+        return Ok(counter.short);
     }
     if tariff.is_per_call() {
         return Ok(counter.held);

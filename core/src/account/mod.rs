@@ -8,6 +8,7 @@ mod counted;
 mod counters;
 mod credit;
 mod grants;
+mod lent;
 mod pace;
 mod periods;
 mod reserve;

@@ -169,16 +169,18 @@ fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<R
 /// What the holds of one value in one window may still cost together.
 fn reserve(books: Books<'_>, held: Option<&Held>, window: Window) -> Result<Exact> {
     let without = books.without.filter(|hold| hold.is_reserved());
+    // What returned leases left unbilled, any call may have to pay.
+    let short = books.counters.short()?;
     let carry = books.plan.rounding() == Rounding::Carry;
     let reserving = books.account.holds.saturating_sub(u64::from(without.is_some()));
-    let Some(held) = held else { return Ok(Exact::ZERO) };
+    let Some(held) = held else { return Ok(short) };
     let own = without.is_some_and(|hold| match held.subjects.is_empty() {
         true => window.contains(hold.authorized_at),
         false => held.subjects.contains(&hold.subject),
     });
     let inside = held.count.saturating_sub(u64::from(own));
     if inside == 0 {
-        return Ok(Exact::ZERO);
+        return Ok(short);
     }
     if !carry {
         return singly(books, held, window);
@@ -187,7 +189,7 @@ fn reserve(books: Books<'_>, held: Option<&Held>, window: Window) -> Result<Exac
     if all.is_zero() || inside == reserving {
         return Ok(all);
     }
-    Ok(all.min(singly(books, held, window)?))
+    Ok(all.min(singly(books, held, window)?.checked_add(short)?))
 }
 
 /// What all holds may still cost together, as a limit compares it.

@@ -79,11 +79,21 @@ impl Tally {
 
     /// Adds what a call counts.
     pub(crate) fn count(&mut self, window: Window, value: &str, more: Exact) -> Result<()> {
+        self.change(window, value, |sum| sum.checked_add(more))
+    }
+
+    /// Changes what was counted.
+    pub(crate) fn change(
+        &mut self,
+        window: Window,
+        value: &str,
+        change: impl Fn(Exact) -> Result<Exact>,
+    ) -> Result<()> {
         if let (Some(values), _) = self.0.open(window) {
             match values.counted.get_mut(value) {
-                Some(sum) => *sum = sum.checked_add(more)?,
+                Some(sum) => *sum = change(*sum)?,
                 None => {
-                    values.counted.insert(String::from(value), more);
+                    values.counted.insert(String::from(value), change(Exact::ZERO)?);
                 }
             }
         }

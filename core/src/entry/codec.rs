@@ -5,12 +5,13 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use crate::{
     amount::{Amount, Exact},
     codec::{Reader, Writer},
-    crypto::{Address, Digest},
+    crypto::{Address, Digest, Signature},
     entry::{
-        Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark, Instance,
-        Opening, ReceiptEntry, Release, ReleaseReason, Voided,
+        Absorbed, Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark,
+        Instance, Opening, ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease, Voided,
     },
     error::{Code, Error, Result},
+    lease::{Lease, Statement},
     log::Checkpoint,
     meter::ReservedUnits,
     receipt::{Body, Head, LaneOpen},
@@ -33,6 +34,10 @@ impl Entry {
             Entry::Collected(_) => 9,
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
+            Entry::Leased(_) => 12,
+            Entry::Stated(_) => 13,
+            Entry::Absorbed(_) => 14,
+            Entry::Reclaimed(_) => 15,
         }
     }
 
@@ -51,6 +56,10 @@ impl Entry {
             Entry::Collected(_) => "collected",
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
+            Entry::Leased(_) => "leased",
+            Entry::Stated(_) => "stated",
+            Entry::Absorbed(_) => "absorbed",
+            Entry::Reclaimed(_) => "reclaimed",
         }
     }
 
@@ -77,6 +86,9 @@ impl Entry {
                     w.text(name);
                 });
                 w.raw(e.payer_salt.bytes()).u64(e.started_at.millis());
+                write_option(&mut w, e.lease.as_ref(), |w, signed| {
+                    w.bytes(&signed.lease.to_bytes()).raw(signed.signature.bytes());
+                });
             }
             Entry::Hold(e) => {
                 w.raw(e.lane.bytes())
@@ -122,6 +134,18 @@ impl Entry {
             Entry::Voided(e) => {
                 w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
             }
+            Entry::Leased(lease) => {
+                w.bytes(&lease.to_bytes());
+            }
+            Entry::Stated(statement) => {
+                w.bytes(&statement.to_bytes());
+            }
+            Entry::Absorbed(e) => {
+                w.bytes(&e.statement.to_bytes()).raw(e.signature.bytes()).u64(e.at.millis());
+            }
+            Entry::Reclaimed(e) => {
+                w.raw(e.lease.bytes()).u64(e.at.millis());
+            }
         }
         w.0
     }
@@ -148,6 +172,10 @@ impl Entry {
                 account: read_option(r, Reader::text)?,
                 payer_salt: Digest::new(r.array()?),
                 started_at: read_time(r)?,
+                lease: read_option(r, |r| {
+                    let lease = Arc::new(Lease::from_bytes(r.bytes()?)?);
+                    Ok(SignedLease { lease, signature: Signature::from_bytes(&r.array()?)? })
+                })?,
             }),
             4 => Entry::Hold(HoldEntry {
                 lane: Digest::new(r.array()?),
@@ -203,6 +231,14 @@ impl Entry {
                 grant: r.text()?,
                 at: read_time(r)?,
             }),
+            12 => Entry::Leased(Arc::new(Lease::from_bytes(r.bytes()?)?)),
+            13 => Entry::Stated(Statement::from_bytes(r.bytes()?)?),
+            14 => Entry::Absorbed(Absorbed {
+                statement: Statement::from_bytes(r.bytes()?)?,
+                signature: Signature::from_bytes(&r.array()?)?,
+                at: read_time(r)?,
+            }),
+            15 => Entry::Reclaimed(Reclaimed { lease: Digest::new(r.array()?), at: read_time(r)? }),
             _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),
         };
         r.clone().finish()?;

@@ -4,8 +4,9 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     amount::Amount,
-    crypto::{Address, Digest},
+    crypto::{Address, Digest, Signature},
     entry::Denial,
+    lease::{Lease, Statement},
     log::Checkpoint,
     meter::ReservedUnits,
     receipt::{Body, Head, LaneOpen},
@@ -37,6 +38,14 @@ pub enum Entry {
     Granted(Granted),
     /// A grant is taken back.
     Voided(Voided),
+    /// A share is lent.
+    Leased(Arc<Lease>),
+    /// What a lease was used for, by its holder.
+    Stated(Statement),
+    /// The lender took note of that.
+    Absorbed(Absorbed),
+    /// The lender took back what a lease did not use, without its holder's last word.
+    Reclaimed(Reclaimed),
 }
 
 /// Who meters, and into which log.
@@ -61,6 +70,37 @@ pub struct Opening {
     pub payer_salt: Digest,
     /// When the subscription started.
     pub started_at: Timestamp,
+    /// The lease that it is opened under, if it is one.
+    pub lease: Option<SignedLease>,
+}
+
+/// A lease with its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedLease {
+    /// The lease.
+    pub lease: Arc<Lease>,
+    /// The signature by the plan's authority.
+    pub signature: Signature,
+}
+
+/// A statement that the lender has seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absorbed {
+    /// The statement.
+    pub statement: Statement,
+    /// The signature by the plan's authority.
+    pub signature: Signature,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A lease that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reclaimed {
+    /// The lease.
+    pub lease: Digest,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The place in an imported log up to which every record has its entry.

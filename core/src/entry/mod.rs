@@ -11,8 +11,8 @@ mod kinds;
 
 pub use denial::{Denial, DenialCode};
 pub use kinds::{
-    Collected, Denied, Entry, Granted, HoldEntry, ImportMark, Instance, Opening, ReceiptEntry,
-    Release, ReleaseReason, Voided,
+    Absorbed, Collected, Denied, Entry, Granted, HoldEntry, ImportMark, Instance, Opening,
+    ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease, Voided,
 };
 
 pub(crate) use codec::{

@@ -18,6 +18,7 @@ use crate::{
     crypto::Digest,
     entry::{ImportMark, ReceiptEntry},
     error::{Code, Error, Result},
+    lease::Lease,
     meter::{Hold, Lane, State, Subscription},
     plan::{Call, Plan},
     receipt::{Body, Head, Item, Kind, window_subject},
@@ -76,6 +77,7 @@ impl Draft {
 pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> {
     let (subscription, lane) = state.current(&facts.subscription)?;
     let plan = &*subscription.plan;
+    subscription.need_open()?;
     check_windows(subscription, facts.authorized_at, facts.issued_at)?;
     let hold = subscription.holds.get(&facts.subject);
     let mut units = plan.charged_units(&facts.call())?;
@@ -96,8 +98,16 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
         usable: &usable,
         imported: facts.import.is_some(),
     };
-    let short = room_for(subscription, &asked, state.owed(subscription)?)?;
-    let priced = Priced::new(plan, lane, &rated, short.as_ref(), &usable)?;
+    let (short, room) = match &subscription.lease {
+        // The lender's limits have room for all of it.
+        Some(lease) => (None, Some(left_of_lease(plan, lease, &rated, at)?)),
+        None => {
+            let short = room_for(subscription, &asked, state.owed(subscription)?)?;
+            let room = short.as_ref().map(|room| room.available);
+            (short, room)
+        }
+    };
+    let priced = Priced::new(plan, lane, &rated, room, &usable)?;
 
     let mut items =
         Vec::with_capacity(rated.len().saturating_add(facts.attributes.len()).saturating_add(8));
@@ -170,10 +180,14 @@ pub(crate) fn draft_true_up(
     if subscription.account.awaits(charge_index, window) {
         return Err(misplaced("a window before it is still to be billed"));
     }
+    if counter.leases != 0 {
+        return Err(misplaced("a lease of the window is still out"));
+    }
     let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
     // Never more is given back than was charged: uncollected parts were billed to the counter only,
-    // and what grants paid was given.
+    // and what grants paid was given. What the lanes of returned leases charged, this one gives back.
     let charged = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
+    let charged = charged.checked_add(subscription.returned)?;
     let returned = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
     // As a limit compares it: rounded where receipts are, so that shares reverse what is credited.
     let exact = plan
@@ -219,20 +233,21 @@ struct Priced {
 }
 
 impl Priced {
-    /// The price of these lines, cut to what a limit that is short leaves, less what grants pay.
+    /// The price of these lines, cut to what a limit that is short or a lease leaves, less what grants
+    /// pay.
     fn new(
         plan: &Plan,
         lane: &Lane,
         rated: &[Rated],
-        short: Option<&Room>,
+        room: Option<Exact>,
         usable: &[Given],
     ) -> Result<Priced> {
         let price = total(rated)?;
-        let exact = match short {
+        let exact = match room {
             None => price,
             Some(room) => match plan.rounding() {
-                Rounding::Carry => price.min(room.available),
-                _ => price.min(Exact::from_amount(room.available.floor())),
+                Rounding::Carry => price.min(room),
+                _ => price.min(Exact::from_amount(room.floor())),
             },
         };
         let compared = plan.rounding().compared(exact)?;
@@ -308,14 +323,15 @@ pub(crate) fn joined<'a>(
     joined
 }
 
-/// Every window that a call at `at` counts in must still be open at `now`.
+/// Every window that a call at `at` counts in must still be open at `now`, its lease too.
 pub(crate) fn check_windows(
     subscription: &Subscription,
     at: Timestamp,
     now: Timestamp,
 ) -> Result<()> {
     let plan = &*subscription.plan;
-    for window in subscription.account.windows(plan, at) {
+    let lease = subscription.lease.iter().map(|lease| Window { start: lease.at, end: lease.until });
+    for window in subscription.account.windows(plan, at).chain(lease) {
         if closes_at(window, plan).is_some_and(|closes| closes <= now) {
             return Err(Error::new(Code::WindowClosed).value(at));
         }
@@ -329,6 +345,33 @@ fn covers(hold: &Hold, units: &[(usize, u64)]) -> bool {
         && units.iter().all(|(charge, used)| {
             hold.units.iter().any(|(held, most)| held == charge && used <= most)
         })
+}
+
+/// What of a call's lines the lease pays for: those parts that lie in its intervals.
+fn left_of_lease(plan: &Plan, lease: &Lease, rated: &[Rated], at: Timestamp) -> Result<Exact> {
+    let mut sum = Exact::ZERO;
+    for line in rated {
+        let charge = plan.charges().get(line.charge).ok_or(Code::EntryMisplaced)?;
+        let Some(interval) = lease.interval(&charge.id, at) else { continue };
+        let spent = line.billed_before.checked_sub(interval.billed)?;
+        let left = interval.cost(charge, interval.units)?.minus_or_zero(spent);
+        sum = sum.checked_add(line.amount.min(left))?;
+    }
+    Ok(sum)
+}
+
+/// Whether the limits have no room for a lease that costs so much at most: it counts as a call would
+/// that used all of it.
+pub(crate) fn room_to_lend(
+    subscription: &Subscription,
+    attributes: &BTreeMap<String, String>,
+    at: Timestamp,
+    rated: &[Rated],
+    needed: Exact,
+) -> Result<Option<Room>> {
+    let (hold, units, usable, imported) = (None, &[][..], &[][..], true);
+    let asked = Asked { hold, attributes, at, units, rated, needed, usable, imported };
+    room_for(subscription, &asked, Exact::ZERO)
 }
 
 /// What is asked of the limits: a call, or a window that is billed without one.
@@ -355,7 +398,7 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
     let books = Books { plan, account, counters: account, holds, without: None };
-    if account.holds == 0 {
+    if account.holds == 0 && account.short()?.is_zero() {
         let spend = room(books, attributes, at, needed)?;
         let backing = backing(plan, usable, charges(), core::iter::empty())?;
         return Ok(tighter(spend, credit_room(books, (owed, backing), needed)?));

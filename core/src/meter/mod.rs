@@ -17,7 +17,7 @@ mod snapshot;
 mod state;
 mod view;
 
-pub use command::{Command, Import, Request, Settle, Subscribe};
+pub use command::{Command, Import, LeaseRequest, Request, Settle, Subscribe};
 pub use hold::{Hold, HoldState, ReservedUnits};
 pub use machine::{Meter, Step, Ticket};
 pub use outcome::{Crossed, Outcome, Replay, SignRequest, Signed};
@@ -25,6 +25,6 @@ pub use view::{CounterView, GrantView, LaneTotals, OwedPeriod, OwedTrueUp, Subsc
 
 pub(crate) use decide::subscription_id;
 pub(crate) use draft::{Draft, Facts, draft_call, draft_period, draft_true_up, joined};
-pub(crate) use fold::{Hashed, charge_index};
-pub(crate) use state::{Lane, Remembered, State, Subscription};
+pub(crate) use fold::{Hashed, charge_index, reclaimable};
+pub(crate) use state::{Lane, Leased, Remembered, State, Subscription};
 pub(crate) use view::lane_totals;

@@ -19,8 +19,9 @@ use crate::{
         write_attributes, write_mark, write_option, write_reserved, write_units,
     },
     error::{Code, Error, Result},
+    lease::{Lease, Statement},
     log::Frontier,
-    meter::{Hold, HoldState, Lane, Meter, Remembered, State, Subscription},
+    meter::{Hold, HoldState, Lane, Leased, Meter, Remembered, State, Subscription, reclaimable},
     plan::{Grant, Plan},
     receipt::LaneOpen,
     time::{Timestamp, Window},
@@ -72,6 +73,13 @@ fn write_state(w: &mut Writer, state: &State) {
         w.raw(id.bytes());
         write_subscription(w, subscription);
     }
+    w.count(state.leases.len());
+    for Leased { lease, stated } in state.leases.values() {
+        w.bytes(&lease.to_bytes());
+        write_option(w, stated.as_ref(), |w, statement| {
+            w.bytes(&statement.to_bytes());
+        });
+    }
     w.count(state.imports.len());
     for mark in state.imports.values() {
         write_mark(w, mark);
@@ -105,6 +113,13 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
         let subscription = read_subscription(r, &state)?;
         index(&mut state, id, &subscription);
         state.subscriptions.insert(id, subscription);
+    }
+    for _ in 0..r.count(150)? {
+        let lease = Lease::from_bytes(r.bytes()?)?;
+        let stated = read_option(r, |r| Statement::from_bytes(r.bytes()?))?;
+        let id = lease.digest();
+        state.reclaims.insert((reclaimable(&lease, state.plan(&lease.plan)?), id));
+        state.leases.insert(id, Leased { lease: Arc::new(lease), stated });
     }
     for _ in 0..r.count(80)? {
         let mark = read_mark(r)?;
@@ -182,6 +197,10 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
         w.text(name);
     });
     w.u64(s.started_at.millis()).raw(s.lane.bytes()).u64(s.denied);
+    write_option(w, s.lease.as_ref(), |w, lease| {
+        w.bytes(&lease.to_bytes());
+    });
+    w.flag(s.closed).u32(s.leased).raw(&s.returned.to_bytes());
     write_account(w, &s.account);
     w.count(s.holds.len());
     for hold in s.holds.values() {
@@ -220,6 +239,9 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let started_at = read_time(r)?;
     let lane = Digest::new(r.array()?);
     let denied = r.u64()?;
+    let lease = read_option(r, |r| Lease::from_bytes(r.bytes()?).map(Arc::new))?;
+    let (closed, leased) = (r.flag()?, r.u32()?);
+    let returned = Exact::from_bytes(&r.array()?)?;
     let mut account = read_account(r, &plan, started_at)?;
     let mut holds = BTreeMap::new();
     for _ in 0..r.count(93)? {
@@ -271,6 +293,10 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         remembered,
         forgetting,
         denied,
+        lease,
+        closed,
+        leased,
+        returned,
     })
 }
 
@@ -283,7 +309,10 @@ fn write_account(w: &mut Writer, account: &Account) {
                 .raw(&counter.billed.to_bytes())
                 .raw(&counter.granted.to_bytes())
                 .u64(counter.outstanding)
-                .raw(&counter.held.to_bytes());
+                .raw(&counter.held.to_bytes())
+                .raw(&counter.lent.to_bytes())
+                .u64(counter.leases)
+                .flag(counter.returned);
         }
     }
     for tally in &account.tallies {
@@ -373,6 +402,9 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
                 granted: Exact::from_bytes(&r.array()?)?,
                 outstanding: r.u64()?,
                 held: Exact::from_bytes(&r.array()?)?,
+                lent: Exact::from_bytes(&r.array()?)?,
+                leases: r.u64()?,
+                returned: r.flag()?,
                 ..Counter::default()
             };
             if !opened.insert(window) {

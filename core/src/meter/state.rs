@@ -10,8 +10,9 @@ use crate::{
     account::{Account, Edge, Period},
     amount::{Amount, Exact},
     crypto::Digest,
-    entry::{ImportMark, Instance},
+    entry::{ImportMark, Instance, Opening},
     error::{Code, Error, Result},
+    lease::{Lease, Statement},
     log::{Frontier, LaneState, lanes_root},
     meter::Hold,
     plan::Plan,
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(crate) subscriptions: BTreeMap<Digest, Subscription>,
     pub(crate) lanes: BTreeMap<Digest, Lane>,
     pub(crate) imports: BTreeMap<Digest, ImportMark>,
+    /// The leases that are out.
+    pub(crate) leases: BTreeMap<Digest, Leased>,
     /// Digests of lane openings and receipt heads of the current origin.
     pub(crate) log: Frontier,
     /// Log positions used by earlier origins: slots of signatures never restart.
@@ -48,6 +51,15 @@ pub(crate) struct State {
     pub(crate) closings: BTreeSet<(Timestamp, Digest, usize, Timestamp)>,
     /// (due, subscription, charge, edge) of the next windows that are billed without a call.
     pub(crate) periods: BTreeSet<(Timestamp, Digest, usize, Edge)>,
+    /// (when it may be reclaimed, lease).
+    pub(crate) reclaims: BTreeSet<(Timestamp, Digest)>,
+}
+
+/// A lease that is out, and the last that its holder said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Leased {
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) stated: Option<Statement>,
 }
 
 /// One payer bound to one plan.
@@ -68,6 +80,55 @@ pub(crate) struct Subscription {
     pub(crate) forgetting: BTreeSet<(Timestamp, Digest)>,
     /// How many imported records were refused.
     pub(crate) denied: u64,
+    /// The lease that it is metered under, where another meter lent it.
+    pub(crate) lease: Option<Arc<Lease>>,
+    /// Whether that takes no more calls.
+    pub(crate) closed: bool,
+    /// How many leases were made of it.
+    pub(crate) leased: u32,
+    /// What the lanes of those that came back charged.
+    pub(crate) returned: Exact,
+}
+
+impl Subscription {
+    /// One that was just opened.
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        opening: &Opening,
+        lane: Digest,
+        account: Account,
+    ) -> Subscription {
+        Subscription {
+            plan,
+            payer: opening.lane.payer,
+            payer_salt: opening.payer_salt,
+            name: opening.account.clone(),
+            started_at: opening.started_at,
+            account,
+            lane,
+            holds: BTreeMap::new(),
+            remembered: BTreeMap::new(),
+            forgetting: BTreeSet::new(),
+            denied: 0,
+            lease: opening.lease.as_ref().map(|signed| Arc::clone(&signed.lease)),
+            closed: false,
+            leased: 0,
+            returned: Exact::ZERO,
+        }
+    }
+
+    /// What only a whole subscription may be asked for.
+    pub(crate) fn need_whole(&self) -> Result<()> {
+        match self.lease {
+            None => Ok(()),
+            Some(_) => Err(Error::new(Code::LeaseRefused).because("a lease is a part only")),
+        }
+    }
+
+    /// A lease takes calls until it is closed.
+    pub(crate) fn need_open(&self) -> Result<()> {
+        if self.closed { Err(Error::new(Code::LeaseClosed)) } else { Ok(()) }
+    }
 }
 
 /// What became of a request id within the replay horizon.
@@ -115,6 +176,7 @@ impl Default for State {
             subscriptions: BTreeMap::new(),
             lanes: BTreeMap::new(),
             imports: BTreeMap::new(),
+            leases: BTreeMap::new(),
             log: Frontier::new(),
             base: 0,
             checkpoints: 0,
@@ -125,6 +187,7 @@ impl Default for State {
             expiries: BTreeSet::new(),
             closings: BTreeSet::new(),
             periods: BTreeSet::new(),
+            reclaims: BTreeSet::new(),
         }
     }
 }
@@ -175,6 +238,11 @@ impl State {
         Ok((found, lane))
     }
 
+    /// A lease that is out.
+    pub(crate) fn leased(&self, id: &Digest) -> Result<&Leased> {
+        self.leases.get(id).ok_or_else(|| Error::new(Code::LeaseUnknown).value(id))
+    }
+
     /// What a subscription was billed and was not credited, and what of it was not collected, ever.
     pub(crate) fn owed(&self, subscription: &Subscription) -> Result<Exact> {
         let mut lane = self.lane(&subscription.lane)?;
@@ -183,7 +251,8 @@ impl State {
         let mut owed = billed.minus_or_zero(credited);
         loop {
             owed = owed.minus_or_zero(Exact::from_amount(lane.collected));
-            if lane.open.parent.is_zero() {
+            // What the lender is owed, its own meter knows.
+            if lane.open.parent.is_zero() || !lane.open.lease.is_zero() {
                 return Ok(owed);
             }
             lane = self.lane(&lane.open.parent)?;

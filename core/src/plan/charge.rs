@@ -90,10 +90,10 @@ impl Charge {
     /// Whether a lease may take a part of the counter with it, so that several meters price calls of
     /// one window without asking each other. Then a call costs what its units cost at some place of
     /// the counter, and the parts add up to the whole. Under volume tiers they do not: the price of
-    /// every unit depends on how many there are in all.
+    /// every unit depends on how many there are in all. What is priced per call has no counter.
     #[must_use]
     pub fn is_divisible(&self) -> bool {
-        !matches!(self.tariff.model(), Model::Volume { .. })
+        !matches!(self.tariff.model(), Model::Volume { .. }) && !self.tariff.is_per_call()
     }
 
     pub(super) fn read(node: &Node<'_>, decimals: u8) -> Result<Charge> {

@@ -158,6 +158,10 @@ impl Host {
                 let ReceiptEntry { head, body, .. } = (**receipt).clone();
                 self.receipts.push((Receipt { head, signature, body: Some(body) }, *position));
             }
+            Outcome::Leased { sign, .. } | Outcome::Stated { sign, .. } => {
+                self.heads.push(sign.digest);
+                self.sign(sign);
+            }
             Outcome::Checkpointed { checkpoint, sign } => {
                 self.checkpoints.push(checkpoint.clone());
                 self.sign(sign);

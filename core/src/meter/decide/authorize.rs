@@ -20,6 +20,7 @@ use crate::{
                 deny_before_money, deny_by_concurrency, deny_by_money, deny_by_rate, deny_by_units,
                 deny_by_values,
             },
+            lease::deny_by_lease,
         },
         draft::check_windows,
     },
@@ -87,8 +88,12 @@ impl State {
         let (subscription, lane) = self.current(id)?;
         let plan = Arc::clone(&subscription.plan);
         let (at, attributes) = (entry.authorized_at, &entry.attributes);
+        subscription.need_open()?;
         check_windows(subscription, at, lane.issued_at)?;
         if let Some(denial) = deny_before_money(&plan, subscription, attributes, at)? {
+            return Ok(Err(denial));
+        }
+        if let Some(denial) = deny_by_lease(subscription, &Hold::of(entry))? {
             return Ok(Err(denial));
         }
         if let Some(denial) = deny_by_values(&plan, &subscription.account, attributes, at) {

@@ -20,6 +20,7 @@ use crate::{
 impl State {
     pub(super) fn decide_import(&self, import: &Import, key: &Digest) -> Result<Decision> {
         let (subscription, lane) = self.current(&import.subscription)?;
+        subscription.need_whole()?;
         if self.imports.get(&import.mark.input).is_some_and(|m| import.mark.ordinal <= m.ordinal) {
             return Ok((None, Outcome::Nothing));
         }

@@ -5,6 +5,7 @@ mod authorize;
 mod due;
 mod grant;
 mod import;
+mod lease;
 mod open;
 mod settle;
 mod sign;
@@ -47,6 +48,14 @@ impl State {
             Command::Checkpoint => self.decide_checkpoint(),
             Command::Grant { subscription, terms } => self.decide_grant(subscription, terms, now),
             Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
+            Command::Lease(request) => self.decide_lease(request, now),
+            Command::Accept { lease, signature, rail } => {
+                self.decide_accept(lease, *signature, *rail, now)
+            }
+            Command::Statement { lease, closing } => self.decide_statement(lease, *closing, now),
+            Command::Absorb { statement, signature } => {
+                self.decide_absorb(statement, *signature, now)
+            }
             Command::Collect(collected) => {
                 self.lane(&collected.lane).map_err(|_| {
                     Error::new(Code::CollectedInvalid).value(collected.lane).because("no lane")

@@ -20,12 +20,7 @@ impl State {
         signer: Address,
         at: Timestamp,
     ) -> Result<Decision> {
-        let clean = origin.chars().all(|c| !c.is_whitespace() && !c.is_control());
-        if origin.is_empty() || origin.chars().count() > 100 || !clean {
-            return Err(Error::new(Code::TextInvalid)
-                .value(origin)
-                .because("an origin is 1 to 100 characters without spaces"));
-        }
+        check_origin(origin)?;
         if self.knows_origin(origin) {
             return Err(Error::new(Code::EntryMisplaced)
                 .value(origin)
@@ -103,7 +98,8 @@ impl State {
             credited: Amount::ZERO,
             credited_remainder: 0,
         };
-        self.opening(open, s.account.clone(), payer_salt, s.started_at)
+        let (account, started_at) = (s.account.clone(), s.started_at);
+        self.open_decision(Opening { lane: open, account, payer_salt, started_at, lease: None })
     }
 
     /// The next lane of a subscription whose last one belongs to an earlier log.
@@ -126,23 +122,33 @@ impl State {
             credited_remainder: last.credited_remainder,
             ..last.open.clone()
         };
-        let (name, salt) = (subscription.name.clone(), subscription.payer_salt);
-        self.opening(open, name, salt, subscription.started_at)
+        self.open_decision(Opening {
+            lane: open,
+            account: subscription.name.clone(),
+            payer_salt: subscription.payer_salt,
+            started_at: subscription.started_at,
+            lease: None,
+        })
     }
 
-    fn opening(
-        &self,
-        lane: LaneOpen,
-        account: Option<String>,
-        payer_salt: Digest,
-        started_at: Timestamp,
-    ) -> Result<Decision> {
-        let id = lane.digest();
-        let sign = self.sign_request(id, Signed::Lane(lane.clone()))?;
-        let subscription = lane.subscription;
-        let entry = Entry::Open(Opening { lane, account, payer_salt, started_at });
-        Ok((Some(entry), Outcome::Opened { subscription, lane: id, sign: Some(sign) }))
+    /// Opens a lane.
+    pub(super) fn open_decision(&self, opening: Opening) -> Result<Decision> {
+        let lane = opening.lane.digest();
+        let sign = Some(self.sign_request(lane, Signed::Lane(opening.lane.clone()))?);
+        let subscription = opening.lane.root();
+        Ok((Some(Entry::Open(opening)), Outcome::Opened { subscription, lane, sign }))
     }
+}
+
+/// The name of a log.
+pub(super) fn check_origin(origin: &str) -> Result<()> {
+    let clean = origin.chars().all(|c| !c.is_whitespace() && !c.is_control());
+    if origin.is_empty() || origin.chars().count() > 100 || !clean {
+        return Err(Error::new(Code::TextInvalid)
+            .value(origin)
+            .because("an origin is 1 to 100 characters without spaces"));
+    }
+    Ok(())
 }
 
 /// The subscription's identity: SHA-256 over `counterfoil/subscription/0`, a line feed, plan, payer

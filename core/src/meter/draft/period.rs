@@ -42,12 +42,13 @@ pub(crate) fn draft_period(
     };
     // What no call is billed for has no attributes.
     let attributes = BTreeMap::new();
-    let usable = account.grants.usable(plan, &attributes, period.at, issued_at)?;
+    let at = period.at.min(issued_at);
+    let usable = account.grants.usable(plan, &attributes, at, issued_at)?;
     let rated = core::slice::from_ref(&line);
     let asked = Asked {
         hold: None,
         attributes: &attributes,
-        at: period.at,
+        at,
         units: &[],
         rated,
         needed: plan.rounding().compared(line.amount)?,
@@ -55,7 +56,8 @@ pub(crate) fn draft_period(
         imported: false,
     };
     let short = room_for(subscription, &asked, state.owed(subscription)?)?;
-    let priced = Priced::new(plan, lane, rated, short.as_ref(), &usable)?;
+    let room = short.map(|room| room.available);
+    let priced = Priced::new(plan, lane, rated, room, &usable)?;
     let mut items = alloc::vec![line.item(plan)?, priced.item(lane, false)];
     items.extend(priced.draws);
     draft(
@@ -64,8 +66,8 @@ pub(crate) fn draft_period(
         items,
         Parts {
             kind: Kind::Period,
-            subject: period_subject(edge.number(), &charge.id, period.window.start),
-            authorized_at: period.at,
+            subject: period_subject(edge.number(), &charge.id, period.window.start, units_before),
+            authorized_at: at,
             issued_at,
             charge: priced.billed.amount,
             cumulative: lane.cumulative.checked_add(priced.billed.amount)?,

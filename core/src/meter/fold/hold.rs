@@ -15,7 +15,7 @@ use crate::{
 impl State {
     pub(super) fn apply_hold(&mut self, e: &HoldEntry) -> Result<()> {
         let lane = self.lane(&e.lane)?;
-        let (subscription_id, issued_at) = (lane.open.subscription, lane.issued_at);
+        let (subscription_id, issued_at) = (lane.open.root(), lane.issued_at);
         let subscription = self.subscription_mut(&subscription_id)?;
         if subscription.holds.contains_key(&e.subject) {
             return Err(misplaced("the request is held already"));
@@ -40,7 +40,7 @@ impl State {
     }
 
     pub(super) fn apply_release(&mut self, e: &Release) -> Result<()> {
-        let id = self.lane(&e.lane)?.open.subscription;
+        let id = self.lane(&e.lane)?.open.root();
         let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let hold = subscription

@@ -2,11 +2,13 @@
 //! is refused, before anything changes wherever that can be told.
 
 mod hold;
+mod lease;
 mod open;
 mod receipt;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
+pub(crate) use self::lease::reclaimable;
 use self::receipt::used_digest;
 use crate::{
     account::Account,
@@ -62,6 +64,10 @@ impl State {
             Entry::Collected(e) => self.apply_collected(e)?,
             Entry::Granted(e) => self.apply_granted(e)?,
             Entry::Voided(e) => self.apply_voided(e)?,
+            Entry::Leased(e) => self.apply_leased(e)?,
+            Entry::Stated(e) => self.apply_stated(e)?,
+            Entry::Absorbed(e) => self.apply_absorbed(e)?,
+            Entry::Reclaimed(e) => self.apply_reclaimed(e)?,
         }
         self.entries = self.entries.checked_add(1).ok_or(Code::AmountOverflow)?;
         Ok(())
@@ -92,7 +98,7 @@ impl State {
     }
 
     fn apply_denied(&mut self, e: &Denied) -> Result<()> {
-        let id = self.lane(&e.lane)?.open.subscription;
+        let id = self.lane(&e.lane)?.open.root();
         if import_subject(&e.import) != e.subject {
             return Err(misplaced("a refused record whose subject is not its own"));
         }
@@ -147,6 +153,7 @@ impl State {
 
     fn apply_granted(&mut self, e: &Granted) -> Result<()> {
         let subscription = self.subscription_mut(&e.subscription)?;
+        subscription.need_whole()?;
         let terms = Grant::from_json(&e.terms, &subscription.plan)?;
         if json::parse(&e.terms, &Limits::default())?.canonical()? != e.terms {
             return Err(misplaced("the terms are not in their canonical form"));
@@ -164,6 +171,7 @@ impl State {
 
     fn apply_voided(&mut self, e: &Voided) -> Result<()> {
         let subscription = self.subscription_mut(&e.subscription)?;
+        subscription.need_whole()?;
         let grants = &mut subscription.account.grants;
         if !grants.knows(&subscription.plan, &e.grant)
             || grants.is_voided(&subscription.plan, &e.grant)

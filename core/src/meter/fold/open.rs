@@ -1,14 +1,14 @@
 //! Lanes that open.
 
-use alloc::collections::{BTreeMap, BTreeSet};
-
 use super::misplaced;
 use crate::{
     account::Account,
-    crypto::{Address, Digest, sha256},
-    entry::Opening,
+    amount::Amount,
+    crypto::{Address, Digest, check, sha256},
+    entry::{Opening, SignedLease},
     error::Result,
     meter::{Lane, State, Subscription, subscription_id},
+    receipt::LaneOpen,
 };
 
 impl State {
@@ -19,31 +19,20 @@ impl State {
             return Err(misplaced("the lane is open already"));
         }
         self.check_opening(e)?;
-        match self.subscriptions.get_mut(&e.lane.subscription) {
+        let root = e.lane.root();
+        match self.subscriptions.get_mut(&root) {
             Some(subscription) => {
                 subscription.lane = id;
             }
             None => {
-                let account = Account::new(&plan, e.started_at);
-                self.subscriptions.insert(
-                    e.lane.subscription,
-                    Subscription {
-                        plan,
-                        payer: e.lane.payer,
-                        payer_salt: e.payer_salt,
-                        name: e.account.clone(),
-                        started_at: e.started_at,
-                        account,
-                        lane: id,
-                        holds: BTreeMap::new(),
-                        remembered: BTreeMap::new(),
-                        forgetting: BTreeSet::new(),
-                        denied: 0,
-                    },
-                );
+                let account = match &e.lease {
+                    Some(signed) => Account::leased(&plan, &signed.lease)?,
+                    None => Account::new(&plan, e.started_at),
+                };
+                self.subscriptions.insert(root, Subscription::new(plan, e, id, account));
             }
         }
-        self.note_periods(&e.lane.subscription, &[])?;
+        self.note_periods(&root, &[])?;
         self.log.append(&id)?;
         self.latest = self.latest.max(e.lane.opened_at);
         self.lanes.insert(id, Lane::new(id, e.lane.clone()));
@@ -56,6 +45,9 @@ impl State {
         let open = &e.lane;
         if open.origin != self.instance()?.origin {
             return Err(misplaced("the lane names another log"));
+        }
+        if let Some(signed) = &e.lease {
+            return self.check_leased_opening(e, signed);
         }
         // Beside an address the name is the seller's own label, which no signature covers.
         let named = match &e.account {
@@ -91,6 +83,39 @@ impl State {
         };
         if !follows || !open.lease.is_zero() {
             return Err(misplaced("the lane does not start where the last one stands"));
+        }
+        Ok(())
+    }
+
+    /// A lane under a lease says what the lease says, and starts from nothing.
+    fn check_leased_opening(&self, e: &Opening, signed: &SignedLease) -> Result<()> {
+        let (open, lease) = (&e.lane, &signed.lease);
+        let id = lease.digest();
+        check(&id, &signed.signature, self.plan(&lease.plan)?.authority())?;
+        if subscription_id(&lease.plan, &lease.payer, lease.started_at) != lease.subscription {
+            return Err(misplaced("the subscription is not that of plan, payer and start"));
+        }
+        let expected = LaneOpen {
+            plan: lease.plan,
+            subscription: lease.subscription,
+            payer: lease.payer,
+            number: lease.number,
+            parent: lease.parent,
+            rail: open.rail,
+            lease: id,
+            origin: lease.holder.clone(),
+            opened_at: open.opened_at.max(lease.at),
+            cumulative: Amount::ZERO,
+            cumulative_remainder: 0,
+            credited: Amount::ZERO,
+            credited_remainder: 0,
+        };
+        let bare = e.account.is_none() && e.payer_salt.is_zero();
+        if *open != expected || !bare || e.started_at != lease.started_at {
+            return Err(misplaced("the lane is not that of its lease"));
+        }
+        if open.opened_at >= lease.until || self.subscriptions.contains_key(&id) {
+            return Err(misplaced("the lease is over, or has its lane"));
         }
         Ok(())
     }

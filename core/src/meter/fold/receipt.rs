@@ -84,7 +84,7 @@ impl State {
         if lane.sequence.checked_add(1) != Some(head.sequence) {
             return Err(broken("sequence"));
         }
-        let (subscription, _) = self.current(&lane.open.subscription)?;
+        let (subscription, _) = self.current(&lane.open.root())?;
         if subscription.lane != head.lane {
             return Err(broken("lane"));
         }
@@ -105,7 +105,7 @@ impl State {
 
     fn apply_call(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         let head = &e.head;
-        let id = self.lane(&head.lane)?.open.subscription;
+        let id = self.lane(&head.lane)?.open.root();
         let subscription = self
             .subscriptions
             .get_mut(&id)
@@ -145,7 +145,7 @@ impl State {
 
     fn apply_period(&mut self, e: &ReceiptEntry) -> Result<()> {
         let head = &e.head;
-        let id = self.lane(&head.lane)?.open.subscription;
+        let id = self.lane(&head.lane)?.open.root();
         let subscription = self
             .subscriptions
             .get_mut(&id)
@@ -158,7 +158,12 @@ impl State {
             periods.iter().any(|period| {
                 let id = plan.charges().get(line.charge).map_or("", |charge| charge.id.as_str());
                 (period.charge, period.window) == (line.charge, line.window)
-                    && period_subject(period.edge.number(), id, line.window.start) == head.subject
+                    && period_subject(
+                        period.edge.number(),
+                        id,
+                        line.window.start,
+                        line.units_before,
+                    ) == head.subject
             })
         };
         let [line] = rated.as_slice() else { return Err(misplaced("a period has one line")) };
@@ -198,7 +203,7 @@ impl State {
     }
 
     fn apply_true_up(&mut self, e: &ReceiptEntry) -> Result<()> {
-        let id = self.lane(&e.head.lane)?.open.subscription;
+        let id = self.lane(&e.head.lane)?.open.root();
         let subscription = self
             .subscriptions
             .get_mut(&id)
@@ -272,7 +277,7 @@ fn attributes(items: &[Item]) -> BTreeMap<String, String> {
 }
 
 /// Keeps the list of windows that owe a true-up.
-fn note_closing(
+pub(super) fn note_closing(
     closings: &mut BTreeSet<(Timestamp, Digest, usize, Timestamp)>,
     subscription: &Subscription,
     plan: &Plan,
