@@ -118,7 +118,9 @@ fn a_lease_is_used_returned_and_its_total_is_one_machines() {
 #[test]
 fn what_a_lane_charged_too_dear_the_lender_credits() {
     let plan = Terms::new()
-        .charge(r#"{"id":"a","meter":"a","model":"per_unit","price":"1","free":50,"window":"month"}"#)
+        .charge(
+            r#"{"id":"a","meter":"a","model":"per_unit","price":"1","free":50,"window":"month"}"#,
+        )
         .plan();
     let (mut host, mut one, mut two) = (Host::new(), Host::named("one"), Host::named("two"));
     let sub = host.subscribe(&plan);

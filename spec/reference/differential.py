@@ -74,6 +74,7 @@ BODIES["otel.genai"] = ("", ["gen_ai.usage.input_tokens", "gen_ai.usage.output_t
                              "gen_ai.usage.cache_read.input_tokens",
                              "gen_ai.usage.reasoning.output_tokens"], None)
 # Near the ends of an hour, a day, a month and a year.
+HOLDERS = ["h0", "h1"]
 STARTS = [1_798_761_000_000, 1_772_321_400_000, 1_790_000_000_000]
 
 
@@ -399,6 +400,25 @@ def plan(r, start):
     return document
 
 
+def lendable(r, document):
+    """Takes most of what refuses a lease out of a plan."""
+    document["rounding"] = "carry"
+    document["charges"] = [c for c in document["charges"] if c["model"] not in PER_CALL
+                           and c["model"] != "volume" or r.random() < 0.1] or document["charges"]
+    for part in document.get("limits", []):
+        if "period" not in part and r.random() < 0.5:
+            part.pop("window", None)
+    limits = [part for part in document.get("limits", [])
+              if "spend" in part or "units" in part or "most" in part or r.random() < 0.1]
+    document["limits"] = limits
+    if not limits:
+        del document["limits"]
+    for part in document["charges"]:
+        if part["model"] != "volume" and r.random() < 0.5:
+            part.pop("window", None)
+            part.pop("minimum", None)
+
+
 def payee_order(payee):
     """As plans sort payees: accounts by name, then addresses."""
     return (1, bytes.fromhex(payee[2:])) if payee.startswith("0x") else (0, payee.encode())
@@ -478,6 +498,8 @@ class Case:
         self.requests = []
         self.ordinal = 0
         self.meter = "m"
+        self.leasing = self.r.random() < 0.3
+        self.leases = []
 
     def add(self, op, as_=None, **given):
         step = {"op": op, "in": given}
@@ -501,7 +523,9 @@ class Case:
 
     def begin(self):
         document = plan(self.r, self.now)
-        self.parts = document["charges"]
+        if self.leasing:
+            lendable(self.r, document)
+        self.parts, self.limits = document["charges"], document.get("limits", [])
         priced = {c["meter"] for c in document["charges"] if "meter" in c}
         for name, derived in document.get("derived", {}).items():
             if name in priced:
@@ -517,13 +541,72 @@ class Case:
         self.add("meter.new", "m", saltKey="0x" + "07" * 32)
         self.add("meter.begin", meter="m", origin="log", signer=ADDRESS, now=str(self.now))
         self.add("meter.addPlan", meter="m", plan="p", now=str(self.now))
+        for holder in HOLDERS if self.leasing else ():
+            self.add("meter.new", holder, saltKey="0x" + "09" * 32)
+            self.add("meter.begin", meter=holder, origin=holder, signer=ADDRESS, now=str(self.now))
+            self.add("meter.addPlan", meter=holder, plan="p", now=str(self.now))
         opened = self.add("meter.subscribe", meter="m", now=str(self.now), account="acme",
                           plan=loaded["out"]["id"], payer=None, startedAt=str(
                               self.now - self.r.choice([0, 1_000, 1_000, 7_200_000])))
         return opened.get("out")
 
+    def lend(self, subscription):
+        r, now = self.r, str(self.now)
+        name, holder = f"l{len(self.steps)}", r.choice(HOLDERS)
+        charges = r.sample(self.charges, r.randrange(1, len(self.charges) + 1))
+        limits = [part["id"] for part in self.limits if "most" in part and r.random() < 0.8]
+        attributes = usage(r, self.priced).get("attributes", {})
+        span = r.choice([1, 60_000, 900_000, 3_600_000, 7_200_000, DAY])
+        done = self.add(
+            "meter.lease", name, meter=self.meter, subscription=subscription, holder=holder,
+            until=str(self.now + span), units={c: str(r.randrange(60)) for c in charges},
+            limits={id_: str(r.randrange(40)) for id_ in limits}, attributes=attributes, now=now,
+            **self.journal())
+        if "leased" not in done.get("out", {}):
+            return
+        self.add("key.sign", name + "s", key="k", digest=f"@{name}.leased.sign.digest")
+        self.add("meter.accept", meter=holder if r.random() < 0.95 else self.meter,
+                 lease=f"@{name}.leased.bytes", signature=f"@{name}s.signature", now=now)
+        self.leases.append({"id": f"@{name}.leased.lease", "holder": holder, "calls": 0,
+                            "attributes": attributes})
+
+    def use(self, lease):
+        r = self.r
+        on = {"meter": lease["holder"], "subscription": lease["id"]}
+        lease["calls"] += r.random() < 0.7
+        request = f"{lease['calls']}"
+        for op, wanted in (("authorize", "most"), ("settle", "usage")):
+            if r.random() < 0.1:
+                continue
+            given = usage(r, self.priced, r.random() < 0.5)
+            if r.random() < 0.9:
+                given["attributes"] = lease["attributes"]
+            self.add("meter." + op, id=request, now=str(self.now), **on, **{wanted: given})
+            self.wait()
+
+    def state(self, lease):
+        r, name = self.r, f"t{len(self.steps)}"
+        now = str(self.now)
+        done = self.add("meter.statement", name, meter=lease["holder"], lease=lease["id"],
+                        closing=r.random() < 0.6, now=now)
+        if "out" in done and r.random() < 0.9:
+            self.add("key.sign", name + "s", key="k", digest=f"@{name}.sign.digest")
+            lease["stated"] = name
+        if "stated" in lease:
+            name = lease["stated"]
+            self.add("meter.absorb", meter=self.meter, statement=f"@{name}.statement",
+                     signature=f"@{name}s.signature", now=now)
+
     def event(self, subscription, lane):
         r, now = self.r, str(self.now)
+        if self.leasing and r.random() < 0.5:
+            if len(self.leases) < 4 and r.random() < 0.4:
+                self.lend(subscription)
+            elif self.leases:
+                r.choice([self.use, self.use, self.state])(r.choice(self.leases))
+            if self.steps[-1]["in"].get("journal") == "doubt":
+                self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+            return
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read"],
@@ -611,10 +694,11 @@ class Case:
                     break
         self.add("meter.subscription", meter=self.meter, subscription=subscription)
         self.add("meter.lane", meter=self.meter, lane=lane)
-        self.add("ledger.audit", meter=self.meter, key="k")
+        for meter in [self.meter, *(HOLDERS if self.leasing else [])]:
+            self.add("ledger.audit", meter=meter, key="k")
+            self.add("meter.entries", meter=meter)
         for extent in ("collected", "everything"):
             self.add("ledger.settle", meter=self.meter, extent=extent, closing=self.r.random() < 0.5)
-        self.add("meter.entries", meter=self.meter)
 
 
 def vector(seed):

@@ -1,6 +1,7 @@
 //! One arm per operation of `spec/surface.json`.
 
 mod entry;
+mod lease;
 mod ledger;
 mod log;
 mod meter;
@@ -66,6 +67,10 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.collect" => meter::collect(input, objects),
         "meter.grant" => meter::grant(input, objects),
         "meter.void" => meter::void(input, objects),
+        "meter.lease" => lease::lend(input, objects),
+        "meter.accept" => lease::accept(input, objects),
+        "meter.statement" => lease::statement(input, objects),
+        "meter.absorb" => lease::absorb(input, objects),
         "meter.recover" => plain(meter::recover(input, objects)),
         "meter.entries" => plain(meter::entries(input, objects)),
         "meter.replay" => meter::replay(input, objects),

@@ -2,8 +2,10 @@
 
 from zlib import crc32
 
+from . import leases
 from .receipts import u
 from .refused import Refused, need
+from .signing import check_form
 from .windows import LAST
 
 HEADER = 16
@@ -94,7 +96,7 @@ def read_hold(r):
 
 def read_denied(r):
     r.raw(64), r.time()
-    need(r.u(1) in (1, 2, 3, 4, 5, 6), "bytes_invalid")
+    need(r.u(1) in (1, 2, 3, 4, 5, 6, 7), "bytes_invalid")
     r.text()
     r.maybe(r.text), r.maybe(r.window), r.maybe(r.text)
     r.maybe(r.exact), r.maybe(r.exact), r.maybe(r.exact), r.maybe(r.exact), r.maybe(r.time)
@@ -122,10 +124,27 @@ def read_voided(r):
     r.raw(32), r.text(), r.time()
 
 
+def read_leased(r):
+    leases.read_lease(r.raw(r.count(1)))
+
+
+def read_stated(r):
+    leases.read_statement(r.raw(r.count(1)))
+
+
+def read_absorbed(r):
+    read_stated(r), check_form(r.raw(65)), r.time()
+
+
+def read_reclaimed(r):
+    r.raw(32), r.time()
+
+
 READERS = {1: ("instance", read_instance), 2: ("plan", read_plan), 4: ("hold", read_hold),
            5: ("denied", read_denied), 7: ("release", read_release),
            8: ("checkpoint", read_checkpoint), 9: ("collected", read_collected), 10: ("granted", read_granted),
-           11: ("voided", read_voided)}
+           11: ("voided", read_voided), 12: ("leased", read_leased), 13: ("stated", read_stated),
+           14: ("absorbed", read_absorbed), 15: ("reclaimed", read_reclaimed)}
 
 
 # Frames: length u32 ‖ index u64 ‖ CRC-32 u32 ‖ payload.

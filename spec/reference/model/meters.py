@@ -3,7 +3,7 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import grants, logs, receipts
+from . import grants, leases, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
 from .conditions import evaluate
 from .document import is_control
@@ -36,6 +36,7 @@ class Account:
         self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
         self.granted = [{} for _ in plan.charges]   # window → what grants paid
         self.billed = [{} for _ in plan.charges]    # window → what it was billed, never forgotten
+        self.lent = [{} for _ in plan.charges]      # window → leases that are out; whether one came back
 
     def counter(self, index, w):
         return self.counters[index].get(w, [0, 0, []])
@@ -49,6 +50,7 @@ class State:
         self.subscriptions = {}
         self.lanes = {}
         self.imports = {}
+        self.leases = {}        # those that are out
         self.log = []           # hashed leaves of the current origin
         self.base = 0
         self.checkpoints = 0
@@ -78,6 +80,20 @@ def current(state, id_):
     lane = state.lanes[sub["lane"]]
     need(lane["open"]["origin"] == the_instance(state)["origin"], "subscription_unknown")
     return sub, lane
+
+
+def root(lane):
+    """Under which id a meter keeps what a lane meters against."""
+    return lane["subscription"] if lane["lease"] == ZERO else lane["lease"]
+
+
+def need_whole(sub):
+    need(sub["lease"] is None, "lease_refused")
+
+
+def log_leaf(state, digest, at):
+    state.log.append(logs.leaf(digest))
+    state.latest = max(state.latest, at)
 
 
 def reserved(hold):
@@ -114,7 +130,9 @@ def reserve_of(plan, account, index, w):
     tariff = plan.charges[index]["tariff"]
     if tariff.per_call:
         return exact(sum(tariff.call(quantity) for quantity in held))
-    return max(0, tariff.highest(units, sum(held)) - billed) if held else 0
+    if not held:
+        return leases.short_of(plan, account, index, w)
+    return max(0, tariff.highest(units, sum(held)) - billed)
 
 
 def aggregate(plan, account):
@@ -178,7 +196,8 @@ def limit_reserve(plan, account, holds, inside):
         everything = aggregate(plan, account)
         if everything == 0 or len(inside) == len([hold for hold in holds if reserved(hold)]):
             return everything
-        return min(everything, sum(worst_of(plan, account, hold) for hold in inside))
+        return min(everything, sum(worst_of(plan, account, hold) for hold in inside)
+                   + leases.short(plan, account))
     return exact(sum(compared(plan.rounding, worst_of(plan, account, hold)) for hold in inside))
 
 
@@ -231,6 +250,8 @@ def check_windows(sub, at, now):
     for part in plan.charges + [limit for limit in plan.limits if "period" in limit]:
         closes = closes_at(plan, window(part["period"], at, sub["started_at"]))
         need(closes is None or closes > now, "window_closed")
+    if sub["lease"]:
+        need(leases.over_at(plan, sub["lease"]) > now, "window_closed")
 
 
 def deny(code, rule, **more):
@@ -346,6 +367,7 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     """(entry, what the call needs, the limit that cuts it or None)."""
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
+    need(not sub["closed"], "lease_closed")
     check_windows(sub, at, issued_at)
     units = plan.charged_units(usage, attributes, at)
     hold = sub["holds"].get(subject)
@@ -356,9 +378,13 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     price = exact(sum(line["amount"] for line in lines))
     needed = compared(plan.rounding, price)
     authorized = hold["attributes"] if hold else attributes
-    short = room_for(state, sub, hold, authorized, units, lines, at, needed, mark is not None, usable,
-                     issued_at)
-    atomic, paid = priced(plan, account, lane, lines, short, usable, issued_at,
+    if sub["lease"]:
+        short, available = None, leases.left(sub, lines, at)
+    else:
+        short = room_for(state, sub, hold, authorized, units, lines, at, needed, mark is not None,
+                         usable, issued_at)
+        available = short["available"] if short else None
+    atomic, paid = priced(plan, account, lane, lines, available, usable, issued_at,
                           bool(hold) and not reserved(hold))
     items = [{"item": "quantity", "meter": m, "quantity": q} for m, q in usage.items()]
     items += granted + lines + paid
@@ -408,7 +434,7 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
     def credit(account, holds, more):
         return credit_room(state, sub, account, holds, usable, charges, more, issued_at)
 
-    if not any(map(reserved, holds)):
+    if not any(map(reserved, holds)) and leases.short(plan, account) == 0:
         return tighter(room(plan, account, [], attributes, at, needed),
                        credit(account, [], needed))
     most = dict(hold["units"]) if hold and reserved(hold) else {}
@@ -427,7 +453,7 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
 
 # What windows cost without a call: R-METER-090 to -094.
 
-START, CLOSE = 1, 2
+START, CLOSE, RETURN = 1, 2, 3
 
 
 def term_windows(sub, charge, until):
@@ -448,7 +474,8 @@ def unbilled(sub, index, edge, until):
     if total == 0:
         return
     for w, first, last in term_windows(sub, charge, until):
-        if sub["account"].billed[index].get(w, 0) < total:
+        lent = sum(leases.out(sub["account"], index, w))
+        if sub["account"].billed[index].get(w, 0) - lent < total:
             if edge == START:
                 yield w, first, first, total
             else:
@@ -459,17 +486,35 @@ def periods_of(state, now):
     """(due, subscription, charge, edge) of the first window of each."""
     for id_, sub in state.subscriptions.items():
         for index in range(len(sub["plan"].charges)):
+            if sub["lease"]:
+                continue
+            found = first_short(sub, index)
+            if found and found[0] <= now:
+                yield found[0], id_, index, RETURN
             for edge in (START, CLOSE):
                 found = next(unbilled(sub, index, edge, now), None)
                 if found and found[2] is not None and found[2] <= now:
                     yield found[2], id_, index, edge
 
 
+def first_short(sub, index):
+    """R-LEASE-035: the first window that is short and of which no lease is out."""
+    account = sub["account"]
+    return next((w for w in sorted(account.lent[index]) if not leases.out(account, index, w)
+                 and leases.short_of(sub["plan"], account, index, w)), None)
+
+
 def draft_period(state, id_, index, edge, issued_at, salt):
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
     charge = plan.charges[index]
-    w, at, _, total = next(unbilled(sub, index, edge, issued_at))
+    if edge == RETURN:
+        w = first_short(sub, index)
+        ends = plan.ends(sub["started_at"])
+        at = min(issued_at, min(w[1], LAST if ends is None else ends) - 1)
+        total = account.counter(index, w)[1] + leases.short_of(plan, account, index, w)
+    else:
+        w, at, _, total = next(unbilled(sub, index, edge, issued_at))
     units, billed, _ = account.counter(index, w)
     line = {"item": "line", "charge": charge["id"], "window": w, "units_before": units,
             "units": 0, "billed_before": billed, "amount": total - billed}
@@ -480,21 +525,22 @@ def draft_period(state, id_, index, edge, issued_at, salt):
     needed = compared(plan.rounding, line["amount"])
     short = tighter(room(plan, after, holds, {}, at, needed), credit_room(
         state, sub, after, holds, usable, [index], needed, issued_at))
-    atomic, paid = priced(plan, account, lane, [line], short, usable, issued_at, False)
+    available = short["available"] if short else None
+    atomic, paid = priced(plan, account, lane, [line], available, usable, issued_at, False)
     body = {"salt": salt, "items": [line] + paid}
-    subject = sha256(b"counterfoil/period/0\n", u(edge, 1), u(w[0], 8), charge["id"].encode())
+    subject = sha256(b"counterfoil/period/0\n", u(edge, 1), u(w[0], 8),
+                     u(units, 8) if edge == RETURN else b"", charge["id"].encode())
     head = next_head(sub, lane, body, PERIOD, subject, at, issued_at, atomic,
                      amount(lane["cumulative"] + atomic), lane["credited"])
     return {"head": head, "body": body, "import": None}
 
 
-def priced(plan, account, lane, lines, short, usable, issued_at, late):
-    """(what is billed, the items that say so): cut to what a short limit leaves, less what grants
-    pay."""
+def priced(plan, account, lane, lines, available, usable, issued_at, late):
+    """(what is billed, the items that say so): cut to what a short limit or a lease leaves, less what
+    grants pay."""
     price = exact(sum(line["amount"] for line in lines))
     charged = price
-    if short:
-        available = short["available"]
+    if available is not None:
         if plan.rounding != "carry":
             available = available // GRID * GRID
         charged = min(price, available)
@@ -514,8 +560,9 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     plan = sub["plan"]
     charge = plan.charges[index]
     units, billed, _ = sub["account"].counter(index, w)
+    need(not leases.out(sub["account"], index, w), "entry_misplaced")
     due = charge["tariff"].due_at_close(units, billed)
-    charged = lane["cumulative"] * GRID + lane["cumulative_remainder"]
+    charged = lane["cumulative"] * GRID + lane["cumulative_remainder"] + sub["returned"]
     returned = lane["credited"] * GRID + lane["credited_remainder"]
     own = billed - sub["account"].granted[index].get(w, 0)
     back = min(compared(plan.rounding, max(0, billed - due)),
@@ -608,7 +655,8 @@ def advance_rates(plan, account, attributes, at):
 def owes(plan, account, index, w):
     units, billed, _ = account.counter(index, w)
     tariff = plan.charges[index]["tariff"]
-    return tariff.can_fall() and billed > tariff.due_at_close(units, billed)
+    bent = tariff.can_fall() or leases.came_back(account, index, w)
+    return bent and billed > tariff.due_at_close(units, billed)
 
 
 def forget_closed(sub, now):
@@ -621,12 +669,15 @@ def forget_closed(sub, now):
         for w in sorted(counters)[:-1]:
             closes = closes_at(plan, w)
             if (closes is not None and closes <= now and not counters[w][2]
+                    and not leases.out(account, index, w)
+                    and not leases.short_of(plan, account, index, w)
                     and not owes(plan, account, index, w) and not awaits(sub, index, w)):
                 del counters[w]
 
 
 def awaits(sub, index, w):
-    return any(next(unbilled(sub, index, edge, w[1] - 1), None) for edge in (START, CLOSE))
+    return not sub["lease"] and any(
+        next(unbilled(sub, index, edge, w[1] - 1), None) for edge in (START, CLOSE))
 
 
 # Deciding.
@@ -645,9 +696,13 @@ def check_origin(state, origin):
     need(origin not in origins, "entry_misplaced")
 
 
-def begin(state, origin, signer, now):
+def check_origin_text(origin):
     good = 1 <= len(origin) <= 100 and not any(c.isspace() or is_control(c) for c in origin)
     need(good, "text_invalid")
+
+
+def begin(state, origin, signer, now):
+    check_origin_text(origin)
     check_origin(state, origin)
     return ("instance", {"origin": origin, "signer": signer, "at": now}), {}
 
@@ -701,7 +756,8 @@ def reopen(state, sub, rail, now):
 
 def opening(state, lane, account, salt, started_at):
     digest = receipts.lane_digest(lane)
-    entry = {"lane": lane, "account": account, "payer_salt": salt, "started_at": started_at}
+    entry = {"lane": lane, "account": account, "payer_salt": salt, "started_at": started_at,
+             "lease": None}
     return ("open", entry), {"subscription": lane["subscription"], "lane": digest,
                              "sign": sign_request(state, "lane", digest)}
 
@@ -758,8 +814,9 @@ def admit_hold(state, id_, hold):
     """(how much the hold raises the reserve, None) or (None, denial)."""
     sub, lane = current(state, id_)
     plan = sub["plan"]
+    need(not sub["closed"], "lease_closed")
     check_windows(sub, hold["at"], lane["issued_at"])
-    denial = deny_by_terms(sub, hold["attributes"], hold["at"])
+    denial = deny_by_terms(sub, hold["attributes"], hold["at"]) or leases.deny(sub, hold)
     if denial:
         return None, denial
     holds, attributes, at = list(sub["holds"].values()), hold["attributes"], hold["at"]
@@ -846,6 +903,7 @@ def import_subject(mark):
 
 def import_(state, key, id_, at, usage, content, mark):
     sub, lane = current(state, id_)
+    need_whole(sub)
     before = state.imports.get(mark["input"])
     if before and mark["ordinal"] <= before["ordinal"]:
         return None, {"nothing": {}}
@@ -881,10 +939,15 @@ def due(state, key, now):
         hold = state.subscriptions[id_]["holds"][subject]
         entry = {"lane": hold["lane"], "subject": subject, "at": now, "reason": "expired"}
         return ("release", entry), {"released": {"subject": subject}}
-    # At one instant, of one charge: what starts, what is trued up, what lacks its minimum.
-    ready = [(due_at, id_, index, 2 * edge - 2, None) for due_at, id_, index, edge
+    over = leases.reclaim(state, now)
+    if over:
+        return over
+    # At one instant, of one charge: what starts, what leases left unbilled, what is trued up, what
+    # lacks its minimum.
+    order = {START: 0, RETURN: 1, "true_up": 2, CLOSE: 3}
+    ready = [(due_at, id_, index, order[edge], None) for due_at, id_, index, edge
              in periods_of(state, now)]
-    ready += [(closes, id_, index, 1, w) for closes, id_, index, w in closings_of(state)
+    ready += [(closes, id_, index, order["true_up"], w) for closes, id_, index, w in closings_of(state)
               if closes <= now]
     if ready:
         _, id_, index, what, w = min(ready)
@@ -895,9 +958,10 @@ def due(state, key, now):
             return entry, {"opened": outcome}
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
         issued_at = max(now, lane["issued_at"])
-        if what == 1:
+        if what == order["true_up"]:
             return receipt_outcome(state, draft_true_up(state, id_, index, w, issued_at, salt))
-        entry = draft_period(state, id_, index, what // 2 + 1, issued_at, salt)
+        edge = next(edge for edge, place in order.items() if place == what)
+        entry = draft_period(state, id_, index, edge, issued_at, salt)
         return receipt_outcome(state, entry, crossings(sub["plan"], sub["account"], entry, {}))
     if state.prove_now or (state.prove_by is not None and state.prove_by <= now):
         return checkpoint(state)
@@ -943,7 +1007,10 @@ def collect(state, entry):
 
 
 def fold(state, kind, e):
-    FOLDS[kind](state, e)
+    if kind in LEASES:
+        getattr(leases, "fold_" + kind)(state, e)
+    else:
+        FOLDS[kind](state, e)
     state.entries += 1
 
 
@@ -968,15 +1035,19 @@ def fold_open(state, e):
     lane = e["lane"]
     digest = receipts.lane_digest(lane)
     need(digest not in state.lanes, "entry_misplaced")
-    sub = state.subscriptions.get(lane["subscription"])
+    sub = state.subscriptions.get(root(lane))
+    if e["lease"]:
+        leases.check_open(state, e)
     if sub:
         sub["lane"] = digest
     else:
         plan = state.plans[lane["plan"]]
-        state.subscriptions[lane["subscription"]] = {
+        lease = e["lease"] and e["lease"][0]
+        account = leases.leased_account(plan, lease) if lease else Account(plan, e["started_at"])
+        state.subscriptions[root(lane)] = {
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
             "name": e["account"], "started_at": e["started_at"],
-            "account": Account(plan, e["started_at"]),
+            "account": account, "lease": lease, "closed": False, "leased": 0, "returned": 0,
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])
@@ -993,7 +1064,7 @@ def forgotten_at(plan, at):
 
 
 def fold_hold(state, e):
-    sub = state.subscriptions[state.lanes[e["lane"]]["open"]["subscription"]]
+    sub = state.subscriptions[root(state.lanes[e["lane"]]["open"])]
     plan = sub["plan"]
     need(e["subject"] not in sub["holds"], "entry_misplaced")
     at = e["authorized_at"]
@@ -1024,7 +1095,7 @@ def forget_ended(sub, subject, at):
 
 
 def fold_denied(state, e):
-    sub = state.subscriptions[state.lanes[e["lane"]]["open"]["subscription"]]
+    sub = state.subscriptions[root(state.lanes[e["lane"]]["open"])]
     sub["denied"] += 1
     remember_mark(state, e["import"])
 
@@ -1041,7 +1112,7 @@ def remember_mark(state, mark):
 
 
 def fold_release(state, e):
-    sub = state.subscriptions[state.lanes[e["lane"]]["open"]["subscription"]]
+    sub = state.subscriptions[root(state.lanes[e["lane"]]["open"])]
     hold = sub["holds"][e["subject"]]
     if e["reason"] == "unknown":
         hold["state"] = "unknown"
@@ -1066,7 +1137,7 @@ def give_back(account, hold):
 def fold_receipt(state, e):
     head, items = e["head"], e["body"]["items"]
     lane = state.lanes[head["lane"]]
-    sub = state.subscriptions[lane["open"]["subscription"]]
+    sub = state.subscriptions[root(lane["open"])]
     plan, account = sub["plan"], sub["account"]
     good = (head["sequence"] == lane["sequence"] + 1 and sub["lane"] == head["lane"]
             and head["previous"] == lane["head"]
@@ -1186,6 +1257,7 @@ def fold_collected(state, e):
     lane["collected"], lane["fee"] = e["amount"], e["fee"]
 
 
+LEASES = ["leased", "stated", "absorbed", "reclaimed"]
 FOLDS = {"instance": fold_instance, "plan": fold_plan, "open": fold_open, "hold": fold_hold,
          "denied": fold_denied, "receipt": fold_receipt, "release": fold_release,
          "checkpoint": fold_checkpoint, "collected": fold_collected, "granted": fold_granted,
@@ -1199,7 +1271,7 @@ def audit(journal, signer, signed):
     for kind, entry in journal:
         if kind == "open":
             need(entry["lane"]["plan"] in state.plans, "plan_unknown")
-        if kind in ("open", "receipt", "checkpoint"):
+        if kind in ("open", "receipt", "checkpoint", "leased", "stated"):
             need(the_instance(state)["signer"] == signer, "signature_wrong_key")
         if kind == "checkpoint":
             again = {"origin": state.instance["origin"], "size": len(state.log),

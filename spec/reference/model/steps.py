@@ -1,6 +1,6 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import (amounts, document, files, grants, logs, meters, plans, receipts, settlements, signing,
+from . import (amounts, document, files, grants, leases, logs, meters, plans, receipts, settlements, signing,
                usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
@@ -104,6 +104,12 @@ def outcome_text(outcome):
         return {kind: {"origin": c["origin"], "size": str(c["size"]), "root": hexed(c["root"]),
                        "lanes": hexed(c["lanes"]), "time": str(c["time"]),
                        "sign": sign_text(value["sign"])}}
+    if kind == "leased":
+        return {kind: {"lease": hexed(leases.lease_digest(value["lease"])),
+                       "bytes": hexed(leases.lease_bytes(value["lease"])),
+                       "sign": sign_text(value["sign"])}}
+    if kind == "reclaimed":
+        return {kind: {"lease": hexed(value["lease"])}}
     return {kind: {}}
 
 
@@ -329,6 +335,39 @@ def _(s, g):
     id_ = digest(g["subscription"])
     on_meter(s, g, lambda state: grants.void(
         meters.the_subscription(state, id_), id_, g["grant"], time(g["now"])))
+    return {}, None
+
+
+@operation("meter.lease")
+def _(s, g):
+    request = {"subscription": digest(g["subscription"]), "holder": g["holder"],
+               "until": time(g["until"]), "attributes": g.get("attributes", {}),
+               **{name: {id_: int(n) for id_, n in g.get(name, {}).items()}
+                  for name in ("units", "limits")}}
+    out = on_meter(s, g, lambda state: leases.lend(state, request, time(g["now"])))
+    return outcome_text(out), None
+
+
+@operation("meter.accept")
+def _(s, g):
+    out = on_meter(s, g, lambda state: leases.accept(
+        state, data(g["lease"]), signature_of(g["signature"]),
+        optional(g.get("rail"), digest) or meters.ZERO, time(g["now"])))
+    return opened_text(out), None
+
+
+@operation("meter.statement")
+def _(s, g):
+    out = on_meter(s, g, lambda state: leases.statement(
+        state, digest(g["lease"]), g["closing"], time(g["now"])))["stated"]
+    return {"statement": hexed(leases.statement_bytes(out["statement"])),
+            "sign": sign_text(out["sign"])}, None
+
+
+@operation("meter.absorb")
+def _(s, g):
+    on_meter(s, g, lambda state: leases.absorb(
+        state, data(g["statement"]), signature_of(g["signature"]), time(g["now"])))
     return {}, None
 
 

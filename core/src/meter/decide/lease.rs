@@ -113,8 +113,9 @@ impl State {
         if let Some(room) = room_to_lend(subscription, attributes, now, &rated, needed)? {
             return Ok(Err(deny_by_money(plan, &room, needed)?));
         }
-        let hard = lease.shares(plan).collect::<Result<Vec<_>>>()?;
-        let limited: Vec<_> = hard.into_iter().map(|(index, most, _)| (index, most)).collect();
+        let shares = lease.shares(plan).collect::<Result<Vec<_>>>()?;
+        let limited = shares.into_iter().filter(|(_, most, _)| *most != 0);
+        let limited: Vec<_> = limited.map(|(index, most, _)| (index, most)).collect();
         if let Some(denial) = deny_by_units(plan, account, attributes, &limited, now)? {
             return Ok(Err(denial));
         }
