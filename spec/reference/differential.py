@@ -414,7 +414,7 @@ def lendable(r, document):
     if not limits:
         del document["limits"]
     for part in document["charges"]:
-        if part["model"] != "volume" and r.random() < 0.5:
+        if part["model"] != "volume" and (part.get("window") == "hour" or r.random() < 0.5):
             part.pop("window", None)
             part.pop("minimum", None)
 
@@ -553,13 +553,13 @@ class Case:
     def lend(self, subscription):
         r, now = self.r, str(self.now)
         name, holder = f"l{len(self.steps)}", r.choice(HOLDERS)
-        charges = r.sample(self.charges, r.randrange(1, len(self.charges) + 1))
+        charges = self.charges if r.random() < 0.8 else r.sample(self.charges, 1)
         limits = [part["id"] for part in self.limits if "most" in part and r.random() < 0.8]
         attributes = usage(r, self.priced).get("attributes", {})
-        span = r.choice([1, 60_000, 900_000, 3_600_000, 7_200_000, DAY])
+        span = r.choice([1, 900_000, 1_800_000, 3_600_000, 7_200_000, DAY])
         done = self.add(
             "meter.lease", name, meter=self.meter, subscription=subscription, holder=holder,
-            until=str(self.now + span), units={c: str(r.randrange(60)) for c in charges},
+            until=str(self.now + span), units={c: str(r.randrange(r.choice([5, 90, 90, 90]))) for c in charges},
             limits={id_: str(r.randrange(40)) for id_ in limits}, attributes=attributes, now=now,
             **self.journal())
         if "leased" not in done.get("out", {}):
@@ -573,16 +573,17 @@ class Case:
     def use(self, lease):
         r = self.r
         on = {"meter": lease["holder"], "subscription": lease["id"]}
-        lease["calls"] += r.random() < 0.7
-        request = f"{lease['calls']}"
-        for op, wanted in (("authorize", "most"), ("settle", "usage")):
-            if r.random() < 0.1:
-                continue
-            given = usage(r, self.priced, r.random() < 0.5)
-            if r.random() < 0.9:
-                given["attributes"] = lease["attributes"]
-            self.add("meter." + op, id=request, now=str(self.now), **on, **{wanted: given})
-            self.wait()
+        for _ in range(r.choice([1, 1, 3])):
+            lease["calls"] += r.random() < 0.9
+            request = f"{lease['calls']}"
+            for op, wanted in (("authorize", "most"), ("settle", "usage")):
+                if r.random() < 0.1:
+                    continue
+                given = usage(r, self.priced, r.random() < 0.2)
+                if r.random() < 0.9:
+                    given["attributes"] = lease["attributes"]
+                self.add("meter." + op, id=request, now=str(self.now), **on, **{wanted: given})
+                self.now += r.choice([0, 0, 1, 300, 60_000])
 
     def state(self, lease):
         r, name = self.r, f"t{len(self.steps)}"
@@ -599,8 +600,8 @@ class Case:
 
     def event(self, subscription, lane):
         r, now = self.r, str(self.now)
-        if self.leasing and r.random() < 0.5:
-            if len(self.leases) < 4 and r.random() < 0.4:
+        if self.leasing and r.random() < 0.6:
+            if len(self.leases) < 4 and r.random() < 0.5 / (1 + len(self.leases)):
                 self.lend(subscription)
             elif self.leases:
                 r.choice([self.use, self.use, self.state])(r.choice(self.leases))
@@ -706,7 +707,7 @@ def vector(seed):
     case = Case(seed)
     opened = case.begin()
     if opened is not None:
-        for _ in range(case.r.randrange(4, 16)):
+        for _ in range(case.r.randrange(4, 26 if case.leasing else 16)):
             case.wait()
             case.event(opened["subscription"], opened["lane"])
         case.finish(opened["subscription"], opened["lane"])

@@ -219,6 +219,16 @@ def lend(state, g, now):
         "lease": lease, "sign": meters.sign_request(state, "lease", lease_digest(lease))}}
 
 
+def lend_again(state, lease):
+    """R-LEASE-042."""
+    outcome = lend(state, {
+        "subscription": lease["subscription"], "holder": lease["holder"], "until": lease["until"],
+        "units": {i["charge"]: i["units"] for i in lease["charges"]},
+        "limits": {share["limit"]: share["most"] for share in lease["limits"] if share["most"]},
+        "attributes": lease["attributes"]}, lease["at"])[1]
+    need("leased" in outcome and outcome["leased"]["lease"] == lease, "audit_mismatch")
+
+
 def count(plan, account, lease, money, units, sign):
     """Moves what limits have counted in the window of the lease."""
     for index, limit in enumerate(plan.limits):

@@ -1279,6 +1279,8 @@ def audit(journal, signer, signed):
                      "time": state.latest}
             need(again == entry, "audit_mismatch")
             need(state.checkpoints < signed, "signature_missing")
+        if kind == "leased":
+            leases.lend_again(state, entry["lease"])
         try:
             fold(state, kind, deepcopy(entry))
         except KeyError as error:
