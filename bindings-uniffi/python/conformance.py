@@ -235,6 +235,31 @@ def _(s, meter, subscription, grant, now):
     return {}
 
 
+@arm("meter.lease", "meter subscription holder until units now", "limits attributes journal")
+def _(s, meter, subscription, holder, until, units, now, limits={}, attributes={}):
+    count = lambda given: {name: number(n) for name, n in given.items()}  # noqa: E731
+    return outcome(s.meter(meter).lease(
+        subscription, holder=holder, until=instant(until), units=count(units),
+        limits=count(limits), attributes=attributes, now=instant(now)))
+
+
+@arm("meter.accept", "meter lease signature now", "rail journal")
+def _(s, meter, lease, signature, now, rail=None):
+    return opened(s.meter(meter).accept(data(lease), signature, rail=rail, now=instant(now)))
+
+
+@arm("meter.statement", "meter lease closing now", "journal")
+def _(s, meter, lease, closing, now):
+    stated = s.meter(meter).statement(lease, closing=closing, now=instant(now))
+    return {"statement": "0x" + stated.statement.hex(), "sign": values.sign(stated.sign)}
+
+
+@arm("meter.absorb", "meter statement signature now", "journal")
+def _(s, meter, statement, signature, now):
+    s.meter(meter).absorb(data(statement), signature, now=instant(now))
+    return {}
+
+
 @arm("meter.recover", "meter written")
 def _(s, meter, written):
     host = s.get(meter, Host)

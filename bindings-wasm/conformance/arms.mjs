@@ -12,6 +12,8 @@ import { Host } from "./host.mjs";
 const hex = (bytes) => `0x${Buffer.from(bytes).toString("hex")}`;
 const texts = (object) =>
   Object.fromEntries(Object.entries(object).map(([name, value]) => [name, String(value)]));
+const mapped = (object, read) =>
+  Object.fromEntries(Object.entries(object).map(([name, value]) => [name, read(value)]));
 const orNull = (value) => (value === undefined ? null : String(value));
 
 /** What a meter decided, as vectors write it. */
@@ -46,6 +48,9 @@ const write = {
       })),
     },
   }),
+  leased: ({ lease, bytes, sign }) => ({ leased: { lease, bytes: hex(bytes), sign: signText(sign) } }),
+  stated: ({ statement, sign }) => ({ statement: hex(statement), sign: signText(sign) }),
+  reclaimed: ({ lease }) => ({ reclaimed: { lease } }),
   checkpoint: ({ checkpoint: c, sign }) => ({
     checkpoint: {
       ...texts({ origin: c.origin, size: c.size, root: c.root, lanes: c.lanes, time: c.time }),
@@ -214,6 +219,32 @@ export const arms = {
   async "meter.void"(given) {
     await meter(given).void({
       subscription: given.text("subscription"), grant: given.text("grant"),
+      now: given.instant("now"),
+    });
+    return [{}];
+  },
+  async "meter.lease"(given) {
+    const map = (name, read) => given.maybe(name, (value) => mapped(value, read));
+    return decided(await meter(given).lease({
+      subscription: given.text("subscription"), holder: given.text("holder"),
+      until: given.instant("until"), units: map("units", BigInt), limits: map("limits", BigInt),
+      attributes: map("attributes", text), now: given.instant("now"),
+    }));
+  },
+  async "meter.accept"(given) {
+    return decided(await meter(given).accept({
+      lease: given.bytes("lease"), signature: given.text("signature"), rail: given.maybe("rail"),
+      now: given.instant("now"),
+    }));
+  },
+  async "meter.statement"(given) {
+    return decided(await meter(given).statement({
+      lease: given.text("lease"), closing: given.flag("closing"), now: given.instant("now"),
+    }));
+  },
+  async "meter.absorb"(given) {
+    await meter(given).absorb({
+      statement: given.bytes("statement"), signature: given.text("signature"),
       now: given.instant("now"),
     });
     return [{}];

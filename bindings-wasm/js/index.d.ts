@@ -1,7 +1,7 @@
 import type {
-  Authorize, Authorized, Begin, Checkpointed, Collect, Denied, Grant, Import,
-  LaneTotals, Nothing, Opened, Outcome, RawMeter, Released, Replayed, Settle, Settled, SignRequest,
-  Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage, Void,
+  Absorb, Accept, Authorize, Authorized, Begin, Checkpointed, Collect, Denied, Grant, Import,
+  LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, RawMeter, Reclaimed, Released, Replayed,
+  Settle, Settled, SignRequest, Stated, StatementRequest, Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage, Void,
 } from "../pkg/counterfoil.js";
 
 export {
@@ -11,11 +11,11 @@ export {
   readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {
-  Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,
+  Absorb, Accept, Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,
   Collect, ConsistencyProof, Counter, Counts, Crossed, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
-  ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
-  Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
-  Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
+  ImportMark, InclusionProof, Instant, LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
+  Quote, QuoteLine, QuoteStep, ReceiptKind, Reclaimed, Release, Released, Replayed, Rounding, Settle, Settled,
+  Stated, StatementRequest, Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
 
 /** What Counterfoil refuses. */
@@ -87,13 +87,24 @@ export class Meter {
   ): Promise<Released>;
   import(record: Import): Promise<Settled | Denied | Nothing>;
   /** Does the first thing that is due. Call it until it gives `nothing`. */
-  due(options?: Now): Promise<Released | Settled | Checkpointed | Opened | Nothing>;
+  due(options?: Now): Promise<Released | Settled | Checkpointed | Opened | Reclaimed | Nothing>;
   checkpoint(options?: Now): Promise<Checkpointed | Nothing>;
   collect(collect: Omit<Collect, "at"> & { at?: Instant }): Promise<void>;
   /** Gives a subscription a grant; the same terms again give nothing. */
   grant(grant: Grant & Now): Promise<void>;
   /** Takes back what is left of a grant and no hold reserves. */
   void(grant: Void & Now): Promise<void>;
+  /** Lends a share of a subscription to another meter. */
+  lease(request: LeaseRequest & Now): Promise<Leased | Denied>;
+  /**
+   * Takes a lease that another meter made for this one. From then on its id stands for the
+   * subscription's: `authorize` and `settle` name it.
+   */
+  accept(accept: Accept & Now): Promise<Opened>;
+  /** Says what the calls under a lease used so far; after the closing one it takes no more. */
+  statement(request: StatementRequest & Now): Promise<Stated>;
+  /** Takes note of what the holder of a lease says; of its last word, takes the rest back. */
+  absorb(absorb: Absorb & Now): Promise<void>;
 
   /** Says that the fate of a write is unknown. Every waiting call is refused with `meter_stalled`. */
   stall(cause?: unknown): void;

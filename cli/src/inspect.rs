@@ -91,7 +91,9 @@ fn find(ledger: &Path, wanted: &Wanted<'_>) -> Ended<Receipt> {
     let mut found: Option<Receipt> = None;
     for entry in Reader::open(ledger)?.entries(0)? {
         match Entry::from_bytes(&entry?.1).map_err(Failure::of_ledger)? {
-            Entry::Open(_) => position = position.saturating_add(1),
+            Entry::Open(_) | Entry::Leased(_) | Entry::Stated(_) => {
+                position = position.saturating_add(1);
+            }
             Entry::Receipt(e) => {
                 let here = e.head.sequence == wanted.sequence;
                 if here && e.head.lane.to_string().starts_with(wanted.lane) {

@@ -17,6 +17,7 @@ pub(super) fn collect(ledger: &Path, payouts: Value) -> Result<Value> {
     let mut meter = Meter::new([0; 32]);
     let (mut lanes, mut receipts, mut checkpoints) =
         (VecDeque::new(), VecDeque::new(), VecDeque::new());
+    let (mut leases, mut statements) = (VecDeque::new(), VecDeque::new());
     for entry in Reader::open(ledger)?.entries(0)? {
         let (index, bytes) = entry?;
         let wanted = meter.replay(&bytes).map_err(|e| e.within(format!("entry {index}")))?;
@@ -25,6 +26,8 @@ pub(super) fn collect(ledger: &Path, payouts: Value) -> Result<Value> {
             Signed::Lane(_) => &mut lanes,
             Signed::Head(_) => &mut receipts,
             Signed::Checkpoint(_) => &mut checkpoints,
+            Signed::Lease(_) => &mut leases,
+            Signed::Statement(_) => &mut statements,
         };
         if list.len() >= LATEST {
             list.pop_front();
@@ -37,6 +40,8 @@ pub(super) fn collect(ledger: &Path, payouts: Value) -> Result<Value> {
     document.insert("laneOpens", values(&lanes, &heads)?);
     document.insert("receipts", values(&receipts, &heads)?);
     document.insert("checkpoints", values(&checkpoints, &tops)?);
+    document.insert("leases", values(&leases, &heads)?);
+    document.insert("leaseStatements", values(&statements, &heads)?);
     document.insert("payouts", payouts);
     Ok(Value::Object(document))
 }

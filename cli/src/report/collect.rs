@@ -335,6 +335,7 @@ fn reason(denial: &Denial) -> String {
         DenialCode::ConcurrencyReached => format!("Too many calls at one time: {name}"),
         DenialCode::ValuesReached => format!("Too many values: {name}"),
         DenialCode::RateExceeded => format!("Rate limit exceeded: {name}"),
+        DenialCode::LeaseExhausted => format!("The lease has no room: {name}"),
         DenialCode::TermEnded => String::from("The subscription had ended"),
         DenialCode::ConditionFailed => match name.strip_prefix("condition") {
             None | Some("") => String::from("Condition not met"),

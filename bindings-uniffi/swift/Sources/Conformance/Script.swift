@@ -334,6 +334,33 @@ final class Script {
                 try given.text("subscription"), grant: try given.text("grant"),
                 now: try given.instant("now"))
             return .object([:])
+        case "meter.lease":
+            try given.known(
+                "meter subscription holder until units limits attributes now journal")
+            let request = LeaseRequest(
+                subscription: try given.text("subscription"), holder: try given.text("holder"),
+                until: try given.instant("until"), units: try given.integers(in: "units"),
+                limits: try given.integers(in: "limits"),
+                attributes: given["attributes"] == nil ? [:] : try given.texts(in: "attributes"))
+            return try outcome(try meter(given).lease(request, now: try given.instant("now")))
+        case "meter.accept":
+            try given.known("meter lease signature rail now journal")
+            return opened(
+                try meter(given).accept(
+                    lease: try given.bytes("lease"), signature: try given.text("signature"),
+                    rail: try given.maybe("rail"), now: try given.instant("now")))
+        case "meter.statement":
+            try given.known("meter lease closing now journal")
+            let stated = try meter(given).statement(
+                try given.text("lease"), closing: try given.flag("closing"),
+                now: try given.instant("now"))
+            return .object(["statement": hex(stated.statement), "sign": sign(stated.sign)])
+        case "meter.absorb":
+            try given.known("meter statement signature now journal")
+            try meter(given).absorb(
+                statement: try given.bytes("statement"), signature: try given.text("signature"),
+                now: try given.instant("now"))
+            return .object([:])
         case "meter.recover":
             try given.known("meter written")
             let host = try get(given, "meter", Host.self)

@@ -241,6 +241,43 @@ class Script {
             meter(given).void(given.text("subscription"), given.text("grant"), given.instant("now"))
             json()
         }
+        "meter.lease" -> {
+            given.known(
+                "meter", "subscription", "holder", "until", "units", "limits", "attributes", "now",
+                "journal",
+            )
+            val request = LeaseRequest(
+                subscription = given.text("subscription"),
+                holder = given.text("holder"),
+                until = given.instant("until"),
+                units = given.wholes("units"),
+                limits = given.wholes("limits"),
+                attributes = given.textMap("attributes"),
+            )
+            outcome(meter(given).lease(request, given.instant("now")))
+        }
+        "meter.accept" -> {
+            given.known("meter", "lease", "signature", "rail", "now", "journal")
+            val opened = meter(given).accept(
+                given.bytes("lease"),
+                given.text("signature"),
+                given.maybe("rail"),
+                given.instant("now"),
+            )
+            opened(opened)
+        }
+        "meter.statement" -> {
+            given.known("meter", "lease", "closing", "now", "journal")
+            val stated = meter(given)
+                .statement(given.text("lease"), given.flag("closing"), given.instant("now"))
+            json("statement" to hex(stated.statement), "sign" to sign(stated.sign))
+        }
+        "meter.absorb" -> {
+            given.known("meter", "statement", "signature", "now", "journal")
+            meter(given)
+                .absorb(given.bytes("statement"), given.text("signature"), given.instant("now"))
+            json()
+        }
         "meter.recover" -> {
             given.known("meter", "written")
             val host: Host = get(given, "meter")
