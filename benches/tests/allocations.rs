@@ -1,7 +1,8 @@
 //! How often one call goes to the heap. Counts do not depend on the machine, so they are bounded here.
 
 use allocation_counter::measure;
-use counterfoil_bench::Host;
+use counterfoil::Timestamp;
+use counterfoil_bench::{Host, plan};
 
 const CALLS: u64 = 1_000;
 
@@ -19,7 +20,16 @@ fn a_call_allocates_little_and_keeps_nothing_but_what_it_remembers() {
         info.bytes_total / CALLS,
         info.bytes_current,
     );
-    assert!(info.count_total / CALLS <= 40, "{} allocations", info.count_total / CALLS);
+    assert!(info.count_total / CALLS <= 36, "{} allocations", info.count_total / CALLS);
     // Maps are as large as before, give or take the filling of their nodes.
     assert!(info.bytes_current.unsigned_abs() < 100 * CALLS, "{} bytes", info.bytes_current);
+}
+
+#[test]
+fn a_price_allocates_nothing() {
+    let (plan, host) = (plan(Host::CHECKPOINT), Host::new(Host::CHECKPOINT));
+    let info = measure(|| {
+        plan.price(host.used(), Timestamp::MIN).expect("a price");
+    });
+    assert_eq!(info.count_total, 0);
 }

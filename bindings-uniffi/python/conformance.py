@@ -128,6 +128,16 @@ def _(s, mapping, event):
     return {"meters": {m: str(n) for m, n in read.meters.items()}, "attributes": read.attributes}
 
 
+@arm("usage.stream", "surface events")
+def _(s, surface, events):
+    stream = c.UsageStream(surface)
+    for event in events:
+        stream.feed(event)
+    read = stream.usage()
+    return {"complete": stream.is_complete(), "basis": read.basis,
+            "meters": {m: str(n) for m, n in read.meters.items()}, "attributes": read.attributes}
+
+
 @arm("plan.load", "text")
 def _(s, text):
     plan = s.made = c.Plan.from_json(text)
@@ -233,6 +243,13 @@ def _(s, meter, subscription, terms, now):
 def _(s, meter, subscription, grant, now):
     s.meter(meter).void(subscription, grant, now=instant(now))
     return {}
+
+
+@arm("meter.credit", "meter subscription id json amount reason now", "journal")
+def _(s, meter, subscription, id, json, amount, reason, now):
+    return outcome(s.keep(s.meter(meter).credit(
+        subscription, id, c.Receipt.from_json(json), amount=amount, reason=reason,
+        now=instant(now))))
 
 
 @arm("meter.lease", "meter subscription holder until units now", "limits attributes journal")

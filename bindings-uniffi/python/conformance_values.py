@@ -106,7 +106,7 @@ def receipt(issued: c.Issued) -> Any:
         if isinstance(item, c.Item.PRICE):
             exact, remainder = item.exact, item.remainder_after
             uncollected, late = item.uncollected, item.late
-        elif isinstance(item, c.Item.CORRECTION):
+        elif isinstance(item, (c.Item.CORRECTION, c.Item.CREDIT)):
             exact, remainder = item.exact, item.remainder_after
     return {
         "digest": issued.digest,

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use counterfoil::entry::{Collected, ImportMark};
-use counterfoil::meter::{Command, Import, Request, Settle, Subscribe, Ticket};
+use counterfoil::meter::{Command, Credit, Import, Request, Settle, Subscribe, Ticket};
 
 use crate::Result;
 use crate::outcome::Outcome;
 use crate::plan::{Plan, Usage};
+use crate::receipt::Receipt;
 use crate::sign::{SignRequest, request};
-use crate::values::{Address, Amount, Digest, Signature, Timestamp, secret};
+use crate::values::{Address, Amount, Digest, Exact, Signature, Timestamp, secret};
 use crate::view::{LaneTotals, SubscriptionView};
 
 /// A meter without its journal: what it decides is yours to record. `Meter`, the layer over it,
@@ -240,6 +241,21 @@ impl StepMachine {
         now: Timestamp,
     ) -> Result<Arc<Step>> {
         self.propose(&Command::Void { subscription, grant }, now)
+    }
+
+    /// Gives back what a receipt cost: an exact amount, or all that is left of it.
+    fn propose_credit(
+        &self,
+        subscription: Digest,
+        id: String,
+        receipt: &Receipt,
+        amount: Option<Exact>,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        let receipt = receipt.0.clone();
+        let command = Credit { subscription, id, receipt, amount, reason };
+        self.propose(&Command::Credit(Box::new(command)), now)
     }
 
     /// Lends a share of a subscription to another meter.

@@ -1,10 +1,10 @@
 //! Plans, usage and quotes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use counterfoil::json::{Limits, parse};
-use counterfoil::usage::{Basis, Mapping, Surface};
+use counterfoil::usage::{Basis, Mapping, Stream, Surface};
 use counterfoil::{Code, Error, Timestamp};
 
 use crate::Result;
@@ -69,6 +69,40 @@ fn map_usage(mapping: &str, event: &str) -> Result<Usage> {
     let mapping = Mapping::from_json(mapping.as_bytes())?;
     let event = parse(event.as_bytes(), &Limits::default())?;
     Ok((&mapping.read(&event)?).into())
+}
+
+/// Reads the usage of a streamed answer from its events, in the order in which they come.
+#[derive(uniffi::Object)]
+pub struct UsageStream(Mutex<Stream>);
+
+#[uniffi::export]
+impl UsageStream {
+    /// A stream of this surface, of which nothing came yet.
+    #[uniffi::constructor]
+    fn new(surface: &str) -> Result<Arc<UsageStream>> {
+        Ok(Arc::new(UsageStream(Mutex::new(Stream::new(surface.parse()?)?))))
+    }
+
+    /// Takes the next event, what follows `data: `, or `[DONE]`. One that is refused changes nothing.
+    fn feed(&self, event: &str) -> Result<()> {
+        Ok(self.lock().feed(event.as_bytes())?)
+    }
+
+    /// Whether the last usage that came is that of the whole answer.
+    fn is_complete(&self) -> bool {
+        self.lock().is_complete()
+    }
+
+    /// What was used: `reported`, or, of an answer that did not end, `estimated`.
+    fn usage(&self) -> Result<Usage> {
+        Ok((&self.lock().usage()?).into())
+    }
+}
+
+impl UsageStream {
+    fn lock(&self) -> MutexGuard<'_, Stream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The immutable terms of a smart subscription.

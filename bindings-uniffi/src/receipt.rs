@@ -21,9 +21,9 @@ pub struct Head {
     pub sequence: u64,
     /// The digest of the receipt before, or the lane's id for the first.
     pub previous: Digest,
-    /// `call`, `period` or `true_up`.
+    /// `call`, `period`, `true_up` or `credit`.
     pub kind: Kind,
-    /// The hash of the request id, or of the window.
+    /// The hash of the request id or of the window, or the digest of the receipt that is corrected.
     pub subject: Digest,
     /// The instant that fixed window and prices.
     pub authorized_at: Timestamp,
@@ -41,7 +41,7 @@ pub struct Head {
 
 type Item = counterfoil::receipt::Item;
 
-/// One fact about a call.
+/// One fact about a receipt.
 #[uniffi::remote(Enum)]
 pub enum Item {
     /// What was used.
@@ -82,6 +82,19 @@ pub enum Item {
         remainder_before: u64,
         remainder_after: u64,
     },
+    /// What a credit is, and what of it is money.
+    Credit {
+        id: String,
+        reason: String,
+        amount: Option<Exact>,
+        exact: Exact,
+        remainder_before: u64,
+        remainder_after: u64,
+    },
+    /// Units that go back to the grant that paid them.
+    ReturnedUnits { grant: String, given_at: Timestamp, meter: String, units: u64, balance: u64 },
+    /// Money that goes back to the grant that paid it.
+    Returned { grant: String, given_at: Timestamp, amount: Exact, balance: Exact },
 }
 
 /// A receipt: just issued, or as it was received. It proves nothing until it is verified.

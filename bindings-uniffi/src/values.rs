@@ -48,7 +48,7 @@ macro_rules! names {
 names! {
     Basis: Basis::parse;
     DenialCode: |text: &str| DenialCode::ALL.iter().copied().find(|code| code.as_str() == text);
-    Kind: |text: &str| [Kind::Call, Kind::Period, Kind::TrueUp].into_iter().find(|kind| kind.as_str() == text);
+    Kind: |text: &str| [Kind::Call, Kind::Period, Kind::TrueUp, Kind::Credit].into_iter().find(|kind| kind.as_str() == text);
     Surface: |text: &str| Surface::ALL.iter().copied().find(|surface| surface.as_str() == text);
 }
 

@@ -2,8 +2,8 @@
 
 import { createHash } from "node:crypto";
 import {
-  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, VerifiedReceipt, billExact,
-  claimCalldata, mapUsage, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
+  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedReceipt,
+  billExact, claimCalldata, mapUsage, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
 } from "../js/index.js";
 import { instant, nested, text } from "./given.mjs";
@@ -125,6 +125,12 @@ export const arms = {
     const { meters, attributes } = mapUsage(given.text("mapping"), given.text("event"));
     return [{ meters: texts(meters), attributes }];
   },
+  "usage.stream"(given) {
+    const stream = new UsageStream(given.text("surface"));
+    for (const event of given.list("events")) stream.feed(event);
+    const { basis, meters, attributes } = stream.usage();
+    return [{ complete: stream.complete, basis, meters: texts(meters), attributes }];
+  },
   "plan.load"(given) {
     const plan = Plan.fromJson(given.text("text"));
     const { id, name, authority, currency, decimals } = plan;
@@ -222,6 +228,14 @@ export const arms = {
       now: given.instant("now"),
     });
     return [{}];
+  },
+  async "meter.credit"(given) {
+    const outcome = await meter(given).credit({
+      subscription: given.text("subscription"), id: given.text("id"),
+      receipt: Receipt.fromJson(given.text("json")), amount: given.maybe("amount"),
+      reason: given.text("reason"), now: given.instant("now"),
+    });
+    return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
   },
   async "meter.lease"(given) {
     const map = (name, read) => given.maybe(name, (value) => mapped(value, read));

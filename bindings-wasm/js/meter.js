@@ -91,6 +91,10 @@ export class Meter {
     await this.#run(Command.void(grant), now);
   }
 
+  async credit({ receipt, now, ...credit }) {
+    return this.#run(Command.credit(receipt, credit), now);
+  }
+
   async lease({ now, ...request }) {
     return this.#run(Command.lease(request), now);
   }

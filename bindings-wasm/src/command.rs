@@ -11,6 +11,7 @@ use crate::{
     error::Thrown,
     input::{self, Members},
     plan::Plan,
+    receipt::Receipt,
     usage::usage,
 };
 
@@ -171,6 +172,23 @@ impl Command {
             subscription: members.required("subscription", input::parsed)?,
             grant: members.required("grant", input::text)?,
         };
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Gives back what a receipt cost, in part or whole.
+    pub fn credit(
+        receipt: &Receipt,
+        #[wasm_bindgen(unchecked_param_type = "Credit")] credit: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&credit)?;
+        let command = meter::Command::Credit(Box::new(meter::Credit {
+            subscription: members.required("subscription", input::parsed)?,
+            id: members.required("id", input::text)?,
+            receipt: receipt.0.clone(),
+            amount: members.optional("amount", input::parsed)?,
+            reason: members.required("reason", input::text)?,
+        }));
         members.finish()?;
         Ok(Command(command))
     }

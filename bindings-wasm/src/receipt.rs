@@ -15,7 +15,7 @@ use crate::{checkpoint::VerifiedCheckpoint, error::Thrown, input, log, output::i
 
 /// A head and, where it was delivered with it, a body. It proves nothing until it is verified.
 #[wasm_bindgen]
-pub struct Receipt(receipt::Receipt);
+pub struct Receipt(pub(crate) receipt::Receipt);
 
 /// A receipt whose head is proven, and whose body, if there is one, is the head's.
 #[wasm_bindgen]
@@ -63,7 +63,8 @@ fn price(items: &[Item]) -> Option<Price> {
             uncollected: Some(uncollected.to_string()),
             late: *late,
         }),
-        Item::Correction { exact, remainder_after, .. } => Some(Price {
+        Item::Correction { exact, remainder_after, .. }
+        | Item::Credit { exact, remainder_after, .. } => Some(Price {
             exact: exact.to_string(),
             remainder: *remainder_after,
             uncollected: None,
@@ -108,7 +109,7 @@ macro_rules! readers {
                 self.head().kind.as_str().into()
             }
 
-            /// The hash of the request id, or of the window.
+            /// The hash of the request id or of the window, or the digest of the receipt that is corrected.
             #[wasm_bindgen(getter, unchecked_return_type = "Hex")]
             pub fn subject(&self) -> String {
                 self.head().subject.to_string()
@@ -163,7 +164,8 @@ macro_rules! readers {
                 self.has_body().then(|| Value::from(items).compact())
             }
 
-            /// The price before rounding: of the call, or of what a true-up gives back. With the body.
+            /// The price before rounding: of the call, or of what a true-up or a credit gives back. With the
+            /// body.
             #[wasm_bindgen(getter)]
             pub fn exact(&self) -> Option<String> {
                 price(self.items()).map(|price| price.exact)

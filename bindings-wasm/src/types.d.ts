@@ -13,7 +13,7 @@ export type Surface =
   | "plain";
 export type Basis = "reported" | "measured" | "estimated";
 export type Rounding = "carry" | "up" | "down" | "half_even";
-export type ReceiptKind = "call" | "period" | "true_up";
+export type ReceiptKind = "call" | "period" | "true_up" | "credit";
 
 /** What one call consumed. Quantities that are read are always `bigint`. */
 export interface Usage {
@@ -84,6 +84,12 @@ export interface Grant {
   terms: string;
 }
 export interface Void { subscription: Hex; grant: string }
+export interface Credit {
+  subscription: Hex; id: string;
+  /** Exact, in atomic units. Default: all that is left of the receipt. */
+  amount?: Exact | null;
+  reason: string;
+}
 
 export interface LeaseRequest {
   subscription: Hex;

@@ -3,7 +3,7 @@
 use counterfoil::{
     Code, Error, Usage,
     json::{Limits, parse},
-    usage::{Basis, Mapping, Surface},
+    usage::{Basis, Mapping, Stream, Surface},
 };
 use wasm_bindgen::prelude::*;
 
@@ -61,6 +61,41 @@ pub fn map_usage(
     let mapping = Mapping::from_json(&input::document(&mapping)?)?;
     let event = parse(&input::document(&event)?, &Limits::default())?;
     Ok(record(&mapping.read(&event)?))
+}
+
+/// Reads the usage of a streamed answer from its events, in the order in which they come.
+#[wasm_bindgen]
+pub struct UsageStream(Stream);
+
+#[wasm_bindgen]
+impl UsageStream {
+    /// A stream of this surface, of which nothing came yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        #[wasm_bindgen(unchecked_param_type = "Surface")] surface: JsValue,
+    ) -> std::result::Result<UsageStream, Thrown> {
+        Ok(UsageStream(Stream::new(input::parsed(&surface)?)?))
+    }
+
+    /// Takes the next event, what follows `data: `, or `[DONE]`. One that is refused changes nothing.
+    pub fn feed(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "string | Uint8Array")] event: JsValue,
+    ) -> std::result::Result<(), Thrown> {
+        Ok(self.0.feed(&input::document(&event)?)?)
+    }
+
+    /// Whether the last usage that came is that of the whole answer.
+    #[wasm_bindgen(getter)]
+    pub fn complete(&self) -> bool {
+        self.0.is_complete()
+    }
+
+    /// What was used: `reported`, or, of an answer that did not end, `estimated`.
+    #[wasm_bindgen(unchecked_return_type = "Usage")]
+    pub fn usage(&self) -> std::result::Result<JsValue, Thrown> {
+        Ok(record(&self.0.usage()?))
+    }
 }
 
 fn record(usage: &Usage) -> JsValue {

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use counterfoil::json::{Object, Value};
-use counterfoil::plan::{Charge, Credit, Derived, Grant, Limit, LimitRule, Term};
+use counterfoil::plan::{
+    Aggregate, Charge, Commitment, Credit, Derived, Grant, Limit, LimitRule, LimitWindow, Term,
+};
 use counterfoil::rating::{Model, Plus, Tier};
 use counterfoil::time::{Anchor, Cycle, Zone};
 use counterfoil::{Exact, Plan, Result};
@@ -55,6 +57,12 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
     }
     for charge in plan.charges() {
         lines.push(format!("  charge     {}", describe_charge(charge, decimals, &label)));
+    }
+    for commitment in plan.commitments() {
+        lines.push(format!(
+            "  commitment {}",
+            describe_commitment(&plan, commitment, decimals, &label)
+        ));
     }
     for limit in plan.limits() {
         lines.push(format!("  limit      {}", describe_limit(limit, decimals, &label)));
@@ -169,7 +177,15 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         }
     };
     let terms = charge.tariff.terms();
-    let mut around = String::new();
+    let mut around = match &charge.aggregate {
+        Aggregate::Sum => String::new(),
+        Aggregate::Count => String::from("; calls are counted"),
+        Aggregate::Max => String::from("; the largest call counts"),
+        Aggregate::Latest => String::from("; the latest call counts"),
+        Aggregate::Unique(unique) => {
+            format!("; each {} counts once, at most {}", unique.of, grouped(unique.values))
+        }
+    };
     if terms.zero {
         around += "; due without any use, too";
     }
@@ -191,16 +207,44 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         Some(selector) => format!("; for {selector}"),
         None => String::new(),
     };
-    format!("{}: {} {window}, {model}{free}{around}{calls}", charge.id, charge.meter)
+    let whole = if charge.is_divisible() { "" } else { "; no lease can divide it" };
+    format!("{}: {} {window}, {model}{free}{around}{calls}{whole}", charge.id, charge.meter)
+}
+
+fn describe_commitment(plan: &Plan, found: &Commitment, decimals: u8, label: &str) -> String {
+    let charge = |index: &usize| plan.charges().get(*index).map(|charge| charge.id.as_str());
+    let charges: Vec<&str> = found.charges.iter().filter_map(charge).collect();
+    format!(
+        "{}: at least {} {label} {} for {}",
+        found.id,
+        found.minimum.to_decimal(decimals),
+        describe_window(Some(found.period)),
+        charges.join(", ")
+    )
+}
+
+fn describe_limit_window(window: LimitWindow) -> String {
+    match window {
+        LimitWindow::Whole => describe_window(None),
+        LimitWindow::Cycle(cycle) => describe_window(Some(cycle)),
+        LimitWindow::Rolling(rolling) => {
+            let last = match rolling.count() {
+                1 => String::from(rolling.last().as_str()),
+                count => format!("{count} {}s", rolling.last().as_str()),
+            };
+            format!("in the last {last}, in {} buckets", rolling.buckets())
+        }
+    }
 }
 
 fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
     let mut text = match &limit.rule {
-        LimitRule::Spend { most, period } => {
-            format!("at most {} {label} {}", most.to_decimal(decimals), describe_window(*period))
+        LimitRule::Spend { most, window } => {
+            let window = describe_limit_window(*window);
+            format!("at most {} {label} {window}", most.to_decimal(decimals))
         }
-        LimitRule::Units { meter, most, period } => {
-            format!("at most {} {meter} {}", grouped(*most), describe_window(*period))
+        LimitRule::Units { meter, most, window } => {
+            format!("at most {} {meter} {}", grouped(*most), describe_limit_window(*window))
         }
         LimitRule::Credit { most } => {
             format!("at most {} {label} owed beyond what grants pay", most.to_decimal(decimals))

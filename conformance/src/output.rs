@@ -115,7 +115,8 @@ pub(crate) fn receipt(
                 (exact, remainder) = (text(price), text(remainder_after));
                 (uncollected, late) = (text(short), *was_late);
             }
-            Item::Correction { exact: credit, remainder_after, .. } => {
+            Item::Correction { exact: credit, remainder_after, .. }
+            | Item::Credit { exact: credit, remainder_after, .. } => {
                 (exact, remainder) = (text(credit), text(remainder_after));
             }
             _ => {}

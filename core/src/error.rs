@@ -260,6 +260,12 @@ codes! {
     GrantUnknown = "grant_unknown", "unknown grant";
     /// The subscription has a grant of this id, with other terms.
     GrantConflict = "grant_conflict", "grant id in use with other terms";
+    /// A receipt that no credit can correct, or an amount that none can have.
+    CreditInvalid = "credit_invalid", "credit refused";
+    /// More than the receipt cost and was not given back yet, or nothing is left of it.
+    CreditExceeded = "credit_exceeded", "more than is left to credit";
+    /// The credit id was used for another receipt, amount or reason.
+    CreditConflict = "credit_conflict", "credit id reused with another input";
     /// The plan, the subscription or the terms that were asked for do not allow a lease, or a lease
     /// does not allow what was asked for.
     LeaseRefused = "lease_refused", "lease refused";

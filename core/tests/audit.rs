@@ -40,7 +40,7 @@ fn terms() -> Terms {
 }
 
 /// A ledger with every kind of entry: holds, imports, denials, releases, late calls, true-ups,
-/// periods, checkpoints, money, a restore.
+/// periods, credits, checkpoints, money, a restore.
 fn ledger(terms: &Terms, days: u64) -> Host {
     let plan = terms.plan();
     let mut host = Host::new();
@@ -65,6 +65,19 @@ fn ledger(terms: &Terms, days: u64) -> Host {
         if n % 5 == 0 {
             used.set_attribute("region", "moon").unwrap();
             host.import(two, used, at(now + 3)).unwrap();
+        }
+        if n % 4 == 3 {
+            let receipts = host.recorded();
+            let cost = |receipt: &&ReceiptEntry| {
+                let lane = host.meter.lane(&receipt.head.lane).unwrap();
+                lane.subscription == two && receipt.head.charge.atomic() > 5
+            };
+            let last = receipts.iter().rev().find(cost).unwrap();
+            let part = Exact::new(0, 300_000_000_000_000_000).unwrap();
+            let amount = (n % 8 == 3).then_some(part);
+            // From the second time on, nothing may be left of it.
+            let done = host.credit(two, &id, last, amount, at(now + 3));
+            assert!(done.is_ok() || n > 7);
         }
         if n == 9 {
             host.collect(host.lane(one), 50, 1, at(now + 4)).unwrap();
@@ -134,7 +147,7 @@ fn undetected(host: &Host) -> BTreeMap<&'static str, Vec<usize>> {
 fn a_flipped_bit_in_a_receipt_is_found_and_named() {
     for terms in [terms(), checkpointed()] {
         let missed = undetected(&ledger(&terms, 2));
-        for kind in ["call", "period", "true_up", "open", "plan", "checkpoint"] {
+        for kind in ["call", "period", "true_up", "credit", "open", "plan", "checkpoint"] {
             assert_eq!(missed.get(kind), None, "{missed:?}");
         }
         // What no signature covers, and the frame's checksum alone protects from accidents: a

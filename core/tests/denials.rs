@@ -30,7 +30,7 @@ A call that the plan refuses is no error: the answer is a *denial*, which says w
 | field | |
 | --- | --- |
 | `code` | below, with the HTTP status that a seller answers with |
-| `rule` | the rule in the plan: `limits/<id>`, `condition` and the path of the clause that decided, `duration`; of a [lease](leases.md): `lease/until`, `lease/attributes/<name>`, `lease/charges/<id>`, all `lease_exhausted` (HTTP 429) |
+| `rule` | the rule in the plan: `limits/<id>`, `charges/<id>` (for its values), `condition` and the path of the clause that decided, `duration`; of a [lease](leases.md): `lease/until`, `lease/attributes/<name>`, `lease/charges/<id>`, all `lease_exhausted` (HTTP 429) |
 | `value` | under a limit with `per`: the value that it refused, `\"\"` for a call without the attribute |
 | `window` | the window that has no room: its start and the first instant after it |
 | `meter` | under a limit on units, or a charge of a lease: the meter |

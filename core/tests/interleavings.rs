@@ -16,14 +16,14 @@ use counterfoil::{
     Digest, Exact, Meter, Plan, Rounding, Timestamp, Usage,
     entry::{Entry, ReceiptEntry, ReleaseReason},
     meter::{Command, Outcome, Settle},
-    plan::{Limit, LimitRule},
+    plan::{Limit, LimitRule, LimitWindow},
     receipt::{Item, Kind},
-    time::Window,
+    time::{Period, Window},
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const MODELS: [&str; 15] = [
+const MODELS: [&str; 20] = [
     r#""model":"per_unit","price":"0.3""#,
     r#""model":"flat","price":"2.5""#,
     r#""model":"package","size":7,"price":"1.1""#,
@@ -39,6 +39,11 @@ const MODELS: [&str; 15] = [
     r#""model":"dynamic","price":"0.1","max":"9999""#,
     r#""model":"per_unit","price":"0.3","minimum":"2""#,
     r#""model":"flat","price":"1.5","zero":true,"minimum":"2.5""#,
+    r#""model":"graduated","aggregate":"max","tiers":[{"up_to":10,"price":"0.1","flat":"1"},{"price":"0.9"}]"#,
+    r#""model":"per_unit","aggregate":"latest","price":"0.4""#,
+    r#""model":"volume","aggregate":"latest","tiers":[{"up_to":9,"price":"1"},{"price":"0.1"}]"#,
+    r#""model":"graduated","aggregate":"unique","of":"key","values":2,"tiers":[{"up_to":2,"price":"2"},{"price":"3"}]"#,
+    r#""model":"package","aggregate":"unique","of":"key","values":9,"size":2,"price":"4""#,
 ];
 const GRANTS: [&str; 5] = [
     r#"{"id":"g0","kind":"trial","money":"30.5"}"#,
@@ -55,10 +60,20 @@ const PERIODS: [&str; 4] = [
     r#"{"every":"hour","count":5,"anchor":"start"}"#,
     r#"{"every":"day","anchor":"start"}"#,
 ];
+/// The windows of limits.
+const WINDOWS: [&str; 7] = [
+    PERIODS[0],
+    PERIODS[1],
+    PERIODS[2],
+    PERIODS[3],
+    r#"{"last":"hour","buckets":4}"#,
+    r#"{"last":"hour","count":5,"buckets":3}"#,
+    r#"{"last":"day","buckets":1}"#,
+];
 
 fn plan() -> impl Strategy<Value = Plan> {
     let charge = (0..MODELS.len(), 0..PERIODS.len(), 0..8_u64, any::<bool>());
-    let limit = (1..60_u64, 0..=PERIODS.len(), 0..7_usize, 0..WHO.len());
+    let limit = (1..60_u64, 0..=WINDOWS.len(), 0..7_usize, 0..WHO.len());
     (
         prop::collection::vec(charge, 2),
         prop::collection::vec(limit, 1..4),
@@ -67,8 +82,9 @@ fn plan() -> impl Strategy<Value = Plan> {
         0..3_u64,
         prop::sample::subsequence(GRANTS.to_vec(), 0..=5),
         0..3_u64,
+        0..6_u64,
     )
-        .prop_map(|(charges, limits, rounding, rate, each, grants, credit)| {
+        .prop_map(|(charges, limits, rounding, rate, each, grants, credit, commitment)| {
             let charges: Vec<_> = charges
                 .into_iter()
                 .zip(["a", "b"])
@@ -78,8 +94,8 @@ fn plan() -> impl Strategy<Value = Plan> {
                         true => String::new(),
                         false => format!(r#""meter":"{meter}","#),
                     };
-                    let windowed =
-                        windowed || model.contains("volume") || model.contains("minimum");
+                    let windowed = windowed
+                        || ["volume", "minimum", "latest"].iter().any(|m| model.contains(m));
                     let window = match windowed {
                         true => format!(r#","window":{}"#, PERIODS[period]),
                         false => String::new(),
@@ -94,11 +110,28 @@ fn plan() -> impl Strategy<Value = Plan> {
                 .chain([r#"{"id":"rest_a","meter":"a","model":"per_unit","price":"0"}"#.into()])
                 .chain([r#"{"id":"rest_b","meter":"b","model":"per_unit","price":"0"}"#.into()])
                 .collect();
+            // A charge that may change after its window's close cannot be committed.
+            let moving = |charge: &&String| {
+                ["volume", "minimum", "latest"].iter().any(|m| charge.contains(m))
+            };
+            let committed: Vec<_> = ["a", "b", "rest_a"]
+                .into_iter()
+                .zip(&charges)
+                .filter(|(_, charge)| !moving(charge))
+                .map(|(id, _)| format!(r#""{id}""#))
+                .collect();
+            let commitments = match (commitment, committed.is_empty()) {
+                (0, _) | (_, true) => String::from("[]"),
+                (minimum, false) => format!(
+                    r#"[{{"id":"k","charges":[{}],"window":"hour","minimum":"{minimum}.5"}}]"#,
+                    committed.join(",")
+                ),
+            };
             let mut limits: Vec<_> = limits
                 .into_iter()
                 .enumerate()
                 .map(|(n, (most, period, kind, who))| {
-                    let window = PERIODS.get(period);
+                    let window = WINDOWS.get(period);
                     let window = window.map_or(String::new(), |w| format!(r#","window":{w}"#));
                     let rule = match kind {
                         0 => format!(r#""meter":"a","most":{most}{window}"#),
@@ -124,6 +157,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                 .token(0)
                 .with("grants", format!("[{}]", grants.join(",")))
                 .with("charges", format!("[{}]", charges.join(",")))
+                .with("commitments", commitments)
                 .with("limits", format!("[{}]", limits.join(",")))
                 .with("rounding", format!(r#""{}""#, Rounding::ALL[rounding].as_str()))
                 .with("times", r#"{"hold":1200000,"grace":1800000,"replay":600000}"#);
@@ -142,6 +176,8 @@ enum Act {
     Import(u64, u64),
     Grant(u64, bool),
     Void(usize),
+    /// One of the receipts, and how many tenths of a unit; 0 is all that is left.
+    Credit(usize, u64),
     Due,
     Checkpoint,
 }
@@ -156,6 +192,7 @@ fn acts(most_percent: u64) -> impl Strategy<Value = Vec<(Act, u64)>> {
         2 => (0..25_u64, 0..25_u64).prop_map(|(a, b)| Act::Import(a, b)),
         1 => (1..40_u64, any::<bool>()).prop_map(|(amount, units)| Act::Grant(amount, units)),
         u32::from(most_percent > 100) => (0..9_usize).prop_map(Act::Void),
+        2 => (0..90_usize, 0..30_u64).prop_map(|(n, tenths)| Act::Credit(n, tenths)),
         2 => Just(Act::Due),
         1 => Just(Act::Checkpoint),
     ];
@@ -259,6 +296,22 @@ impl Story {
                     assert_eq!(host.run(&void, now).unwrap(), Outcome::Done);
                 }
             }
+            Act::Credit(n, tenths) => {
+                let receipts = host.recorded();
+                let Some(receipt) = receipts.get(n % receipts.len().max(1)) else { return };
+                self.calls += 1;
+                let tenth = 100_000_000_000_000_000;
+                let amount = Exact::new(u128::from(tenths / 10), tenths % 10 * tenth).unwrap();
+                let amount = (*tenths > 0).then_some(amount);
+                let id = format!("{}", self.calls);
+                match host.credit(self.sub, &id, receipt, amount, now) {
+                    Ok(outcome) => assert!(matches!(outcome, Outcome::Receipt { .. })),
+                    Err(e) => assert!(
+                        ["credit_invalid", "credit_exceeded"].contains(&e.code().as_str()),
+                        "{e}"
+                    ),
+                }
+            }
             Act::Due => drop(host.due(now)),
             Act::Checkpoint => drop(host.run(&Command::Checkpoint, now).unwrap()),
             _ => {}
@@ -289,10 +342,41 @@ fn value(limit: &Limit, receipt: &ReceiptEntry) -> Option<String> {
     covered.then(|| per.unwrap_or_default())
 }
 
+/// The windows that count a receipt: of a rolling limit every span as long as the period that ends with
+/// some receipt.
+fn windows(
+    plan: &Plan,
+    window: LimitWindow,
+    authorized_at: Timestamp,
+    receipts: &[ReceiptEntry],
+) -> Vec<Window> {
+    let rolling = match window {
+        LimitWindow::Whole => return vec![Window::ALWAYS],
+        LimitWindow::Cycle(cycle) => return vec![plan.window(Some(cycle), at(0), authorized_at)],
+        LimitWindow::Rolling(rolling) => rolling,
+    };
+    let hours = match rolling.last() {
+        Period::Hour => 1,
+        Period::Day => 24,
+        _ => 168,
+    };
+    let length = hours * 3_600_000 * u64::from(rolling.count());
+    let mut spans = Vec::new();
+    for last in receipts {
+        let end = last.head.authorized_at.millis() + 1;
+        let start = Timestamp::from_millis(end.saturating_sub(length)).unwrap();
+        let span = Window { start, end: Timestamp::from_millis(end).unwrap() };
+        if span.contains(authorized_at) && !spans.contains(&span) {
+            spans.push(span);
+        }
+    }
+    spans
+}
+
 /// What the receipts billed in each window and value of each spend limit, as limits compare it.
 fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window, String), Exact> {
     let mut sums = BTreeMap::new();
-    for receipt in receipts.iter().filter(|receipt| receipt.head.kind != Kind::TrueUp) {
+    for receipt in receipts.iter().filter(|receipt| price(receipt).is_some()) {
         // Before grants pay: limits count first.
         let exact = price(receipt).unwrap().0;
         let billed = match plan.rounding() {
@@ -300,11 +384,12 @@ fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window, Str
             rounding => Exact::from_amount(rounding.bill(exact, 0).unwrap().amount),
         };
         for (index, limit) in plan.limits().iter().enumerate() {
-            let LimitRule::Spend { period, .. } = limit.rule else { continue };
+            let LimitRule::Spend { window, .. } = limit.rule else { continue };
             let Some(value) = value(limit, receipt) else { continue };
-            let window = plan.window(period, at(0), receipt.head.authorized_at);
-            let sum = sums.entry((index, window, value)).or_insert(Exact::ZERO);
-            *sum = sum.checked_add(billed).unwrap();
+            for window in windows(plan, window, receipt.head.authorized_at, receipts) {
+                let sum = sums.entry((index, window, value.clone())).or_insert(Exact::ZERO);
+                *sum = sum.checked_add(billed).unwrap();
+            }
         }
     }
     sums
@@ -323,17 +408,18 @@ fn assert_units(plan: &Plan, receipts: &[ReceiptEntry]) {
     let mut sums: BTreeMap<(usize, Window, String), u64> = BTreeMap::new();
     for receipt in receipts.iter().filter(|receipt| receipt.head.kind == Kind::Call) {
         for (index, limit) in plan.limits().iter().enumerate() {
-            let LimitRule::Units { meter, most, period } = &limit.rule else { continue };
+            let LimitRule::Units { meter, most, window } = &limit.rule else { continue };
             let Some(value) = value(limit, receipt) else { continue };
             let quantity = receipt.body.items.iter().find_map(|item| match item {
                 Item::Quantity { meter: of, quantity } if of == meter => Some(*quantity),
                 _ => None,
             });
             let units = quantity.unwrap_or(u64::from(meter == "requests"));
-            let window = plan.window(*period, at(0), receipt.head.authorized_at);
-            let sum = sums.entry((index, window, value)).or_default();
-            *sum += units;
-            assert!(*sum <= *most, "{sum} of {most} {meter} in {window:?}");
+            for window in windows(plan, *window, receipt.head.authorized_at, receipts) {
+                let sum = sums.entry((index, window, value.clone())).or_default();
+                *sum += units;
+                assert!(*sum <= *most, "{sum} of {most} {meter} in {window:?}");
+            }
         }
     }
 }
@@ -371,7 +457,7 @@ fn credit(plan: &Plan) -> Exact {
     credit.unwrap_or(Exact::MAX)
 }
 
-/// What was given is what calls drew and what is left; nobody draws more.
+/// What was given is what calls drew, less what went back, and what is left; nobody draws more.
 fn assert_conserved(host: &Host, sub: Digest) {
     let mut drawn: BTreeMap<(String, Timestamp), Exact> = BTreeMap::new();
     for receipt in host.recorded() {
@@ -382,6 +468,16 @@ fn assert_conserved(host: &Host, sub: Digest) {
                 }
                 Item::DrawUnits { grant, given_at, units, balance, .. } => {
                     ((grant, given_at), whole(units), whole(balance))
+                }
+                Item::Returned { grant, given_at, amount, .. } => {
+                    let sum = drawn.get_mut(&(grant, given_at)).unwrap();
+                    *sum = sum.checked_sub(amount).unwrap();
+                    continue;
+                }
+                Item::ReturnedUnits { grant, given_at, units, .. } => {
+                    let sum = drawn.get_mut(&(grant, given_at)).unwrap();
+                    *sum = sum.checked_sub(whole(units)).unwrap();
+                    continue;
                 }
                 _ => continue,
             };
@@ -441,7 +537,7 @@ proptest! {
             }
             let view = story.host.meter.subscription(&story.sub).unwrap();
             for (index, limit) in plan.limits().iter().enumerate() {
-                if let LimitRule::Spend { most, period: None } = limit.rule
+                if let LimitRule::Spend { most, window: LimitWindow::Whole } = limit.rule
                     && plan.rounding() == Rounding::Carry
                     && !limit.soft
                     && limit.per.is_none()

@@ -240,12 +240,19 @@ struct Story {
     calls: Vec<(usize, u64, u64)>,
     /// By subscription: permille collected, and of that the fee.
     collected: Vec<(u128, u128)>,
+    /// (receipt, how many fifths of a unit are given back; 0 is all).
+    credits: Vec<(usize, u64)>,
 }
 
 fn story() -> impl Strategy<Value = Story> {
     let calls = prop::collection::vec((0..3_usize, 1..25_u64, 0..9_u64), 1..40);
     let collected = prop::collection::vec((0..=1000_u128, 0..200_u128), 3);
-    (calls, collected).prop_map(|(calls, collected)| Story { calls, collected })
+    let credits = prop::collection::vec((0..40_usize, 0..60_u64), 0..12);
+    (calls, collected, credits).prop_map(|(calls, collected, credits)| Story {
+        calls,
+        collected,
+        credits,
+    })
 }
 
 /// Tells the story on a host of its own; subscription `n` under the nth plan.
@@ -267,8 +274,29 @@ fn tell(story: &Story, plans: &[Plan], origin: &str) -> Host {
         let amount = host.charged(*sub).floor().atomic() * part / 1000;
         host.collect(host.lane(*sub), amount, amount * fee / 1000, at(now)).unwrap();
     }
+    // Some is given back before the last true-up, some after it.
+    let (before, after) = story.credits.split_at(story.credits.len() / 2);
+    give_back(&mut host, before, now);
     host.due(at(now + 3 * DAY));
+    give_back(&mut host, after, now + 3 * DAY);
     host
+}
+
+fn give_back(host: &mut Host, credits: &[(usize, u64)], now: u64) {
+    let receipts = host.recorded();
+    for (n, fifths) in credits {
+        let receipt = &receipts[n % receipts.len()];
+        let lane = host.meter.lane(&receipt.head.lane).unwrap();
+        let fifth = 200_000_000_000_000_000;
+        let amount = Exact::new(u128::from(fifths / 5), fifths % 5 * fifth).unwrap();
+        let id = format!("{now} {n} {fifths}");
+        let amount = (*fifths > 0).then_some(amount);
+        if let Err(e) = host.credit(lane.subscription, &id, receipt, amount, at(now)) {
+            assert!(["credit_invalid", "credit_exceeded"].contains(&e.code().as_str()), "{e}");
+        }
+        let lane = host.meter.lane(&lane.lane).unwrap();
+        assert!(lane.credited <= lane.cumulative);
+    }
 }
 
 proptest! {
@@ -341,6 +369,33 @@ fn fractional(digits: u8, rounding: &str) -> Plan {
         .with("rounding", format!(r#""{rounding}""#))
         .with("payees", r#"[{"payee":"a","weight":1},{"payee":"b","weight":3},{"payee":"c","weight":3}]"#)
         .plan()
+}
+
+#[test]
+fn everything_can_be_given_back_and_then_nothing_is_left() {
+    for rounding in ["carry", "up", "down", "half_even"] {
+        let plan = fractional(1, rounding);
+        let mut host = Host::new();
+        let sub = host.subscribe(&plan);
+        let calls: Vec<_> =
+            (0..7).map(|n| host.call(sub, &format!("{n}"), a(n + 2), at(n))).collect();
+        host.collect(host.lane(sub), 9, 1, at(9)).unwrap();
+        for (n, call) in calls.iter().enumerate() {
+            // A call that cost nothing has nothing to give back.
+            let done = host.credit(sub, &format!("{n}"), call, None, at(10));
+            assert!(done.is_ok() || call.head.charge.is_zero());
+            let again = host.credit(sub, &format!("again {n}"), call, None, at(10));
+            assert_eq!(again.unwrap_err().code().as_str(), "credit_exceeded");
+        }
+        host.due(at(3 * DAY));
+        let lane = host.meter.lane(&host.lane(sub)).unwrap();
+        assert_eq!(lane.credited, lane.cumulative, "{rounding}");
+        let settlement = batch(&[&host], Extent::Collected).settle(true).unwrap();
+        assert_conserved(&settlement);
+        assert_eq!((settlement.totals.owed.atomic(), settlement.totals.held.atomic()), (9, 8));
+        assert!(settlement.payees.iter().all(|payee| payee.payable.is_zero()));
+        host.audit().unwrap();
+    }
 }
 
 #[test]

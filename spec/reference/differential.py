@@ -142,6 +142,15 @@ def window(r):
     return found
 
 
+def rolling(r):
+    """A limit's window that rolls; one in a while does not divide."""
+    found = {"last": r.choice(["hour", "hour", "day", "week"]),
+             "buckets": r.choice([1, 2, 3, 4, 12, 60, 100])}
+    if r.random() < 0.3:
+        found["count"] = r.choice([1, 2, 5, 366])
+    return found
+
+
 def hours(r):
     def clock():
         return f"{r.randrange(24):02}:{r.choice([0, 30, 59]):02}"
@@ -163,13 +172,13 @@ def charge(r, number):
         part["meter"] = r.choice(METERS)
     if model not in ("graduated", "volume"):
         part["price"] = price(r)
-    if model in MODELS[1:] and r.random() < 0.1:
-        part["aggregate"] = r.choice(["sum", "count"])
+    if model in MODELS[1:] and r.random() < 0.4:
+        aggregate(r, part)
     if model == "package":
         part["size"] = r.randrange(1, 12)
     if model in ("graduated", "volume"):
         part["tiers"] = tiers(r)
-    if model == "volume" or r.random() < 0.6:
+    if model == "volume" or part.get("aggregate") == "latest" or r.random() < 0.6:
         part["window"] = window(r)
     if model in PER_CALL:
         per_call(r, part)
@@ -190,6 +199,12 @@ def charge(r, number):
     if model in ("flat", "graduated", "volume") and flat != "0" and r.random() < 0.4:
         part["zero"] = True
     return part
+
+
+def aggregate(r, part):
+    part["aggregate"] = r.choice(["sum", "count", "max", "max", "latest", "latest", "unique", "unique"])
+    if part["aggregate"] == "unique":
+        part.update(of=r.choice(["key", "region"]), values=r.choice([1, 2, 2, 3, 10_000]))
 
 
 def per_call(r, part):
@@ -218,8 +233,8 @@ def grant(r, number, charges, given=False):
         part["meter"], part["units"] = r.choice(meters), amount
     else:
         part["money"] = str(amount) if r.random() < 0.7 else f"{amount}.5"
-        if r.random() < 0.4:
-            ids = [c["id"] for c in charges]
+        ids = [c["id"] for c in charges]
+        if ids and r.random() < 0.4:
             part["charges"] = sorted(r.sample(ids, r.randrange(1, len(ids) + 1)))
     if r.random() < 0.2:
         part["match"] = {"purpose": ["inference"]}
@@ -255,7 +270,7 @@ def limit(r, number):
                         "burst": r.randrange(1, 6)}
     if kind in ("spend", "units"):
         if r.random() < 0.7:
-            part["window"] = window(r)
+            part["window"] = rolling(r) if r.random() < 0.4 else window(r)
         if r.random() < 0.4:
             shares = ["0.05", "0.25", "0.333333333333333333", "0.5", "0.8", "1", "1.5"]
             part["notify"] = sorted(r.sample(shares, r.randrange(1, 5)))
@@ -272,6 +287,16 @@ def limit(r, number):
 
 def some(r, values):
     return sorted(r.sample(values, r.randrange(1, len(values) + 1)))
+
+
+def commitment(r, number, charges):
+    """One in a while names a charge that it must not."""
+    ids = [c["id"] for c in charges if r.random() < 0.1 or not (
+        c["model"] == "volume" or c.get("aggregate") == "latest" or c.get("minimum", "0") != "0")]
+    ids = ids or [charges[0]["id"]]
+    return {"id": f"k{number}", "charges": sorted(r.sample(ids, r.randrange(1, len(ids) + 1))),
+            "window": window(r) if r.random() < 0.5 else r.choice(["hour", "day"]),
+            "minimum": str(r.randrange(1, 90))}
 
 
 def selector(r, start, contexts):
@@ -318,7 +343,7 @@ def selected(r, start):
                 "price": price(r), "match": {}}
         if r.random() < 0.8 and readable(charges + [rest]):
             charges.append(rest)
-    return charges
+    return charges or [rest]
 
 
 def readable(charges):
@@ -383,6 +408,8 @@ def plan(r, start):
         document["derived"] = derived
     if r.random() < 0.3:
         limits.append({"id": "owed", "credit": str(r.choice([0, 0, 5, 30]))})
+    if r.random() < 0.3:
+        document["commitments"] = [commitment(r, n, charges) for n in range(r.randrange(1, 3))]
     if not limits:
         del document["limits"]
     if r.random() < 0.4:
@@ -405,9 +432,15 @@ def lendable(r, document):
     document["rounding"] = "carry"
     document["charges"] = [c for c in document["charges"] if c["model"] not in PER_CALL
                            and c["model"] != "volume" or r.random() < 0.1] or document["charges"]
+    if r.random() < 0.9:
+        document.pop("commitments", None)
     for part in document.get("limits", []):
-        if "period" not in part and r.random() < 0.5:
+        if r.random() < (0.9 if isinstance(part.get("window"), dict) else 0.5):
             part.pop("window", None)
+    for part in document["charges"]:
+        if part.get("aggregate", "sum") not in ("sum", "count") and r.random() < 0.9:
+            for name in ("aggregate", "of", "values"):
+                part.pop(name, None)
     limits = [part for part in document.get("limits", [])
               if "spend" in part or "units" in part or "most" in part or r.random() < 0.1]
     document["limits"] = limits
@@ -485,6 +518,30 @@ def body(r, surface):
     if not place:
         return found
     return {place: found, "model": "m"} if r.random() < 0.95 else {"x_groq": {place: found}}
+
+
+def events(r, surface):
+    """Events of a stream, whose outputs mostly rise."""
+    found = []
+    for _ in range(r.randrange(6)):
+        event = r.choice([{}, {"model": "late"}, {"delta": r.choice(["a", {}, None])}])
+        if r.random() < 0.7:
+            inner = body(r, surface)
+            path = r.choice(["", "response", "message", "metadata", "delta"]) if r.random() < 0.6 else {
+                "anthropic.messages": "message", "bedrock.converse": "metadata",
+                "cohere.chat": "delta"}.get(surface, "response" if "openai.re" in surface else "")
+            event = {**event, **({path: inner} if path else inner)}
+        reason = r.choice([None, "stop"])
+        for items, name in (("choices", "finish_reason"), ("candidates", "finishReason")):
+            if r.random() < 0.5:
+                event[items] = [{}, {name: reason}][:r.randrange(3)]
+        if r.random() < 0.2 and isinstance(event.get("delta", {}), dict):
+            event["delta"] = {**event.get("delta", {}), "stop_reason": reason}
+        found.append(event)
+    if r.random() < 0.6:
+        found.sort(key=lambda event: json.dumps(event).count("1"))
+    texts = [json.dumps(event) for event in found]
+    return texts + ["[DONE]"] if r.random() < 0.2 else texts
 
 
 class Case:
@@ -610,8 +667,8 @@ class Case:
             return
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
-             "quote", "replay", "again", "window", "grant", "void", "read"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3])[0]
+             "quote", "replay", "again", "window", "grant", "void", "read", "credit"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3, 4])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.requests)}"
@@ -639,16 +696,16 @@ class Case:
         elif kind == "import":
             self.ordinal += r.randrange(3)
             at = self.now - (r.randrange(7_200_000) if r.random() < 0.2 else 0)
-            self.add("meter.import", at=str(at), usage=usage(r, self.priced, r.random() < 0.3),
+            self.add("meter.import", f"x{len(self.steps)}", at=str(at), usage=usage(r, self.priced, r.random() < 0.3),
                      input="0x" + "01" * 32, ordinal=str(self.ordinal),
                      offset=str(self.ordinal * 100), digest="0x" + "02" * 32, **on,
                      **self.journal())
         elif kind == "due":
-            self.add("meter.due", meter=self.meter, now=now, **self.journal())
+            self.add("meter.due", f"x{len(self.steps)}", meter=self.meter, now=now, **self.journal())
             for _ in range(r.choice([0, 0, 2, 5])):
                 if "out" not in self.steps[-1]:
                     break
-                self.add("meter.due", meter=self.meter, now=now)
+                self.add("meter.due", f"x{len(self.steps)}", meter=self.meter, now=now)
         elif kind == "checkpoint":
             self.add("meter.checkpoint", meter=self.meter, **self.journal())
         elif kind == "collect":
@@ -661,6 +718,8 @@ class Case:
             self.add("meter.grant", terms=json.dumps(terms), now=now, **on, **self.journal())
         elif kind == "void":
             self.add("meter.void", grant=f"g{r.randrange(6)}", now=now, **on, **self.journal())
+        elif kind == "credit":
+            self.credit(now, on)
         elif kind == "look":
             self.add("meter.subscription", **on)
             self.add("meter.lane", meter=self.meter, lane=lane)
@@ -678,12 +737,34 @@ class Case:
         elif kind == "read":
             for surface in r.sample(sorted(BODIES), 3):
                 self.add("usage.read", surface=surface, body=json.dumps(body(r, surface)))
+            surface = r.choice(sorted(BODIES))
+            self.add("usage.stream", surface=surface, events=events(r, surface))
         elif kind == "replay":
             fresh = f"m{len(self.steps)}"
             self.add("meter.replay", fresh, meter=self.meter, saltKey="0x" + "07" * 32)
             self.meter = fresh
+        if kind in ("settle", "import", "due") and r.random() < 0.15:
+            self.credit(now, on)
         if self.steps[-1]["in"].get("journal") == "doubt":
             self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+
+    def credit(self, now, on):
+        """One of the last receipts is given back, in part or whole."""
+        r = self.r
+        made = [step["as"] for step in self.steps
+                if "as" in step and "receipt" in (step.get("out") or {})
+                and "replayed" not in step["out"]]
+        if not made:
+            return
+        name = r.choice(made[-4:])
+        found = self.add("receipt.json", f"x{len(self.steps)}", receipt=name,
+                         key="k" if r.random() < 0.97 else None)
+        cost = int(self.script.outs[name]["receipt"]["charge"])
+        amount = r.choice([None, None, None, "0.5", "1", str(r.randrange(cost + 2)),
+                           str(r.randrange(40)), f"{r.randrange(9)}.{r.randrange(1, 10)}"])
+        self.add("meter.credit", f"x{len(self.steps)}", id=f"q{r.choice([len(self.steps), r.randrange(3)])}",
+                 json=found["out"]["json"], amount=amount, reason=r.choice(["late", "late", "bad"]),
+                 now=now, **on, **self.journal())
 
     def finish(self, subscription, lane):
         if self.r.random() < 0.5:

@@ -161,6 +161,26 @@ def test_a_broken_plan_is_refused_by_the_core(broken, tmp_path):
     assert core(patched(broken["change"]), tmp_path) == (broken["code"], broken["place"])
 
 
+def mappings():
+    """The mappings of the vectors, and where the core refuses them."""
+    for path in sorted((ROOT / "spec/vectors/use").glob("use-mapping*.json")):
+        for index, step in enumerate(json.loads(path.read_text("utf-8"))["steps"]):
+            error = step.get("error", {})
+            # Without a place it is no JSON; and what is wrong with an event is none of the schema's business.
+            if error.get("code", "").startswith("json_") and "place" not in error:
+                continue
+            mapping = json.loads(step["in"]["mapping"])
+            place = error.get("place")
+            own = path.stem == "use-mapping-refused" and place not in (None, "/n")
+            yield pytest.param(mapping, place if own else None, id=f"{path.stem}-{index}")
+
+
+@pytest.mark.parametrize(("mapping", "place"), list(mappings()))
+def test_a_mapping_is_refused_where_the_core_refuses_it(mapping, place):
+    found = set(places(validator("mapping").iter_errors(mapping)))
+    assert found == set() if place is None else place in found
+
+
 def test_every_field_has_a_description():
     def walk(node, path):
         if isinstance(node, dict):

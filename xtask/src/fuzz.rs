@@ -13,11 +13,12 @@ use crate::tools::{Outcome, cache, cargo, run as run_command, target};
 
 pub(crate) const OPTIONS: &str = "[--seconds 60] [--target NAME]";
 
-const TARGETS: [&str; 10] = [
+const TARGETS: [&str; 11] = [
     "plan",
     "grant",
     "usage",
     "mapping",
+    "stream",
     "receipt_json",
     "header",
     "entry",

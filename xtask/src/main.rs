@@ -13,6 +13,7 @@ mod errors;
 mod fuzz;
 mod gates;
 mod ledger;
+mod mutants;
 mod peers;
 mod prices;
 mod python;
@@ -92,7 +93,13 @@ const TASKS: &[Task] = &[
         "mutants",
         "",
         "make rating rules wrong by one: the differential test must find each",
-        differential::mutants,
+        mutants::mutants,
+    ),
+    Task(
+        "explore",
+        mutants::EXPLORE_OPTIONS,
+        "every reachable state of small meters; --guards: take each guard out, it must be missed",
+        mutants::explore,
     ),
     Task(
         "schema",

@@ -205,6 +205,24 @@ class Meter:
         at = self._at(now)
         self._submit(lambda: self._native.propose_void(subscription, grant, at))
 
+    def credit(
+        self,
+        subscription: str,
+        id: str,
+        receipt: native.Receipt,
+        *,
+        reason: str,
+        amount: Optional[str] = None,
+        now: Optional[int] = None,
+    ) -> Union[native.Issued, native.Replay]:
+        """Gives back what ``receipt`` cost: an exact ``amount`` of atomic units, or all that is left.
+        The receipt has its body and is signed by the meter's key; the same ``id`` gives back once."""
+        at = self._at(now)
+        made: Union[native.Issued, native.Replay] = self._submit(
+            lambda: self._native.propose_credit(subscription, id, receipt, amount, reason, at)
+        )
+        return made
+
     def lease(
         self,
         subscription: str,

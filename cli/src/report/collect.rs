@@ -7,6 +7,7 @@ use std::path::Path;
 use counterfoil::audit::Auditor;
 use counterfoil::entry::{Denial, DenialCode, Entry, ReceiptEntry};
 use counterfoil::meter::SubscriptionView;
+use counterfoil::plan::Aggregate;
 use counterfoil::rating::Model;
 use counterfoil::receipt::{Item, Kind};
 use counterfoil::time::{Anchor, Cycle, Period, Zone};
@@ -75,7 +76,9 @@ impl Collector {
                 *count = count.saturating_add(1);
                 self.seen(at);
             }
-            Entry::Receipt(receipt) if receipt.head.kind != Kind::TrueUp => self.charge(receipt)?,
+            Entry::Receipt(receipt) if matches!(receipt.head.kind, Kind::Call | Kind::Period) => {
+                self.charge(receipt)?;
+            }
             _ => {}
         }
         Ok(())
@@ -112,13 +115,15 @@ impl Collector {
                     usage.push(format!("{} {}", grouped(quantity), spaced(meter)));
                 }
                 Item::Line { charge, units, amount, .. } => {
-                    let meter = self
-                        .plan
-                        .as_ref()
-                        .and_then(|plan| plan.charges().iter().find(|c| c.id == *charge))
-                        .map_or_else(|| charge.clone(), |c| c.meter.clone());
+                    let charges = self.plan.as_ref().map_or(&[][..], |plan| plan.charges());
+                    let found = charges.iter().find(|c| c.id == *charge);
+                    let meter = found.map_or_else(|| charge.clone(), |c| c.meter.clone());
                     let (quantity, sum) = self.meters.entry(meter).or_insert((0, Exact::ZERO));
-                    *quantity = quantity.saturating_add(u128::from(*units));
+                    let units = u128::from(*units);
+                    *quantity = match found.map(|c| &c.aggregate) {
+                        Some(Aggregate::Max | Aggregate::Latest) => units.max(*quantity),
+                        _ => quantity.saturating_add(units),
+                    };
                     *sum = sum.checked_add(*amount)?;
                 }
                 Item::Price { exact: price, uncollected, .. } => {

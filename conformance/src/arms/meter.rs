@@ -1,10 +1,10 @@
 //! The meter and its journal.
 
 use counterfoil::{
-    Amount, Digest, Timestamp,
+    Amount, Digest, Receipt, Timestamp,
     crypto::sha256,
     entry::{Collected, ImportMark, ReleaseReason},
-    meter::{Command, Import, Outcome as Decided, Replay, Request, Settle, Subscribe},
+    meter::{Command, Credit, Import, Outcome as Decided, Replay, Request, Settle, Subscribe},
 };
 use serde_json::{Value, json};
 
@@ -128,6 +128,17 @@ pub(super) fn grant(input: &mut Input, objects: &mut Objects) -> Done {
 pub(super) fn void(input: &mut Input, objects: &mut Objects) -> Done {
     let command =
         Command::Void { subscription: input.parsed("subscription")?, grant: input.text("grant")? };
+    propose(input, objects, &command, "now")
+}
+
+pub(super) fn credit(input: &mut Input, objects: &mut Objects) -> Done {
+    let command = Command::Credit(Box::new(Credit {
+        subscription: input.parsed("subscription")?,
+        id: input.text("id")?,
+        receipt: Receipt::from_json(input.text("json")?.as_bytes())?,
+        amount: input.nullable("amount")?.map(|amount| amount.parse()).transpose()?,
+        reason: input.text("reason")?,
+    }));
     propose(input, objects, &command, "now")
 }
 

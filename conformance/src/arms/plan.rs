@@ -2,13 +2,13 @@
 
 use counterfoil::{
     Plan, Usage,
-    usage::{Mapping, Surface},
+    usage::{Mapping, Stream, Surface},
 };
 use serde_json::{Value, json};
 
 use super::{Done, Object, Objects, a_plan, document};
 use crate::{
-    input::{Input, Outcome, fault},
+    input::{self, Input, Outcome, fault},
     output::{instant, map, text},
 };
 
@@ -30,6 +30,22 @@ pub(super) fn map_usage(input: &mut Input) -> Outcome {
     let (mapping, event) = (input.text("mapping")?, input.text("event")?);
     let mapping = Mapping::from_json(mapping.as_bytes())?;
     Ok(read(&mapping.read(&document(&event)?)?))
+}
+
+pub(super) fn stream_usage(input: &mut Input) -> Outcome {
+    let surface: Surface = input.parsed("surface")?;
+    let mut stream = Stream::new(surface)?;
+    for event in input.list("events")? {
+        stream.feed(input::text(event)?.as_bytes())?;
+    }
+    let usage = stream.usage()?;
+    let read = read(&usage);
+    Ok(json!({
+        "complete": stream.is_complete(),
+        "basis": usage.basis().as_str(),
+        "meters": read["meters"],
+        "attributes": read["attributes"],
+    }))
 }
 
 fn read(usage: &Usage) -> Value {

@@ -76,7 +76,7 @@ impl Account {
             }
             let Some((value, more)) = call.under(limit) else { continue };
             let Some(window) = self.limit_window(plan, limit, tally, call.at) else { continue };
-            let before = tally.counted(window, value);
+            let before = tally.counted(window, value)?;
             let after = before.checked_add(more)?;
             let reached = |share: Exact| before < share && share <= after;
             for share in limit.notify.iter().filter(|share| reached(share.reached)) {

@@ -3,29 +3,30 @@
 use alloc::{collections::BTreeSet, vec::Vec};
 
 use crate::{
-    account::{Counted, Grants, Pace, Pending, Tally, Windows},
-    amount::Exact,
+    account::{Caller, Committed, Counted, Grants, Pace, Pending, Seen, Tally, Windows},
+    amount::{Exact, overflow},
     error::{Code, Error, Result},
     meter::Hold,
-    plan::{Charge, Limit, Plan},
-    rating::Tariff,
+    plan::{Aggregate, Charge, Limit, Plan},
     time::{Cycle, Timestamp, Window},
 };
 
 /// One charge's counter in one window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counter {
-    /// Units settled.
+    /// What the charge's aggregate makes of the units settled.
     pub(crate) units: u64,
     /// What the window was billed: the second counter B.
     pub(crate) billed: Exact,
-    /// What grants in money paid of it.
+    /// What grants in money paid of it, and what credits gave back of the rest.
     pub(crate) granted: Exact,
     /// Units that open holds may still use.
     pub(crate) outstanding: u64,
     /// Under a per-call model: the prices of what open holds may still use.
     pub(crate) held: Exact,
-    /// The most that the outstanding units may still cost; follows from the four above.
+    /// What it knows of its calls, where their units do not add up.
+    pub(crate) seen: Seen,
+    /// The most that the outstanding units may still cost; follows from the above.
     pub(crate) reserve: Exact,
     /// Whether more was billed than the window costs: the window's close owes a true-up.
     pub(crate) owes: bool,
@@ -74,6 +75,8 @@ pub(crate) struct Account {
     pub(crate) grants: Grants,
     /// By charge of the plan: where the windows begin that are still to be billed without a call.
     pub(crate) pending: Vec<Pending>,
+    /// By commitment of the plan: what its charges were billed.
+    pub(crate) commitments: Vec<Committed>,
     /// When the subscription ends; the last instant where it does not.
     pub(crate) until: Timestamp,
 }
@@ -96,9 +99,11 @@ impl Account {
     /// The account of a subscription that starts at `started_at`.
     pub(crate) fn new(plan: &Plan, started_at: Timestamp) -> Account {
         let pending = |charge| Pending::from(charge, started_at);
+        let committed = || Committed { from: Some(started_at), ..Committed::default() };
         Account {
             started_at,
             pending: plan.charges().iter().map(pending).collect(),
+            commitments: plan.commitments().iter().map(|_| committed()).collect(),
             until: plan.ends(started_at).ok().flatten().unwrap_or(Timestamp::MAX),
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             tallies: plan.limits().iter().map(|_| Tally::default()).collect(),
@@ -135,14 +140,18 @@ impl Account {
         tally.window(plan, limit, self.started_at, at)
     }
 
-    /// Every window that a call at `at` counts in: of the charges, then of the limits that count.
+    /// Every window that a call at `at` counts in: of the charges, of the commitments, of the
+    /// limits that count.
     pub(crate) fn windows(&self, plan: &Plan, at: Timestamp) -> impl Iterator<Item = Window> {
         let charges = plan.charges().iter().zip(&self.counters);
         let limits = plan.limits().iter().zip(&self.tallies);
         let limits =
             limits.filter_map(move |(limit, tally)| self.limit_window(plan, limit, tally, at));
+        let commitments = plan.commitments().iter();
+        let commitments = commitments.map(move |c| self.window(plan, Some(c.period), at));
         charges
             .map(move |(charge, windows)| self.window_of(plan, charge, windows, at))
+            .chain(commitments)
             .chain(limits)
     }
 
@@ -151,7 +160,7 @@ impl Account {
         &self,
         plan: &Plan,
         units: &[(usize, u64)],
-        at: Timestamp,
+        caller: Caller<'_>,
     ) -> Result<Vec<Rated>> {
         let mut lines = Vec::with_capacity(units.len());
         for &(index, quantity) in units {
@@ -160,15 +169,19 @@ impl Account {
             else {
                 return Err(Error::new(Code::EntryMisplaced).because("no such charge"));
             };
-            let window = self.window_of(plan, charge, windows, at);
-            let (before, billed) =
-                windows.get(window).map_or((0, Exact::ZERO), |c| (c.units, c.billed));
-            let amount = charge.tariff.pays(before, billed, quantity)?;
+            let window = self.window_of(plan, charge, windows, caller.at);
+            let counter = windows.get(window);
+            let (before, billed) = counter.map_or((0, Exact::ZERO), |c| (c.units, c.billed));
+            let units = match counter {
+                Some(counter) => counter.seen.units(&charge.aggregate, before, quantity, caller),
+                None => quantity,
+            };
+            let amount = charge.pays(before, billed, units)?;
             lines.push(Rated {
                 charge: index,
                 window,
                 units_before: before,
-                units: quantity,
+                units,
                 billed_before: billed,
                 amount,
             });
@@ -176,20 +189,28 @@ impl Account {
         Ok(lines)
     }
 
-    /// Moves the counters of a settled call. Returns the windows that are new, by charge.
-    pub(crate) fn advance(&mut self, plan: &Plan, rated: &[Rated]) -> Result<Vec<(usize, Window)>> {
+    /// Moves the counters of a settled call, or of a window that is billed without one (`called`).
+    pub(crate) fn advance(
+        &mut self,
+        plan: &Plan,
+        rated: &[Rated],
+        caller: Caller<'_>,
+        called: bool,
+    ) -> Result<()> {
         let mut opened = Vec::new();
         for line in rated {
+            self.commit(plan, (line.charge, line.amount), caller.at)?;
+            let Some(charge) = plan.charges().get(line.charge) else { continue };
             let counter = self.counter(line.charge, line.window, &mut opened)?;
-            counter.units = counter
-                .units
-                .checked_add(line.units)
-                .ok_or_else(|| Error::new(Code::AmountOverflow))?;
+            if called {
+                counter.units = charge.aggregate.after(counter.units, line.units)?;
+                counter.seen.note(&charge.aggregate, caller);
+            }
             counter.billed = counter.billed.checked_add(line.amount)?;
             self.refresh(plan, line.charge, line.window)?;
             self.pass_periods(plan, line.charge)?;
         }
-        Ok(opened)
+        Ok(())
     }
 
     /// The counters alone, to see what a call would make of them.
@@ -197,18 +218,26 @@ impl Account {
         let counters = self.counters.clone();
         let (tallies, rates) = (Vec::new(), Vec::new());
         let grants = Grants::restore(self.started_at, Vec::new(), BTreeSet::new());
-        let (pending, until) = (Vec::new(), self.until);
-        let started_at = self.started_at;
-        Account { started_at, counters, tallies, rates, holds: 0, grants, pending, until }
+        let (pending, commitments) = (Vec::new(), Vec::new());
+        let Account { started_at, until, .. } = *self;
+        Account {
+            started_at,
+            counters,
+            tallies,
+            rates,
+            holds: 0,
+            grants,
+            pending,
+            commitments,
+            until,
+        }
     }
 
     /// Records what limits count of a settled or imported call.
     pub(crate) fn count(&mut self, plan: &Plan, call: &Counted<'_>) -> Result<()> {
         for (limit, tally) in plan.limits().iter().zip(self.tallies.iter_mut()) {
-            if let Some((value, more)) = call.under(limit)
-                && let Some(window) = tally.window(plan, limit, self.started_at, call.at)
-            {
-                tally.count(window, value, more)?;
+            if let Some(added) = call.under(limit) {
+                tally.count(plan, limit, self.started_at, call.at, added)?;
             }
         }
         Ok(())
@@ -245,6 +274,25 @@ impl Account {
         Ok(())
     }
 
+    /// Records what a credit gives back of what a receipt charged for these lines: the last one first,
+    /// after what credits `before` it gave back.
+    pub(crate) fn note_given_back(
+        &mut self,
+        rated: &[Rated],
+        (mut before, mut back): (Exact, Exact),
+    ) -> Result<()> {
+        for line in rated.iter().rev() {
+            let part = line.amount.minus_or_zero(before).min(back);
+            before = before.minus_or_zero(line.amount);
+            back = back.checked_sub(part)?;
+            let windows = self.counters.get_mut(line.charge);
+            if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
+                counter.granted = counter.granted.checked_add(part)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a hold's units to what is outstanding. Returns the windows that are new, by charge.
     ///
     /// # Errors
@@ -253,12 +301,12 @@ impl Account {
         &mut self,
         plan: &Plan,
         units: &[(usize, u64)],
-        at: Timestamp,
+        caller: Caller<'_>,
     ) -> Result<Vec<(usize, Window)>> {
         let mut opened = Vec::new();
         for (done, &(index, quantity)) in units.iter().enumerate() {
-            if let Err(error) = self.reserve_one(plan, index, quantity, at, &mut opened) {
-                self.free(plan, units.get(..done).unwrap_or_default(), at)?;
+            if let Err(error) = self.reserve_one(plan, index, quantity, caller, &mut opened) {
+                self.free(plan, units.get(..done).unwrap_or_default(), caller)?;
                 self.close(&opened);
                 return Err(error);
             }
@@ -271,12 +319,12 @@ impl Account {
         plan: &Plan,
         index: usize,
         quantity: u64,
-        at: Timestamp,
+        caller: Caller<'_>,
         opened: &mut Vec<(usize, Window)>,
     ) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
         let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
-        let window = self.window_of(plan, charge, windows, at);
+        let window = self.window_of(plan, charge, windows, caller.at);
         let counter = self.counter(index, window, opened)?;
         let outstanding = counter
             .outstanding
@@ -286,7 +334,8 @@ impl Account {
         if charge.tariff.is_per_call() {
             after.held = after.held.checked_add(charge.tariff.total(quantity)?)?;
         }
-        after.reserve = reserved(&charge.tariff, &after)?;
+        after.seen.enter(&charge.aggregate, quantity, caller);
+        after.reserve = reserved(charge, &after)?;
         *counter = after;
         Ok(())
     }
@@ -305,12 +354,12 @@ impl Account {
         &mut self,
         plan: &Plan,
         units: &[(usize, u64)],
-        at: Timestamp,
+        caller: Caller<'_>,
     ) -> Result<()> {
         for &(index, quantity) in units {
             let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
             let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
-            let window = self.window_of(plan, charge, windows, at);
+            let window = self.window_of(plan, charge, windows, caller.at);
             let windows = self.counters.get_mut(index).ok_or(Code::EntryMisplaced)?;
             let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
             counter.outstanding =
@@ -318,6 +367,7 @@ impl Account {
             if charge.tariff.is_per_call() {
                 counter.held = counter.held.checked_sub(charge.tariff.total(quantity)?)?;
             }
+            counter.seen.leave(&charge.aggregate, quantity, caller);
             self.refresh(plan, index, window)?;
         }
         Ok(())
@@ -334,7 +384,7 @@ impl Account {
             windows.drop_where(|window, counter| {
                 Some(window) != latest
                     && !counter.is_lent()
-                    && counter.outstanding == 0
+                    && counter.is_idle()
                     && !counter.owes
                     && closed(window)
                     && !self.awaits(charge, window)
@@ -342,8 +392,8 @@ impl Account {
         }
         self.counters = counters;
         let earliest = self.earliest_period().into_iter().chain(self.earliest_lent()).min();
-        for tally in &mut self.tallies {
-            tally.forget_closed(plan, now, earliest);
+        for (limit, tally) in plan.limits().iter().zip(&mut self.tallies) {
+            tally.forget_closed(plan, limit, now, earliest);
         }
     }
 
@@ -367,26 +417,76 @@ impl Account {
         if let Some(counter) =
             self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
         {
-            counter.owes = (charge.tariff.can_fall() || counter.returned)
+            counter.owes = (charge.can_fall() || counter.returned)
                 && counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
             if counter.returned {
                 counter.short = charge.tariff.total(counter.units)?.minus_or_zero(counter.billed);
             }
-            counter.reserve = reserved(&charge.tariff, counter)?;
+            counter.reserve = reserved(charge, counter)?;
         }
         Ok(())
+    }
+}
+
+impl Counter {
+    /// Whether no hold reserves units of it.
+    fn is_idle(&self) -> bool {
+        self.outstanding == 0 && self.seen.is_idle()
+    }
+
+    /// The most that one hold of so many units can add to what is billed, wherever the others leave the
+    /// counter.
+    pub(crate) fn worst(&self, charge: &Charge, units: u64, caller: Caller<'_>) -> Result<Exact> {
+        let others = match &charge.aggregate {
+            Aggregate::Sum | Aggregate::Count => self.outstanding.saturating_sub(units),
+            // What others bring only raises what is billed, or where the counter stands.
+            Aggregate::Max => return self.up_to(charge, self.units, units),
+            Aggregate::Latest if caller.at < self.seen.at => return Ok(Exact::ZERO),
+            Aggregate::Latest => return self.up_to(charge, 0, units),
+            Aggregate::Unique(unique) => {
+                let value = caller.value(unique);
+                if !self.seen.is_new(value) {
+                    return Ok(Exact::ZERO);
+                }
+                self.seen.new_values(value)
+            }
+        };
+        charge.tariff.worst_increase(self.units, others, units)
+    }
+
+    /// What the highest F of a counter from `least` up to `most` lies above what is billed.
+    fn up_to(&self, charge: &Charge, least: u64, most: u64) -> Result<Exact> {
+        let highest = charge.tariff.highest(least, most.saturating_sub(least))?;
+        Ok(highest.minus_or_zero(self.billed))
     }
 }
 
 /// The most that outstanding units can still cost: the highest F that they can reach, less what is
 /// billed; under a per-call model the sum of the holds' own prices. Without such units, what returned
 /// leases left unbilled.
-fn reserved(tariff: &Tariff, counter: &Counter) -> Result<Exact> {
-    if counter.outstanding == 0 {
+fn reserved(charge: &Charge, counter: &Counter) -> Result<Exact> {
+    if counter.is_idle() {
         return Ok(counter.short);
     }
-    if tariff.is_per_call() {
+    if charge.tariff.is_per_call() {
         return Ok(counter.held);
     }
-    Ok(tariff.highest(counter.units, counter.outstanding)?.minus_or_zero(counter.billed))
+    match charge.aggregate {
+        Aggregate::Sum | Aggregate::Count => {
+            let most = counter.units.checked_add(counter.outstanding).ok_or_else(overflow)?;
+            counter.up_to(charge, counter.units, most)
+        }
+        Aggregate::Max => {
+            let most = counter.seen.largest().unwrap_or(0);
+            counter.up_to(charge, counter.units, most)
+        }
+        Aggregate::Latest => match counter.seen.largest() {
+            Some(most) => counter.up_to(charge, 0, most),
+            None => Ok(Exact::ZERO),
+        },
+        Aggregate::Unique(_) => {
+            let most = counter.units.saturating_add(counter.seen.new);
+            counter.up_to(charge, counter.units, most)
+        }
+    }
 }

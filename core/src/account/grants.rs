@@ -1,4 +1,4 @@
-//! Grants of one subscription: what is left of each, and what a call may draw.
+//! Grants of one subscription: what is left of each, and which a call may use.
 //!
 //! Calls draw in one order: priority, then expiry (none last), then age, then id. The instant of the
 //! request fixes which grants a call may use; a grant that expires while a call runs still pays it,
@@ -12,12 +12,11 @@ use alloc::{
 };
 
 use crate::{
-    account::{Rated, closes_at},
-    amount::{Exact, Rounding},
+    account::closes_at,
+    amount::Exact,
     error::{Code, Error, Result},
     meter::ReservedUnits,
-    plan::{Aggregate, Credit, Grant, Plan, Rollover, Term, whole},
-    receipt::Item,
+    plan::{Grant, Plan, Rollover, Term, whole},
     time::{Cycle, Timestamp, Window},
 };
 
@@ -101,13 +100,24 @@ impl Given {
             && charges.into_iter().all(|charge| self.terms.pays(charge))
     }
 
+    /// The most that it can hold: what was given, and what the window before may have left.
+    fn most(&self) -> Result<Exact> {
+        let given = self.terms.credit.amount();
+        match self.terms.term {
+            Term::Recurring { rollover: Some(rollover), .. } if self.rolled => {
+                given.checked_add(rollover.max)
+            }
+            _ => Ok(given),
+        }
+    }
+
     /// Units left, reserved ones included.
-    fn units(&self) -> u64 {
+    pub(crate) fn units(&self) -> u64 {
         u64::try_from(self.balance.whole()).unwrap_or(u64::MAX)
     }
 
     /// Units that no hold reserves.
-    fn free(&self) -> u64 {
+    pub(super) fn free(&self) -> u64 {
         self.units().saturating_sub(self.reserved)
     }
 
@@ -352,6 +362,40 @@ impl Grants {
         Ok(Arc::clone(&given.terms))
     }
 
+    /// A grant that something can go back to at `at`: kept, not voided, not expired. What ended is not
+    /// revived.
+    pub(crate) fn returnable(
+        &self,
+        id: &str,
+        given_at: Timestamp,
+        at: Timestamp,
+    ) -> Option<&Given> {
+        let given = self.position(id, given_at).and_then(|position| self.given.get(position));
+        given.filter(|given| !given.voided && given.covers(at))
+    }
+
+    /// Gives back what a call drew.
+    pub(crate) fn give_back(
+        &mut self,
+        id: &str,
+        given_at: Timestamp,
+        amount: Exact,
+        at: Timestamp,
+    ) -> Result<()> {
+        if self.returnable(id, given_at, at).is_none() {
+            return Err(misplaced("a grant that nothing can go back to"));
+        }
+        let position = self.position(id, given_at);
+        let given = position.and_then(|position| self.given.get_mut(position));
+        let given = given.ok_or_else(|| misplaced("no such grant"))?;
+        let after = given.balance.checked_add(amount)?;
+        if after > given.most()? {
+            return Err(misplaced("more than the grant gave"));
+        }
+        given.balance = after;
+        Ok(())
+    }
+
     /// The grant as an entry uses it.
     fn open(
         &mut self,
@@ -403,125 +447,6 @@ impl Grants {
                 && !rolled.iter().any(|(id, at)| *id == given.terms.id && *at > given.given_at);
             owed || given.reserved > 0 || !given.is_closed(plan, now)
         });
-    }
-}
-
-/// What a hold reserves of grants in units, taken off what its charges will count. `own` is what the
-/// call's own hold reserved: it is the call's to use again.
-pub(crate) fn draw_units(
-    plan: &Plan,
-    usable: &[Given],
-    own: &[ReservedUnits],
-    units: &mut Vec<(usize, u64)>,
-) -> Result<Vec<Drawn>> {
-    let mut drawn = Vec::new();
-    for given in usable {
-        let Credit::Units { meter, .. } = &given.terms.credit else { continue };
-        let counts = |charge: usize| {
-            let found = plan.charges().get(charge);
-            found.is_some_and(|c| c.meter == *meter && c.aggregate == Aggregate::Sum)
-        };
-        let Some(wanted) = units.iter().find(|(charge, _)| counts(*charge)).map(|(_, n)| *n) else {
-            continue;
-        };
-        let held = own
-            .iter()
-            .find(|part| part.grant == given.terms.id && part.given_at == given.given_at)
-            .map_or(0, |part| part.units);
-        let taken = wanted.min(given.free().saturating_add(held));
-        if taken == 0 {
-            continue;
-        }
-        for (_, left) in units.iter_mut().filter(|(charge, _)| counts(*charge)) {
-            *left = left.saturating_sub(taken);
-        }
-        units.retain(|(_, left)| *left > 0);
-        let balance = if given.voided {
-            given.reserved.saturating_sub(held)
-        } else {
-            given.units().saturating_sub(taken)
-        };
-        drawn.push(Drawn {
-            grant: given.terms.id.clone(),
-            given_at: given.given_at,
-            meter: meter.clone(),
-            units: taken,
-            balance,
-        });
-    }
-    Ok(drawn)
-}
-
-/// Units that one grant pays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Drawn {
-    pub(crate) grant: String,
-    pub(crate) given_at: Timestamp,
-    pub(crate) meter: String,
-    pub(crate) units: u64,
-    pub(crate) balance: u64,
-}
-
-/// What grants in money pay of a call's charges, and what is left to bill. `price` is what the call
-/// costs as the plan's rounding compares it; where receipts are rounded, grants pay whole units.
-pub(crate) fn draw_money(
-    rounding: Rounding,
-    usable: &[Given],
-    rated: &[Rated],
-    price: Exact,
-) -> Result<(Vec<Item>, Exact)> {
-    let (mut rest, mut drawn) = (price, Vec::new());
-    let mut lines: Vec<(usize, Exact)> =
-        rated.iter().map(|line| (line.charge, line.amount)).filter(|(_, a)| !a.is_zero()).collect();
-    for given in usable {
-        if rest.is_zero() {
-            break;
-        }
-        if given.terms.credit.meter().is_some() {
-            continue;
-        }
-        let covered = |line: &(usize, Exact)| line.1.is_zero() || given.terms.pays(line.0);
-        let most = if lines.iter().all(covered) {
-            rest
-        } else {
-            let in_scope = lines.iter().filter(|line| given.terms.pays(line.0));
-            let sum = in_scope.map(|line| line.1).try_fold(Exact::ZERO, Exact::checked_add)?;
-            rest.min(sum)
-        };
-        let amount = payable(rounding, given.balance.min(most));
-        if amount.is_zero() {
-            continue;
-        }
-        rest = rest.checked_sub(amount)?;
-        pay_lines(&given.terms, &mut lines, amount)?;
-        drawn.push(Item::Draw {
-            grant: given.terms.id.clone(),
-            given_at: given.given_at,
-            amount,
-            balance: given.balance.checked_sub(amount)?,
-        });
-    }
-    Ok((drawn, rest))
-}
-
-/// Takes what a grant pays off the lines that it may pay: (charge, what is left of its amount).
-pub(crate) fn pay_lines(terms: &Grant, lines: &mut [(usize, Exact)], amount: Exact) -> Result<()> {
-    let mut paid = amount;
-    for (charge, left) in lines {
-        if terms.pays(*charge) {
-            let part = paid.min(*left);
-            paid = paid.checked_sub(part)?;
-            *left = left.checked_sub(part)?;
-        }
-    }
-    Ok(())
-}
-
-/// What grants can pay of an amount: all of it under `carry`, else whole units.
-pub(crate) fn payable(rounding: Rounding, amount: Exact) -> Exact {
-    match rounding {
-        Rounding::Carry => amount,
-        _ => Exact::from_amount(amount.floor()),
     }
 }
 

@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    account::{Account, Grants, Pending},
+    account::{Account, Committed, Grants, Pending},
     amount::Exact,
     error::{Code, Error, Result},
     lease::{Lease, Statement},
@@ -102,9 +102,9 @@ impl Account {
             };
             if let Some(more) = more
                 && let Some(value) = limit.value(&lease.attributes)
-                && let Some(window) = tally.window(plan, limit, self.started_at, lease.at)
             {
-                tally.change(window, value, |sum| change(sum, more))?;
+                let when = (self.started_at, lease.at);
+                tally.change(plan, limit, when, value, |sum| change(sum, more))?;
             }
         }
         Ok(())
@@ -119,6 +119,7 @@ impl Account {
     pub(crate) fn leased(plan: &Plan, lease: &Lease) -> Result<Account> {
         let mut account = Account::new(plan, lease.started_at);
         account.pending.fill(Pending::default());
+        account.commitments.fill(Committed::default());
         let recurring = plan.shared_grants().iter().map(|terms| terms.id.clone());
         account.grants = Grants::restore(lease.started_at, Vec::new(), recurring.collect());
         for found in lease.intervals(plan) {
@@ -137,10 +138,10 @@ impl Account {
             if let LimitRule::Units { most: all, .. } = limit.rule
                 && hard
                 && let Some(value) = limit.value(&lease.attributes)
-                && let Some(window) = tally.window(plan, limit, lease.started_at, lease.at)
             {
                 let elsewhere = all.checked_sub(most).ok_or(Code::LeaseInvalid)?;
-                tally.change(window, value, |_| Ok(whole(elsewhere)))?;
+                let when = (lease.started_at, lease.at);
+                tally.change(plan, limit, when, value, |_| Ok(whole(elsewhere)))?;
             }
         }
         Ok(account)
@@ -178,7 +179,7 @@ impl Account {
         let place = tally
             .window(plan, limit, self.started_at, lease.at)
             .zip(limit.value(&lease.attributes));
-        Ok(place.map_or(Exact::ZERO, |(window, value)| tally.counted(window, value)))
+        place.map_or(Ok(Exact::ZERO), |(window, value)| tally.counted(window, value))
     }
 
     /// What returned leases left unbilled, in all windows.

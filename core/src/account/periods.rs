@@ -11,7 +11,7 @@ use crate::{
     amount::Exact,
     error::Result,
     plan::{Charge, Plan},
-    time::{Timestamp, Window},
+    time::{Cycle, Timestamp, Window},
 };
 
 /// Which edge of a window something is due at.
@@ -50,9 +50,10 @@ impl Edge {
     }
 }
 
-/// The next window of a charge that is billed without a call.
+/// The next window of a charge or a commitment that is billed without a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Period {
+    /// The number of its line: charges first, then commitments.
     pub(crate) charge: usize,
     pub(crate) edge: Edge,
     pub(crate) window: Window,
@@ -96,10 +97,35 @@ impl Pending {
 }
 
 impl Account {
-    /// The next window of a charge that is due at an edge. A window that never closes never comes to
-    /// its minimum.
+    /// From where on windows of a line are due at an edge, the windows, and what each is to be billed.
+    fn pending(
+        &self,
+        plan: &Plan,
+        line: usize,
+        edge: Edge,
+    ) -> Option<(Timestamp, Option<Cycle>, Exact)> {
+        if let Some(charge) = plan.charges().get(line) {
+            let from = self.pending.get(line)?.at(edge)?;
+            return Some((from, charge.period, edge.total(charge)));
+        }
+        let (place, commitment) = plan.commitment(line).filter(|_| edge == Edge::Close)?;
+        let from = self.commitments.get(place)?.from?;
+        Some((from, Some(commitment.period), commitment.minimum))
+    }
+
+    /// Where a line's counter stands, and what was billed in a window.
+    pub(crate) fn billed(&self, plan: &Plan, line: usize, window: Window) -> (u64, Exact) {
+        if let Some((place, _)) = plan.commitment(line) {
+            let billed = self.commitments.get(place).and_then(|c| c.billed.get(window));
+            return (0, billed.copied().unwrap_or(Exact::ZERO));
+        }
+        let counter = self.counters.get(line).and_then(|windows| windows.get(window));
+        counter.map_or((0, Exact::ZERO), |counter| (counter.units, counter.billed))
+    }
+
+    /// The next window of a line that is due at an edge. A window that never closes never comes to its
+    /// minimum.
     pub(crate) fn period(&self, plan: &Plan, charge: usize, edge: Edge) -> Option<Period> {
-        let found = plan.charges().get(charge)?;
         if edge == Edge::Return {
             let window = self.first_short(charge)?;
             let counter = self.counters.get(charge)?.get(window)?;
@@ -107,13 +133,13 @@ impl Account {
             let (at, due) = (self.last_of(window)?, window.start);
             return Some(Period { charge, edge, window, at, due, total });
         }
-        let from = self.pending.get(charge)?.at(edge)?;
-        let window = self.window(plan, found.period, from);
+        let (from, period, total) = self.pending(plan, charge, edge)?;
+        let window = self.window(plan, period, from);
         let (at, due) = match edge {
             Edge::Start => (from, from),
             _ => (self.last_of(window)?, closes_at(window, plan)?),
         };
-        Some(Period { charge, edge, window, at, due, total: edge.total(found) })
+        Some(Period { charge, edge, window, at, due, total })
     }
 
     /// A window's last instant within the term.
@@ -121,28 +147,32 @@ impl Account {
         Timestamp::from_millis(window.end.min(self.until).millis().saturating_sub(1)).ok()
     }
 
-    /// The next window of every charge and edge.
+    /// The next window of every line and edge.
     pub(crate) fn periods(&self, plan: &Plan) -> Vec<Period> {
-        let all = (0..self.pending.len()).flat_map(|charge| Edge::ALL.map(|edge| (charge, edge)));
-        all.filter_map(|(charge, edge)| self.period(plan, charge, edge)).collect()
+        let lines = self.pending.len().saturating_add(self.commitments.len());
+        let all = (0..lines).flat_map(|line| Edge::ALL.map(|edge| (line, edge)));
+        all.filter_map(|(line, edge)| self.period(plan, line, edge)).collect()
     }
 
     /// Moves on from windows that were billed what their edge asks for.
-    pub(super) fn pass_periods(&mut self, plan: &Plan, charge: usize) -> Result<()> {
-        let Some(found) = plan.charges().get(charge) else { return Ok(()) };
+    pub(super) fn pass_periods(&mut self, plan: &Plan, line: usize) -> Result<()> {
         for edge in Edge::PENDING {
-            let total = edge.total(found);
-            while let Some(from) = self.pending.get(charge).and_then(|pending| pending.at(edge)) {
-                let window = self.window(plan, found.period, from);
-                let counter = self.counters.get(charge).and_then(|w| w.get(window));
+            while let Some((from, period, total)) = self.pending(plan, line, edge) {
+                let window = self.window(plan, period, from);
                 // What a lease may still charge is not billed for good.
-                if counter.is_none_or(|c| c.billed.minus_or_zero(c.lent) < total) {
+                let lent = self.counters.get(line).and_then(|windows| windows.get(window));
+                let lent = lent.map_or(Exact::ZERO, |counter| counter.lent);
+                if self.billed(plan, line, window).1.minus_or_zero(lent) < total {
                     break;
                 }
-                let next = window.end;
-                let more = next < self.until && next < Timestamp::MAX;
-                if let Some(pending) = self.pending.get_mut(charge) {
-                    pending.move_to(edge, more.then_some(next));
+                let next =
+                    Some(window.end).filter(|end| *end < self.until && *end < Timestamp::MAX);
+                if let Some(pending) = self.pending.get_mut(line) {
+                    pending.move_to(edge, next);
+                } else if let Some((place, _)) = plan.commitment(line)
+                    && let Some(committed) = self.commitments.get_mut(place)
+                {
+                    committed.move_to(next);
                 }
             }
         }
@@ -159,7 +189,7 @@ impl Account {
 
     /// The earliest window of any charge that is still to be billed.
     pub(super) fn earliest_period(&self) -> Option<Timestamp> {
-        let all = self.pending.iter().flat_map(|pending| [pending.start, pending.close]);
-        all.flatten().min()
+        let charges = self.pending.iter().flat_map(|pending| [pending.start, pending.close]);
+        charges.chain(self.commitments.iter().map(|committed| committed.from)).flatten().min()
     }
 }

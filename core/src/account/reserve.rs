@@ -6,12 +6,12 @@
 //! cases. Where each receipt is rounded on its own, it is the sum of the worst cases, each rounded.
 
 use alloc::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     string::{String, ToString},
 };
 
 use crate::{
-    account::{Account, Held, Tally},
+    account::{Account, Counter, Held, Tally},
     amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
@@ -79,11 +79,13 @@ pub(crate) fn room(
             && let Some(tally) = books.account.tallies.get(index)
             && let Some(window) = books.account.limit_window(books.plan, limit, tally, at)
         {
-            let found = one_limit(books, Place { limit: index, tally, window, value, most }, more)?;
-            if let Some(room) = found
-                && least.as_ref().is_none_or(|least| room.available < least.available)
-            {
-                least = Some(room);
+            for window in tally.windows(limit, window, value) {
+                let place = Place { limit: index, tally, window, value, most };
+                if let Some(room) = one_limit(books, place, more)?
+                    && least.as_ref().is_none_or(|least| room.available < least.available)
+                {
+                    least = Some(room);
+                }
             }
         }
     }
@@ -109,8 +111,11 @@ pub(crate) fn admit(
         };
         let own =
             books.account.limit_window(books.plan, limit, tally, at).zip(limit.value(attributes));
-        for (window, value, _) in tally.busy() {
-            if own == Some((window, value)) {
+        for (window, value) in tally.busy(limit) {
+            let asked = own.is_some_and(|(own, of)| {
+                of == value && tally.windows(limit, own, of).any(|asked| asked == window)
+            });
+            if asked {
                 continue;
             }
             let place = Place { limit: index, tally, window, value, most };
@@ -126,7 +131,7 @@ pub(crate) fn admit(
 /// for.
 pub(crate) fn without_hold(books: Books<'_>, short: &Room) -> Result<(Room, Exact)> {
     let reserved = match books.account.tallies.get(short.limit) {
-        Some(tally) => reserve(books, tally.held(short.window, &short.value), short.window)?,
+        Some(tally) => reserve(books, &tally.held(short.window, &short.value), short.window)?,
         None => Exact::ZERO,
     };
     left_by(reserved, short)
@@ -142,7 +147,7 @@ pub(crate) fn left_by(reserved: Exact, short: &Room) -> Result<(Room, Exact)> {
 
 fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<Room>> {
     let Place { limit, tally, window, value, most } = place;
-    let spent = tally.counted(window, value);
+    let spent = tally.counted(window, value)?;
     // R is never below the reserve: what has room beside it needs no look at the holds.
     if books.plan.rounding() == Rounding::Carry {
         let all = aggregate(books.counters)?;
@@ -151,7 +156,15 @@ fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<R
             return Ok(None);
         }
     }
-    let reserved = reserve(books, tally.held(window, value), window)?;
+    let held = tally.held(window, value);
+    // Nor is what the holds may cost wherever the counters stand.
+    if let Some(most_held) = held.ceiling.and_then(|ceiling| ceiling.most()) {
+        let sum = spent.checked_add(most_held).and_then(|sum| sum.checked_add(more));
+        if sum.is_ok_and(|sum| sum <= most) {
+            return Ok(None);
+        }
+    }
+    let reserved = reserve(books, &held, window)?;
     let committed = spent.checked_add(reserved)?.checked_add(more)?;
     let available = most.minus_or_zero(spent).minus_or_zero(reserved);
     let value = value.to_string();
@@ -167,29 +180,33 @@ fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<R
 }
 
 /// What the holds of one value in one window may still cost together.
-fn reserve(books: Books<'_>, held: Option<&Held>, window: Window) -> Result<Exact> {
+fn reserve(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
     let without = books.without.filter(|hold| hold.is_reserved());
     // What returned leases left unbilled, any call may have to pay.
     let short = books.counters.short()?;
     let carry = books.plan.rounding() == Rounding::Carry;
     let reserving = books.account.holds.saturating_sub(u64::from(without.is_some()));
-    let Some(held) = held else { return Ok(short) };
-    let own = without.is_some_and(|hold| match held.subjects.is_empty() {
-        true => window.contains(hold.authorized_at),
-        false => held.subjects.contains(&hold.subject),
-    });
+    let own = without.is_some_and(|hold| is_inside(hold, held, window));
     let inside = held.count.saturating_sub(u64::from(own));
     if inside == 0 {
         return Ok(short);
     }
     if !carry {
-        return singly(books, held, window);
+        return worst_cases(books, held, window);
     }
     let all = aggregate(books.counters)?;
     if all.is_zero() || inside == reserving {
         return Ok(all);
     }
-    Ok(all.min(singly(books, held, window)?.checked_add(short)?))
+    Ok(all.min(worst_cases(books, held, window)?.checked_add(short)?))
+}
+
+/// Whether the hold, which reserves, is one of these.
+fn is_inside(hold: &Hold, held: &Held, window: Window) -> bool {
+    match held.subjects.is_empty() {
+        true => window.contains(hold.authorized_at),
+        false => held.subjects.contains(&hold.subject),
+    }
 }
 
 /// What all holds may still cost together, as a limit compares it.
@@ -197,7 +214,7 @@ pub(crate) fn aggregate_of(books: Books<'_>) -> Result<Exact> {
     if books.plan.rounding() == Rounding::Carry {
         return aggregate(books.counters);
     }
-    singly(books, &Held::default(), Window::ALWAYS)
+    singly(books, &BTreeSet::new(), Window::ALWAYS)
 }
 
 /// R: the sum of all counters' reserves.
@@ -209,8 +226,22 @@ pub(crate) fn aggregate(account: &Account) -> Result<Exact> {
         .try_fold(Exact::ZERO, |sum, (_, counter)| sum.checked_add(counter.reserve))
 }
 
-/// The sum of the holds' worst cases, each as a limit compares it.
-fn singly(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
+/// The sum of the holds' worst cases, from their ceiling where no price depends on a counter.
+fn worst_cases(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
+    if let Some(mut ceiling) = held.ceiling {
+        if let Some(without) = books.without.filter(|hold| is_inside(hold, held, window)) {
+            ceiling.remove(books.plan, without);
+        }
+        if let Some(sum) = ceiling.exactly() {
+            return Ok(sum);
+        }
+    }
+    singly(books, &held.subjects, window)
+}
+
+/// The sum of the holds' worst cases, each as a limit compares it: of these holds, or of all in the
+/// window.
+fn singly(books: Books<'_>, subjects: &BTreeSet<Digest>, window: Window) -> Result<Exact> {
     let mut sum = Exact::ZERO;
     let mut add = |hold: &Hold| -> Result<()> {
         if books.without.is_none_or(|without| without.subject != hold.subject) {
@@ -219,13 +250,13 @@ fn singly(books: Books<'_>, held: &Held, window: Window) -> Result<Exact> {
         }
         Ok(())
     };
-    if held.subjects.is_empty() {
+    if subjects.is_empty() {
         let reserving = books.holds.values().filter(|hold| hold.is_reserved());
         for hold in reserving.filter(|hold| window.contains(hold.authorized_at)) {
             add(hold)?;
         }
     } else {
-        for hold in held.subjects.iter().filter_map(|subject| books.holds.get(subject)) {
+        for hold in subjects.iter().filter_map(|subject| books.holds.get(subject)) {
             add(hold)?;
         }
     }
@@ -242,10 +273,9 @@ fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
             continue;
         };
         let window = books.counters.window_of(books.plan, charge, windows, hold.authorized_at);
-        let (counter, outstanding) =
-            windows.get(window).map_or((0, 0), |c| (c.units, c.outstanding));
-        let others = outstanding.saturating_sub(units);
-        worst = worst.checked_add(charge.tariff.worst_increase(counter, others, units)?)?;
+        let none = Counter::default();
+        let counter = windows.get(window).unwrap_or(&none);
+        worst = worst.checked_add(counter.worst(charge, units, hold.caller())?)?;
     }
     Ok(worst)
 }

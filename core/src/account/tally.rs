@@ -1,13 +1,14 @@
 //! What one limit has counted, and what open holds may still add to it: by window and value.
 
 use alloc::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     string::String,
 };
 
 use crate::{
-    account::{Windows, closes_at},
-    amount::Exact,
+    account::{Ceiling, Windows, closes_at},
+    amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
     meter::Hold,
@@ -15,11 +16,12 @@ use crate::{
     time::{Timestamp, Window},
 };
 
-/// One limit's counts, by window. A limit without `per` has the one value "".
+/// One limit's counts, by *part*: a window, or a bucket of rolling windows, which have several. A limit
+/// without `per` has the one value "".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tally(Windows<Values>);
 
-/// A limit's counts in one window.
+/// A limit's counts in one part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Values {
     /// What calls have added: money, or units.
@@ -28,7 +30,7 @@ pub(crate) struct Values {
     held: BTreeMap<String, Held>,
 }
 
-/// The holds that reserve under one value in one window.
+/// The holds that reserve under one value in one part, or in one window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     /// How many.
@@ -37,10 +39,43 @@ pub(crate) struct Held {
     pub(crate) units: u128,
     /// Their subjects, where the limit covers only some holds of the window.
     pub(crate) subjects: BTreeSet<Digest>,
+    /// What they may cost at most, where the limit's reserve may be the sum of their worst cases.
+    pub(crate) ceiling: Option<Ceiling>,
+}
+
+/// Whether the limit's reserve may be the sum of its holds' worst cases.
+fn sums_holds(plan: &Plan, limit: &Limit) -> bool {
+    limit.most_spend().is_some() && (limit.is_partial() || plan.rounding() != Rounding::Carry)
+}
+
+impl Values {
+    fn has(&self, value: &str) -> bool {
+        self.counted.contains_key(value) || self.held.contains_key(value)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.counted.keys().chain(self.held.keys()).map(String::as_str)
+    }
+
+    fn len(&self) -> usize {
+        let only_held = self.held.keys().filter(|held| !self.counted.contains_key(*held));
+        self.counted.len().saturating_add(only_held.count())
+    }
 }
 
 impl Tally {
-    /// The limit's window that the instant lies in: one that is open already, or else the calendar's.
+    /// The limit's part that the instant lies in: one that is there already, or else a new one.
+    fn part(
+        &self,
+        plan: &Plan,
+        limit: &Limit,
+        started_at: Timestamp,
+        at: Timestamp,
+    ) -> Option<Window> {
+        self.0.containing(at).or_else(|| limit.part(plan, started_at, at))
+    }
+
+    /// The limit's window of a call at this instant.
     pub(crate) fn window(
         &self,
         plan: &Plan,
@@ -48,48 +83,131 @@ impl Tally {
         started_at: Timestamp,
         at: Timestamp,
     ) -> Option<Window> {
-        self.0.containing(at).or_else(|| limit.window(plan, started_at, at))
+        self.part(plan, limit, started_at, at).map(|part| limit.window(part))
     }
 
-    pub(crate) fn counted(&self, window: Window, value: &str) -> Exact {
-        let values = self.0.get(window);
-        values.and_then(|values| values.counted.get(value)).copied().unwrap_or(Exact::ZERO)
+    /// The windows that a call in `own` adds to, as far as something may lie in them that does not lie in
+    /// an earlier one: `own`, and of a rolling limit those that end with a later part that has the value.
+    pub(crate) fn windows<'a>(
+        &'a self,
+        limit: &'a Limit,
+        own: Window,
+        value: &'a str,
+    ) -> impl Iterator<Item = Window> + 'a {
+        let later = self.0.iter().filter(move |(part, values)| {
+            limit.rolling().is_some()
+                && part.start >= own.end
+                && limit.window(*part).start < own.end
+                && values.has(value)
+        });
+        core::iter::once(own).chain(later.map(|(part, _)| limit.window(*part)))
     }
 
-    pub(crate) fn held(&self, window: Window, value: &str) -> Option<&Held> {
-        self.0.get(window)?.held.get(value)
+    /// The parts that lie in a window.
+    fn inside(&self, window: Window) -> impl Iterator<Item = &(Window, Values)> {
+        self.0.iter().filter(move |(part, _)| window.start <= part.start && part.end <= window.end)
     }
 
-    /// Every window and value under which something reserves.
-    pub(crate) fn busy(&self) -> impl Iterator<Item = (Window, &str, &Held)> {
-        self.0.iter().flat_map(|(window, values)| {
-            values.held.iter().map(|(value, held)| (*window, value.as_str(), held))
-        })
+    pub(crate) fn counted(&self, window: Window, value: &str) -> Result<Exact> {
+        let sums = self.inside(window).filter_map(|(_, values)| values.counted.get(value));
+        sums.copied().try_fold(Exact::ZERO, Exact::checked_add)
+    }
+
+    pub(crate) fn held(&self, window: Window, value: &str) -> Cow<'_, Held> {
+        let mut parts = self.inside(window).filter_map(|(_, values)| values.held.get(value));
+        let mut held = parts.next().map_or_else(Cow::default, Cow::Borrowed);
+        for part in parts {
+            let sum = held.to_mut();
+            sum.count = sum.count.saturating_add(part.count);
+            sum.units = sum.units.saturating_add(part.units);
+            sum.subjects.extend(&part.subjects);
+            sum.ceiling = sum.ceiling.zip(part.ceiling).map(|(a, b)| a.plus(b));
+        }
+        held
+    }
+
+    /// Every window and value under which something reserves; of a rolling limit those that end with a
+    /// part that has the value, for the others have no more than one of these.
+    pub(crate) fn busy<'a>(
+        &'a self,
+        limit: &'a Limit,
+    ) -> impl Iterator<Item = (Window, &'a str)> + 'a {
+        let held = move |rolls: bool| {
+            let parts = self.0.iter().filter(move |_| limit.rolling().is_some() == rolls);
+            parts.flat_map(|(part, values)| values.held.keys().map(|value| (*part, value.as_str())))
+        };
+        let later = move |(part, value): (Window, &'a str)| {
+            let windows = self.windows(limit, limit.window(part), value);
+            windows.map(move |window| (window, value))
+        };
+        let rolled: BTreeSet<(Window, &str)> = held(true).flat_map(later).collect();
+        held(false).chain(rolled)
     }
 
     /// How many values the window has, if this one is new to it.
     pub(crate) fn values_without(&self, window: Window, value: &str) -> Option<u64> {
-        let Some(values) = self.0.get(window) else { return Some(0) };
-        if values.counted.contains_key(value) || values.held.contains_key(value) {
+        if self.inside(window).any(|(_, values)| values.has(value)) {
             return None;
         }
-        let only_held = values.held.keys().filter(|held| !values.counted.contains_key(*held));
-        u64::try_from(values.counted.len().saturating_add(only_held.count())).ok()
+        Some(self.values(window))
     }
 
-    /// Adds what a call counts.
-    pub(crate) fn count(&mut self, window: Window, value: &str, more: Exact) -> Result<()> {
-        self.change(window, value, |sum| sum.checked_add(more))
+    /// How many values a window has.
+    pub(crate) fn values(&self, window: Window) -> u64 {
+        let mut parts = self.inside(window).map(|(_, values)| values);
+        let known = match (parts.next(), parts.next()) {
+            (None, _) => 0,
+            (Some(one), None) => one.len(),
+            (Some(one), Some(two)) => {
+                let all = [one, two].into_iter().chain(parts);
+                all.flat_map(Values::names).collect::<BTreeSet<&str>>().len()
+            }
+        };
+        u64::try_from(known).unwrap_or(u64::MAX)
     }
 
-    /// Changes what was counted.
+    /// When the parts of a limit's window that have the value leave it, one after the other, and the window
+    /// of what is left: once, all together, where it does not roll. Not where that never comes.
+    pub(crate) fn leaving<'a>(
+        &'a self,
+        plan: &'a Plan,
+        limit: &'a Limit,
+        window: Window,
+        value: Option<&'a str>,
+    ) -> impl Iterator<Item = (Timestamp, Window)> + 'a {
+        let ends = limit.rolling().is_none().then_some((window, window.end));
+        let rolled = self.inside(window).filter(move |(_, values)| {
+            limit.rolling().is_some() && value.is_none_or(|value| values.has(value))
+        });
+        let rolled = rolled.map(move |(part, _)| (limit.reach(*part), part.end));
+        let all = ends.into_iter().chain(rolled);
+        all.filter(move |(reach, _)| closes_at(*reach, plan).is_some())
+            .map(move |(reach, end)| (reach.end, Window { start: end, end: window.end }))
+    }
+
+    /// Adds what a call at this instant counts.
+    pub(crate) fn count(
+        &mut self,
+        plan: &Plan,
+        limit: &Limit,
+        started_at: Timestamp,
+        at: Timestamp,
+        (value, more): (&str, Exact),
+    ) -> Result<()> {
+        self.change(plan, limit, (started_at, at), value, |sum| sum.checked_add(more))
+    }
+
+    /// Changes what calls at this instant counted.
     pub(crate) fn change(
         &mut self,
-        window: Window,
+        plan: &Plan,
+        limit: &Limit,
+        (started_at, at): (Timestamp, Timestamp),
         value: &str,
         change: impl Fn(Exact) -> Result<Exact>,
     ) -> Result<()> {
-        if let (Some(values), _) = self.0.open(window) {
+        let Some(part) = self.part(plan, limit, started_at, at) else { return Ok(()) };
+        if let (Some(values), _) = self.0.open(part) {
             match values.counted.get_mut(value) {
                 Some(sum) => *sum = change(*sum)?,
                 None => {
@@ -110,16 +228,20 @@ impl Tally {
         index: usize,
     ) {
         let Some(value) = limit.value(&hold.attributes) else { return };
-        let Some(window) = self.window(plan, limit, started_at, hold.authorized_at) else { return };
-        let (Some(values), _) = self.0.open(window) else { return };
+        let Some(part) = self.part(plan, limit, started_at, hold.authorized_at) else { return };
+        let (Some(values), _) = self.0.open(part) else { return };
         if !values.held.contains_key(value) {
-            values.held.insert(String::from(value), Held::default());
+            let ceiling = sums_holds(plan, limit).then(Ceiling::default);
+            values.held.insert(String::from(value), Held { ceiling, ..Held::default() });
         }
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_add(1);
             held.units = held.units.saturating_add(units_of(hold, index));
             if limit.is_partial() {
                 held.subjects.insert(hold.subject);
+            }
+            if let Some(ceiling) = &mut held.ceiling {
+                ceiling.add(plan, hold);
             }
         }
     }
@@ -134,45 +256,50 @@ impl Tally {
         index: usize,
     ) {
         let Some(value) = limit.value(&hold.attributes) else { return };
-        let Some(window) = self.window(plan, limit, started_at, hold.authorized_at) else { return };
-        let Some(values) = self.0.get_mut(window) else { return };
+        let Some(part) = self.part(plan, limit, started_at, hold.authorized_at) else { return };
+        let Some(values) = self.0.get_mut(part) else { return };
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_sub(1);
             held.units = held.units.saturating_sub(units_of(hold, index));
             held.subjects.remove(&hold.subject);
+            if let Some(ceiling) = &mut held.ceiling {
+                ceiling.remove(plan, hold);
+            }
             if held.count == 0 {
                 values.held.remove(value);
             }
         }
         if values.counted.is_empty() && values.held.is_empty() {
-            self.0.drop_where(|w, _| w == window);
+            self.0.drop_where(|other, _| other == part);
         }
     }
 
-    /// Forgets windows that are closed at `now` and in which nothing reserves; not those after
-    /// `earliest`, the start of the first window that is still to be billed without a call.
+    /// Forgets parts of which every window is closed at `now` and in which nothing reserves; not those
+    /// after `earliest`, the start of the first window that is still to be billed without a call.
     pub(crate) fn forget_closed(
         &mut self,
         plan: &Plan,
+        limit: &Limit,
         now: Timestamp,
         earliest: Option<Timestamp>,
     ) {
-        self.0.drop_where(|window, values| {
+        self.0.drop_where(|part, values| {
+            let reach = limit.reach(part);
             values.held.is_empty()
-                && closes_at(window, plan).is_some_and(|closes| closes <= now)
-                && earliest.is_none_or(|earliest| window.end <= earliest)
+                && closes_at(reach, plan).is_some_and(|closes| closes <= now)
+                && earliest.is_none_or(|earliest| reach.end <= earliest)
         });
     }
 
-    /// What was counted, by window, for a snapshot.
+    /// What was counted, by part, for a snapshot.
     pub(crate) fn recorded(&self) -> impl Iterator<Item = (Window, &BTreeMap<String, Exact>)> {
-        let windows = self.0.iter().map(|(window, values)| (*window, &values.counted));
-        windows.filter(|(_, counted)| !counted.is_empty())
+        let parts = self.0.iter().map(|(part, values)| (*part, &values.counted));
+        parts.filter(|(_, counted)| !counted.is_empty())
     }
 
-    /// Restores a window from a snapshot; they come in order, before any hold.
-    pub(crate) fn restore(&mut self, window: Window, counted: BTreeMap<String, Exact>) {
-        self.0.push(window, Values { counted, held: BTreeMap::new() });
+    /// Restores a part from a snapshot; they come in order, before any hold.
+    pub(crate) fn restore(&mut self, part: Window, counted: BTreeMap<String, Exact>) {
+        self.0.push(part, Values { counted, held: BTreeMap::new() });
     }
 }
 

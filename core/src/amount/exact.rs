@@ -137,7 +137,8 @@ impl Exact {
     /// `max(0, self − other)`.
     #[must_use]
     pub fn minus_or_zero(self, other: Exact) -> Exact {
-        self.checked_sub(other).unwrap_or(Exact::ZERO)
+        // Asked first: an error that nobody reads would cost an allocation.
+        if self <= other { Exact::ZERO } else { self.checked_sub(other).unwrap_or(Exact::ZERO) }
     }
 
     /// The product with a quantity.

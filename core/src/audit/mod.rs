@@ -15,8 +15,8 @@ use crate::{
     lease::Lease,
     log::Checkpoint,
     meter::{
-        Draft, Facts, LaneTotals, LeaseRequest, State, draft_call, draft_period, draft_true_up,
-        joined, lane_totals,
+        CreditFacts, Draft, Facts, LaneTotals, LeaseRequest, State, draft_call, draft_credit,
+        draft_period, draft_true_up, joined, lane_totals,
     },
     plan::{Plan, Signing},
     receipt::{Head, Item, Kind, import_subject, period_subject},
@@ -234,6 +234,7 @@ impl Auditor {
             Kind::Call => self.draft_again(recorded),
             Kind::Period => self.period_again(recorded),
             Kind::TrueUp => self.true_up_again(recorded),
+            Kind::Credit => self.credit_again(recorded),
         }
         .map_err(|e| e.within(place.to_string()))?;
         compare(recorded, &again, place)
@@ -347,7 +348,7 @@ impl Auditor {
         let plan = &self.state.subscription(&subscription)?.plan;
         for item in &recorded.body.items {
             if let Item::Line { charge, window, units_before, .. } = item {
-                let index = crate::meter::charge_index(plan, charge)?;
+                let index = crate::meter::line_index(plan, charge)?;
                 let subject = |edge: &Edge| {
                     period_subject(edge.number(), charge, window.start, *units_before)
                 };
@@ -370,6 +371,18 @@ impl Auditor {
             }
         }
         Err(Error::new(Code::AuditMismatch).at("correction").because("a true-up corrects nothing"))
+    }
+
+    fn credit_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {
+        let missing = |what: &'static str| Error::new(Code::AuditMismatch).at(what);
+        let subscription = self.state.lane(&recorded.head.lane)?.open.subscription;
+        let corrects = recorded.corrects.as_ref().ok_or_else(|| missing("corrects"))?;
+        let Some(Item::Credit { id, reason, amount, .. }) = recorded.body.items.first() else {
+            return Err(missing("credit").because("a credit that does not say what it is"));
+        };
+        let issued_at = recorded.head.issued_at;
+        let facts = CreditFacts { subscription, id, reason, amount: *amount, corrects, issued_at };
+        draft_credit(&self.state, &facts)
     }
 
     /// What was audited so far.

@@ -14,7 +14,7 @@ use crate::{
     lease::{Lease, Statement},
     log::Checkpoint,
     meter::ReservedUnits,
-    receipt::{Body, Head, LaneOpen},
+    receipt::{Body, Head, Kind, LaneOpen, Receipt},
     time::{Timestamp, Window},
 };
 
@@ -109,7 +109,10 @@ impl Entry {
             Entry::Receipt(e) => {
                 e.head.write(&mut w);
                 e.body.write(&mut w);
-                write_option(&mut w, e.import.as_ref(), write_mark);
+                match &e.corrects {
+                    Some(corrected) => write_corrected(&mut w, corrected),
+                    None => write_option(&mut w, e.import.as_ref(), write_mark),
+                }
             }
             Entry::Release(e) => {
                 w.raw(e.lane.bytes()).raw(e.subject.bytes()).u64(e.at.millis()).u8(
@@ -199,8 +202,11 @@ impl Entry {
                 let head = Head::read(r)?;
                 let digest = head.digest();
                 let body = Body::read(r)?;
-                let import = read_option(r, read_mark)?;
-                Entry::Receipt(Arc::new(ReceiptEntry { head, digest, body, import }))
+                let (import, corrects) = match head.kind {
+                    Kind::Credit => (None, Some(Arc::new(read_corrected(r)?))),
+                    _ => (read_option(r, read_mark)?, None),
+                };
+                Entry::Receipt(Arc::new(ReceiptEntry { head, digest, body, import, corrects }))
             }
             7 => Entry::Release(Release {
                 lane: Digest::new(r.array()?),
@@ -338,6 +344,24 @@ pub(crate) fn read_mark(r: &mut Reader<'_>) -> Result<ImportMark> {
         offset: r.u64()?,
         digest: Digest::new(r.array()?),
     })
+}
+
+/// What a credit corrects: head, signature, body. One that lacks either cannot be read again, and no
+/// draft makes it.
+fn write_corrected(w: &mut Writer, receipt: &Receipt) {
+    receipt.head.write(w);
+    if let Some(signature) = &receipt.signature {
+        w.raw(signature.bytes());
+    }
+    if let Some(body) = &receipt.body {
+        body.write(w);
+    }
+}
+
+fn read_corrected(r: &mut Reader<'_>) -> Result<Receipt> {
+    let head = Head::read(r)?;
+    let signature = Some(Signature::from_bytes(&r.array()?)?);
+    Ok(Receipt { head, signature, body: Some(Body::read(r)?) })
 }
 
 fn write_denial(w: &mut Writer, denial: &Denial) {

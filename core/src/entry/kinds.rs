@@ -9,7 +9,7 @@ use crate::{
     lease::{Lease, Statement},
     log::Checkpoint,
     meter::ReservedUnits,
-    receipt::{Body, Head, LaneOpen},
+    receipt::{Body, Head, LaneOpen, Receipt},
     time::Timestamp,
 };
 
@@ -26,7 +26,7 @@ pub enum Entry {
     Hold(HoldEntry),
     /// An imported call is refused.
     Denied(Denied),
-    /// A call is settled, or a window trued up.
+    /// A call is settled, a window billed or trued up, or a receipt credited.
     Receipt(Arc<ReceiptEntry>),
     /// A hold ends without a receipt, or its outcome becomes unknown.
     Release(Release),
@@ -165,6 +165,8 @@ pub struct ReceiptEntry {
     pub body: Body,
     /// The place of the record, when it settles an imported one.
     pub import: Option<ImportMark>,
+    /// What a credit corrects: head, signature and body. Other receipts have none.
+    pub corrects: Option<Arc<Receipt>>,
 }
 
 /// A hold without a receipt.

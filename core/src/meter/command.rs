@@ -3,9 +3,11 @@
 use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
+    amount::Exact,
     crypto::{Address, Digest, Signature},
     entry::{Collected, ImportMark, ReleaseReason},
     plan::Plan,
+    receipt::Receipt,
     time::Timestamp,
     usage::Usage,
 };
@@ -60,6 +62,8 @@ pub enum Command {
         /// The grant's id.
         grant: String,
     },
+    /// Gives back what a receipt cost, in part or whole.
+    Credit(Box<Credit>),
     /// Lends a share of a subscription to another meter.
     Lease(LeaseRequest),
     /// Takes a lease that another meter made for this one: opens a lane under it. Its id stands for
@@ -146,6 +150,23 @@ pub struct Settle {
     pub usage: Usage,
     /// SHA-256 of the bytes that the usage was read from, or zero.
     pub content: Digest,
+}
+
+/// A receipt to be given back.
+#[derive(Debug, Clone)]
+pub struct Credit {
+    /// The subscription that was charged.
+    pub subscription: Digest,
+    /// The credit's id, 1 to 256 bytes, unique per subscription for ever: the same credit made twice
+    /// gives back once.
+    pub id: String,
+    /// The receipt of a call or a period, with its body and signed by the meter's key.
+    pub receipt: Receipt,
+    /// How much, exact, in atomic units; whole ones where the plan rounds each receipt. `None` is all
+    /// that is left of the receipt, the units that grants paid of it too.
+    pub amount: Option<Exact>,
+    /// Why, 1 to 256 bytes: it stands in the credit's receipt.
+    pub reason: String,
 }
 
 /// A record of a finished call in a log.

@@ -3,16 +3,18 @@
 //! The meter drafts what it records, and an auditor drafts the same receipt again from the recorded
 //! facts: both use the functions here, so a recorded receipt either is this result or is wrong.
 
+mod credit;
 mod period;
 
+pub(crate) use credit::{CreditFacts, draft_credit};
 pub(crate) use period::draft_period;
 
-use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
+use alloc::{borrow::Cow, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     account::{
-        Books, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money, draw_units,
-        room, tighter, total,
+        Books, Caller, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money,
+        draw_units, room, tighter, total,
     },
     amount::{Amount, Billed, Exact, Rounding},
     crypto::Digest,
@@ -21,7 +23,7 @@ use crate::{
     lease::Lease,
     meter::{Hold, Lane, State, Subscription},
     plan::{Call, Plan},
-    receipt::{Body, Head, Item, Kind, window_subject},
+    receipt::{Body, Head, Item, Kind, Receipt, window_subject},
     time::{Timestamp, Window},
     usage::Usage,
 };
@@ -54,6 +56,7 @@ pub(crate) struct Draft {
     pub(crate) head: Head,
     pub(crate) items: Vec<Item>,
     pub(crate) import: Option<ImportMark>,
+    pub(crate) corrects: Option<Arc<Receipt>>,
 }
 
 /// The draft of a call, and the limit that cut it short, if one did.
@@ -67,35 +70,47 @@ pub(crate) struct CallDraft {
 impl Draft {
     /// Hashes body and head.
     pub(crate) fn seal(self, salt: Digest) -> ReceiptEntry {
-        let body = Body { salt, items: self.items };
-        let head = Head { body: body.root(), ..self.head };
-        ReceiptEntry { digest: head.digest(), head, body, import: self.import }
+        let Draft { head, items, import, corrects } = self;
+        let body = Body { salt, items };
+        let head = Head { body: body.root(), ..head };
+        ReceiptEntry { digest: head.digest(), head, body, import, corrects }
     }
 }
 
 /// Drafts the receipt of a call.
 pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> {
-    let (subscription, lane) = state.current(&facts.subscription)?;
-    let plan = &*subscription.plan;
+    let (subscription, _) = state.current(&facts.subscription)?;
     subscription.need_open()?;
     check_windows(subscription, facts.authorized_at, facts.issued_at)?;
+    draft_units(state, facts, subscription.plan.charged_units(&facts.call())?)
+}
+
+/// Drafts the receipt of a call whose windows are open and whose charged units are these.
+pub(crate) fn draft_units(
+    state: &State,
+    facts: &Facts<'_>,
+    mut units: Vec<(usize, u64)>,
+) -> Result<CallDraft> {
+    let (subscription, lane) = state.current(&facts.subscription)?;
+    let plan = &*subscription.plan;
     let hold = subscription.holds.get(&facts.subject);
-    let mut units = plan.charged_units(&facts.call())?;
     let (at, issued_at) = (facts.authorized_at, facts.issued_at);
     let usable = subscription.account.grants.usable(plan, facts.attributes, at, issued_at)?;
     let own = hold.filter(|hold| hold.is_reserved()).map_or(&[][..], |hold| &*hold.reserved);
     let granted = draw_units(plan, &usable, own, &mut units)?;
-    let rated = subscription.account.rate(plan, &units, facts.authorized_at)?;
+    let attributes = hold.map_or(facts.attributes, |hold| &hold.attributes);
+    let rated = subscription.account.rate(plan, &units, Caller { attributes, at })?;
     let price = total(&rated)?;
     let needed = plan.rounding().compared(price)?;
     let asked = Asked {
         hold,
-        attributes: hold.map_or(facts.attributes, |hold| &hold.attributes),
+        attributes,
         at,
         units: &units,
         rated: &rated,
         needed,
         usable: &usable,
+        called: true,
         imported: facts.import.is_some(),
     };
     let (short, room) = match &subscription.lease {
@@ -185,16 +200,14 @@ pub(crate) fn draft_true_up(
     }
     let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
     // Never more is given back than was charged: uncollected parts were billed to the counter only,
-    // and what grants paid was given. What the lanes of returned leases charged, this one gives back.
-    let charged = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
-    let charged = charged.checked_add(subscription.returned)?;
-    let returned = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
+    // what grants paid was given, and what credits gave back is back. What the lanes of returned leases
+    // charged, this one gives back.
     // As a limit compares it: rounded where receipts are, so that shares reverse what is credited.
     let exact = plan
         .rounding()
         .compared(counter.billed.minus_or_zero(due))?
         .min(plan.rounding().compared(counter.billed.minus_or_zero(counter.granted))?)
-        .min(charged.minus_or_zero(returned));
+        .min(lane.uncredited_beside(subscription.returned)?);
     let billed = plan.rounding().bill(exact, lane.credited_remainder)?;
     let item = Item::Correction {
         charge: charge.id.clone(),
@@ -269,9 +282,9 @@ impl Priced {
 
 impl Rated {
     fn item(&self, plan: &Plan) -> Result<Item> {
-        let charge = plan.charges().get(self.charge).ok_or(Code::EntryMisplaced)?;
+        let id = plan.line_id(self.charge).ok_or(Code::EntryMisplaced)?;
         Ok(Item::Line {
-            charge: charge.id.clone(),
+            charge: String::from(id),
             window: self.window,
             units_before: self.units_before,
             units: self.units,
@@ -306,7 +319,7 @@ fn draft(lane: &Lane, id: Digest, items: Vec<Item>, parts: Parts) -> Result<Draf
         cumulative: parts.cumulative,
         credited: parts.credited,
     };
-    Ok(Draft { head, items, import: parts.import })
+    Ok(Draft { head, items, import: parts.import, corrects: None })
 }
 
 /// The attributes of a hold and of what settles it. The hold's stand where both name one.
@@ -369,8 +382,9 @@ pub(crate) fn room_to_lend(
     rated: &[Rated],
     needed: Exact,
 ) -> Result<Option<Room>> {
-    let (hold, units, usable, imported) = (None, &[][..], &[][..], true);
-    let asked = Asked { hold, attributes, at, units, rated, needed, usable, imported };
+    let (hold, units, usable) = (None, &[][..], &[][..]);
+    let (called, imported) = (true, true);
+    let asked = Asked { hold, attributes, at, units, rated, needed, usable, called, imported };
     room_for(subscription, &asked, Exact::ZERO)
 }
 
@@ -387,6 +401,8 @@ struct Asked<'a> {
     needed: Exact,
     /// The grants that may pay.
     usable: &'a [Given],
+    /// Whether it is a call, and not a window that is billed without one.
+    called: bool,
     /// Whether it was not authorised before: then every limit must have room, not its own alone.
     imported: bool,
 }
@@ -394,7 +410,7 @@ struct Asked<'a> {
 /// Whether the limits have room for this beside every *other* hold.
 fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Result<Option<Room>> {
     let plan = &*subscription.plan;
-    let Asked { hold, attributes, at, units, rated, needed, usable, imported } = *asked;
+    let Asked { hold, attributes, at, units, rated, needed, usable, called, imported } = *asked;
     let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
     let books = Books { plan, account, counters: account, holds, without: None };
@@ -416,9 +432,9 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     }
     let mut counters = account.counters_only();
     if let Some(hold) = reserved {
-        counters.free(plan, &hold.units, hold.authorized_at)?;
+        counters.free(plan, &hold.units, hold.caller())?;
     }
-    counters.advance(plan, rated)?;
+    counters.advance(plan, rated, Caller { attributes, at }, called)?;
     let books = Books { counters: &counters, without: reserved, ..books };
     let others =
         holds.values().filter(|other| hold.is_none_or(|hold| other.subject != hold.subject));

@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
-use crate::{crypto::Digest, entry::HoldEntry, time::Timestamp};
+use crate::{account::Caller, crypto::Digest, entry::HoldEntry, time::Timestamp};
 
 /// An authorised call that is not settled yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,11 @@ impl Hold {
             attributes: Arc::clone(&entry.attributes),
             state: HoldState::Open,
         }
+    }
+
+    /// When and by which attributes it was authorised.
+    pub(crate) fn caller(&self) -> Caller<'_> {
+        Caller { attributes: &self.attributes, at: self.authorized_at }
     }
 
     /// Whether the hold still counts against the limits.

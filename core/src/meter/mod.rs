@@ -9,6 +9,8 @@
 mod command;
 mod decide;
 mod draft;
+#[cfg(test)]
+mod explore;
 mod fold;
 mod hold;
 mod machine;
@@ -17,14 +19,16 @@ mod snapshot;
 mod state;
 mod view;
 
-pub use command::{Command, Import, LeaseRequest, Request, Settle, Subscribe};
+pub use command::{Command, Credit, Import, LeaseRequest, Request, Settle, Subscribe};
 pub use hold::{Hold, HoldState, ReservedUnits};
 pub use machine::{Meter, Step, Ticket};
 pub use outcome::{Crossed, Outcome, Replay, SignRequest, Signed};
 pub use view::{CounterView, GrantView, LaneTotals, OwedPeriod, OwedTrueUp, SubscriptionView};
 
 pub(crate) use decide::subscription_id;
-pub(crate) use draft::{Draft, Facts, draft_call, draft_period, draft_true_up, joined};
-pub(crate) use fold::{Hashed, charge_index, reclaimable};
+pub(crate) use draft::{
+    CreditFacts, Draft, Facts, draft_call, draft_credit, draft_period, draft_true_up, joined,
+};
+pub(crate) use fold::{Hashed, charge_index, line_index, reclaimable};
 pub(crate) use state::{Lane, Leased, Remembered, State, Subscription};
 pub(crate) use view::lane_totals;

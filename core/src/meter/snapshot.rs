@@ -10,7 +10,9 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, Given, Grants, Pending, closes_at},
+    account::{
+        Account, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen, closes_at,
+    },
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -201,7 +203,7 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
         w.bytes(&lease.to_bytes());
     });
     w.flag(s.closed).u32(s.leased).raw(&s.returned.to_bytes());
-    write_account(w, &s.account);
+    write_account(w, &s.plan, &s.account);
     w.count(s.holds.len());
     for hold in s.holds.values() {
         w.raw(hold.subject.bytes())
@@ -229,6 +231,41 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
     for (until, subject) in &s.forgetting {
         w.u64(until.millis()).raw(subject.bytes());
     }
+    write_given_back(w, &s.given_back);
+}
+
+fn write_given_back(w: &mut Writer, given_back: &GivenBack) {
+    w.count(given_back.receipts.len());
+    for (receipt, returned) in &given_back.receipts {
+        w.raw(receipt.bytes()).raw(&returned.money.to_bytes()).count(returned.draws.len());
+        for draw in &returned.draws {
+            w.raw(&draw.to_bytes());
+        }
+    }
+    w.count(given_back.credits.len());
+    for (id, made) in &given_back.credits {
+        w.raw(id.bytes()).raw(made.input.bytes()).raw(made.receipt.bytes());
+    }
+}
+
+fn read_given_back(r: &mut Reader<'_>) -> Result<GivenBack> {
+    let mut given_back = GivenBack::default();
+    for _ in 0..r.count(60)? {
+        let receipt = Digest::new(r.array()?);
+        let money = Exact::from_bytes(&r.array()?)?;
+        let count = r.count(24)?;
+        let mut draws = Vec::with_capacity(count);
+        for _ in 0..count {
+            draws.push(Exact::from_bytes(&r.array()?)?);
+        }
+        given_back.receipts.insert(receipt, Returned { money, draws });
+    }
+    for _ in 0..r.count(96)? {
+        let id = Digest::new(r.array()?);
+        let (input, receipt) = (Digest::new(r.array()?), Digest::new(r.array()?));
+        given_back.credits.insert(id, Made { input, receipt });
+    }
+    Ok(given_back)
 }
 
 fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> {
@@ -281,6 +318,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     for _ in 0..r.count(40)? {
         forgetting.insert((read_time(r)?, Digest::new(r.array()?)));
     }
+    let given_back = read_given_back(r)?;
     Ok(Subscription {
         plan,
         payer,
@@ -297,11 +335,12 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         closed,
         leased,
         returned,
+        given_back,
     })
 }
 
-fn write_account(w: &mut Writer, account: &Account) {
-    for windows in &account.counters {
+fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {
+    for (charge, windows) in plan.charges().iter().zip(&account.counters) {
         w.count(windows.len());
         for (window, counter) in windows.iter() {
             window.write(w);
@@ -313,6 +352,9 @@ fn write_account(w: &mut Writer, account: &Account) {
                 .raw(&counter.lent.to_bytes())
                 .u64(counter.leases)
                 .flag(counter.returned);
+            if !charge.aggregate.adds() {
+                write_seen(w, &counter.seen);
+            }
         }
     }
     for tally in &account.tallies {
@@ -336,7 +378,48 @@ fn write_account(w: &mut Writer, account: &Account) {
             w.u64(from.millis());
         });
     }
+    for committed in &account.commitments {
+        write_option(w, committed.from.as_ref(), |w, from| {
+            w.u64(from.millis());
+        });
+        w.count(committed.billed.len());
+        for (window, billed) in committed.billed.iter() {
+            window.write(w);
+            w.raw(&billed.to_bytes());
+        }
+    }
     write_grants(w, &account.grants);
+}
+
+fn write_seen(w: &mut Writer, seen: &Seen) {
+    w.u64(seen.at.millis()).count(seen.values.len());
+    for value in &seen.values {
+        w.text(value);
+    }
+    w.count(seen.sizes.len());
+    for ((units, at), holds) in &seen.sizes {
+        w.u64(*units).u64(at.millis()).u64(*holds);
+    }
+    w.count(seen.names.len());
+    for (value, holds) in &seen.names {
+        w.text(value).u64(*holds);
+    }
+}
+
+fn read_seen(r: &mut Reader<'_>) -> Result<Seen> {
+    let mut seen = Seen { at: read_time(r)?, ..Seen::default() };
+    for _ in 0..r.count(4)? {
+        seen.values.insert(r.text()?);
+    }
+    for _ in 0..r.count(24)? {
+        seen.sizes.insert((r.u64()?, read_time(r)?), r.u64()?);
+    }
+    for _ in 0..r.count(12)? {
+        let value = r.text()?;
+        seen.new = seen.new.saturating_add(u64::from(seen.is_new(&value)));
+        seen.names.insert(value, r.u64()?);
+    }
+    Ok(seen)
 }
 
 /// A grant of the plan is named, one that a command gave has its terms.
@@ -392,7 +475,7 @@ fn read_grants(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result
 
 fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result<Account> {
     let mut account = Account::new(plan, started_at);
-    for index in 0..plan.charges().len() {
+    for (index, charge) in plan.charges().iter().enumerate() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();
         for _ in 0..r.count(80)? {
             let window = Window::read(r)?;
@@ -405,6 +488,7 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
                 lent: Exact::from_bytes(&r.array()?)?,
                 leases: r.u64()?,
                 returned: r.flag()?,
+                seen: if charge.aggregate.adds() { Seen::default() } else { read_seen(r)? },
                 ..Counter::default()
             };
             if !opened.insert(window) {
@@ -433,6 +517,13 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
     }
     for pending in &mut account.pending {
         *pending = Pending { start: read_option(r, read_time)?, close: read_option(r, read_time)? };
+    }
+    for committed in &mut account.commitments {
+        committed.from = read_option(r, read_time)?;
+        for _ in 0..r.count(40)? {
+            let window = Window::read(r)?;
+            committed.billed.push(window, Exact::from_bytes(&r.array()?)?);
+        }
     }
     account.grants = read_grants(r, plan, started_at)?;
     Ok(account)

@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Edge, Period},
+    account::{Account, Edge, GivenBack, Period},
     amount::{Amount, Exact},
     crypto::Digest,
     entry::{ImportMark, Instance, Opening},
@@ -88,6 +88,8 @@ pub(crate) struct Subscription {
     pub(crate) leased: u32,
     /// What the lanes of those that came back charged.
     pub(crate) returned: Exact,
+    /// What credits gave back.
+    pub(crate) given_back: GivenBack,
 }
 
 impl Subscription {
@@ -114,6 +116,7 @@ impl Subscription {
             closed: false,
             leased: 0,
             returned: Exact::ZERO,
+            given_back: GivenBack::default(),
         }
     }
 
@@ -246,9 +249,7 @@ impl State {
     /// What a subscription was billed and was not credited, and what of it was not collected, ever.
     pub(crate) fn owed(&self, subscription: &Subscription) -> Result<Exact> {
         let mut lane = self.lane(&subscription.lane)?;
-        let billed = Exact::new(lane.cumulative.atomic(), lane.cumulative_remainder)?;
-        let credited = Exact::new(lane.credited.atomic(), lane.credited_remainder)?;
-        let mut owed = billed.minus_or_zero(credited);
+        let mut owed = lane.uncredited()?;
         loop {
             owed = owed.minus_or_zero(Exact::from_amount(lane.collected));
             // What the lender is owed, its own meter knows.
@@ -312,5 +313,17 @@ impl Lane {
             fee: Amount::ZERO,
             open,
         }
+    }
+
+    /// What it was charged and is not credited, exact: the most that can still be given back.
+    pub(crate) fn uncredited(&self) -> Result<Exact> {
+        self.uncredited_beside(Exact::ZERO)
+    }
+
+    /// As [`Lane::uncredited`], beside what other lanes charged that this one gives back.
+    pub(crate) fn uncredited_beside(&self, elsewhere: Exact) -> Result<Exact> {
+        let charged = Exact::new(self.cumulative.atomic(), self.cumulative_remainder)?;
+        let credited = Exact::new(self.credited.atomic(), self.credited_remainder)?;
+        Ok(charged.checked_add(elsewhere)?.minus_or_zero(credited))
     }
 }

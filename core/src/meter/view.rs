@@ -233,7 +233,7 @@ impl Meter {
             let period = found.account.period(&found.plan, *index, *edge)?;
             Some(OwedPeriod {
                 subscription: *id,
-                charge: found.plan.charges().get(*index)?.id.clone(),
+                charge: String::from(found.plan.line_id(*index)?),
                 window: period.window,
                 due_at: *due_at,
                 total: period.total,

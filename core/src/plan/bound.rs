@@ -18,20 +18,17 @@ use core::cmp::Reverse;
 use crate::{
     amount::{Exact, UnitPrice},
     error::Result,
-    plan::{Call, Plan, choice::Family, units::Counted},
-    usage::{depth, wholes},
+    plan::{
+        Call, Plan,
+        choice::{Family, Member, Origin, Set},
+        units::{Counted, Units},
+    },
+    usage::{COUNT, depth, wholes},
 };
-
-/// Units of meters, and what they cost where that depends on no counter.
-#[derive(Debug, Default)]
-struct Filled<'a> {
-    units: Vec<(&'a str, u64)>,
-    cost: Exact,
-}
 
 /// One priced meter of a family in a call.
 struct Priced<'a> {
-    meter: &'a str,
+    member: &'a Member,
     /// What each of its units costs, or is worth.
     price: Exact,
     /// How many of its units no dearer meter has taken.
@@ -53,18 +50,22 @@ impl Plan {
         let counted = self.counted(call);
         let mut units = self.disjoint_units(call, &counted)?;
         // No weights go with a context, so what its family takes is known by itself.
+        let mut rest = Set::MAX;
         let mut sized = Vec::new();
         for family in self.choice().families() {
-            units.retain(|(meter, _)| !family.has(meter));
-            let full = family.joint || family.meters.iter().any(|meter| granted(meter));
+            let full = family.joint || family.members.iter().any(|m| granted(&m.meter));
             match &family.context {
-                None => units.extend(self.fill(family, call, &counted, full)?.units),
+                None => {
+                    self.fill(family, &counted, &mut units, full)?;
+                }
                 Some((meter, bounds)) => {
+                    rest &= !family.charges;
                     sized.extend(self.dearest(family, call, (meter, bounds), full)?);
                 }
             }
         }
-        let mut held = self.units_of_charges(&counted, &units)?;
+        let held: Result<Vec<_>> = self.units_of_charges(&counted, rest, &units).collect();
+        let mut held = held?;
         held.extend(sized);
         held.sort_unstable();
         Ok(held)
@@ -78,26 +79,25 @@ impl Plan {
         (meter, bounds): (&str, &[u64]),
         full: bool,
     ) -> Result<Vec<(usize, u64)>> {
-        let of_size = |call: &Call<'_>| -> Result<(Exact, Vec<(usize, u64)>)> {
-            let counted = self.counted(call);
-            let filled = self.fill(family, call, &counted, full)?;
-            Ok((filled.cost, self.units_of_charges(&counted, &filled.units)?))
+        let of_size = |sized: &Call<'_>| -> Result<(Exact, Vec<(usize, u64)>)> {
+            let counted = self.counted(sized);
+            // Where sizes cannot be compared, each charge of each size takes the whole quantity of its
+            // meter.
+            let usage = if full { call.usage } else { sized.usage };
+            let mut units = Units { places: [0; COUNT], usage };
+            let cost = self.fill(family, &counted, &mut units, full)?;
+            let units = self.units_of_charges(&counted, family.charges, &units);
+            Ok((cost, units.collect::<Result<_>>()?))
         };
         let (mut cost, mut units) = of_size(call)?;
-        // Where sizes cannot be compared, each charge of each size takes the whole quantity of its meter.
         let most = call.usage.get(meter);
         for bound in bounds.iter().filter(|bound| **bound < most) {
             let mut usage = call.usage.clone();
             usage.set(meter, *bound)?;
-            let smaller = Call { usage: &usage, ..*call };
+            let smaller = of_size(&Call { usage: &usage, ..*call })?;
             if full {
-                let counted = self.counted(&smaller);
-                let all = self.fill(family, call, &counted, full)?;
-                units.extend(self.units_of_charges(&counted, &all.units)?);
-                continue;
-            }
-            let smaller = of_size(&smaller)?;
-            if smaller.0 > cost {
+                units.extend(smaller.1);
+            } else if smaller.0 > cost {
                 (cost, units) = smaller;
             }
         }
@@ -106,50 +106,57 @@ impl Plan {
         Ok(units)
     }
 
-    /// The units of the dearest call among those with the same prices.
-    fn fill<'a>(
+    /// Gives the meters of a family the units of the dearest call among those with the same prices.
+    /// What it costs where that depends on no counter; otherwise nothing.
+    fn fill(
         &self,
-        family: &'a Family,
-        call: &Call<'_>,
+        family: &Family,
         counted: &Counted<'_>,
+        units: &mut Units<'_>,
         full: bool,
-    ) -> Result<Filled<'a>> {
-        let mut meters = Vec::new();
+    ) -> Result<Exact> {
+        let mut meters = Vec::with_capacity(family.members.len());
         let (mut first, mut comparable) = (None, !full);
-        for meter in &family.meters {
-            let mut worths = self.worths(counted, meter).peekable();
+        for member in &family.members {
+            units.put(member.origin, 0);
+            let mut worths = self.worths(counted, member).peekable();
             if worths.peek().is_some() {
-                meters.push(Priced { meter, price: Exact::ZERO, left: call.usage.get(meter) });
+                let left = match member.origin {
+                    Origin::Place(_) => units.usage.get(&member.meter),
+                    origin => units.of(origin, &member.meter),
+                };
+                meters.push(Priced { member, price: Exact::ZERO, left });
             }
             for (of, price) in worths {
                 comparable &= price.is_some() && *first.get_or_insert(of) == of;
             }
         }
         if !comparable {
-            let units = meters.iter().map(|priced| (priced.meter, priced.left)).collect();
-            return Ok(Filled { units, cost: Exact::ZERO });
+            meters.iter().for_each(|priced| units.put(priced.member.origin, priced.left));
+            return Ok(Exact::ZERO);
         }
         for priced in &mut meters {
-            for (_, price) in self.worths(counted, priced.meter) {
+            for (_, price) in self.worths(counted, priced.member) {
                 priced.price = priced.price.checked_add(price.unwrap_or(Exact::ZERO))?;
             }
         }
         // The dearest first; of equals a part before its whole; otherwise by name.
-        meters.sort_by_key(|priced| (Reverse(priced.price), Reverse(depth(priced.meter))));
-        let mut filled = Filled::default();
+        meters.sort_by_key(|priced| (Reverse(priced.price), Reverse(depth(&priced.member.meter))));
+        let mut cost = Exact::ZERO;
         for place in 0..meters.len() {
-            let Some(&Priced { meter, price, .. }) = meters.get(place) else { continue };
+            let Some(&Priced { member, price, .. }) = meters.get(place) else { continue };
             let inside = |priced: &&mut Priced<'_>| {
-                priced.meter == meter || wholes(meter).any(|whole| whole == priced.meter)
+                priced.member.meter == member.meter
+                    || wholes(&member.meter).any(|whole| whole == priced.member.meter)
             };
             let taken = meters.iter_mut().filter(inside).map(|p| p.left).min().unwrap_or(0);
             for priced in meters.iter_mut().filter(inside) {
                 priced.left = priced.left.saturating_sub(taken);
             }
-            filled.cost = filled.cost.checked_add(price.checked_mul(taken)?)?;
-            filled.units.push((meter, taken));
+            cost = cost.checked_add(price.checked_mul(taken)?)?;
+            units.put(member.origin, taken);
         }
-        Ok(filled)
+        Ok(cost)
     }
 
     /// What a unit of a meter costs, charge by charge, and is worth, weight by weight: the derived meter
@@ -157,11 +164,12 @@ impl Plan {
     fn worths<'a>(
         &'a self,
         counted: &'a Counted<'_>,
-        meter: &'a str,
-    ) -> impl Iterator<Item = (Option<&'a str>, Option<Exact>)> {
-        let charges = self.charges_of(counted, meter);
+        member: &'a Member,
+    ) -> impl Iterator<Item = (Option<usize>, Option<Exact>)> {
+        let charges = counted.charges.of(member.charges);
+        let charges = charges.filter_map(|charge| self.charges().get(charge));
         let charges = charges.map(|charge| (None, charge.unit_price().map(UnitPrice::exact)));
-        let weights = counted.weights(meter);
+        let weights = counted.weights(&member.meter);
         charges.chain(weights.map(|(derived, n)| (Some(derived), Exact::new(n.into(), 0).ok())))
     }
 }

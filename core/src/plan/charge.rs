@@ -5,9 +5,9 @@ use alloc::string::String;
 use crate::{
     amount::{Exact, UnitPrice, parse_money},
     error::{Code, Error, Result},
-    json::{Fields, Node},
+    json::Node,
     plan::{
-        Selector,
+        Aggregate, Selector,
         tariff::read_tariff,
         window::{need_window, read_window},
     },
@@ -29,49 +29,10 @@ pub struct Charge {
     pub selector: Option<Selector>,
     /// The windows over which it counts; `None` counts over the whole subscription.
     pub period: Option<Cycle>,
-    /// What a call brings to the counter; a sum where calls are priced on their own.
+    /// How calls make the counter; a sum where they are priced on their own.
     pub aggregate: Aggregate,
     /// The price as a function of the counter, free units included.
     pub tariff: Tariff,
-}
-
-/// What a call brings to a charge's counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Aggregate {
-    /// The quantity of its meter.
-    #[default]
-    Sum,
-    /// One, if it has any of its meter.
-    Count,
-}
-
-impl Aggregate {
-    /// Every aggregate.
-    pub const ALL: [Aggregate; 2] = [Aggregate::Sum, Aggregate::Count];
-
-    /// The name as a plan has it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Aggregate::Sum => "sum",
-            Aggregate::Count => "count",
-        }
-    }
-
-    /// The units of a call that has this much of the meter.
-    pub(super) fn units(self, quantity: u64) -> u64 {
-        match self {
-            Aggregate::Sum => quantity,
-            Aggregate::Count => quantity.min(1),
-        }
-    }
-
-    fn read(fields: &mut Fields<'_>) -> Result<Aggregate> {
-        let Some(node) = fields.optional("aggregate") else { return Ok(Aggregate::Sum) };
-        let name = node.text()?;
-        let found = Aggregate::ALL.into_iter().find(|aggregate| aggregate.as_str() == name);
-        found.ok_or_else(|| node.error(Code::PlanInvalid).because("an aggregate is sum or count"))
-    }
 }
 
 impl Charge {
@@ -90,10 +51,53 @@ impl Charge {
     /// Whether a lease may take a part of the counter with it, so that several meters price calls of
     /// one window without asking each other. Then a call costs what its units cost at some place of
     /// the counter, and the parts add up to the whole. Under volume tiers they do not: the price of
-    /// every unit depends on how many there are in all. What is priced per call has no counter.
+    /// every unit depends on how many there are in all. Nor do they where the counter is the largest or
+    /// the latest quantity, or a number of values: it is not the sum of what several meters see.
+    /// What is priced per call has no counter.
     #[must_use]
     pub fn is_divisible(&self) -> bool {
-        !matches!(self.tariff.model(), Model::Volume { .. }) && !self.tariff.is_per_call()
+        self.aggregate.adds()
+            && !matches!(self.tariff.model(), Model::Volume { .. })
+            && !self.tariff.is_per_call()
+    }
+
+    /// Whether nothing is billed or credited after the close of its windows.
+    pub(super) fn is_final(&self) -> bool {
+        self.aggregate != Aggregate::Latest
+            && !matches!(self.tariff.model(), Model::Volume { .. })
+            && self.tariff.terms().minimum.is_zero()
+    }
+
+    /// Whether a window may cost less in the end than was billed: then its close owes a true-up.
+    pub(crate) fn can_fall(&self) -> bool {
+        self.aggregate == Aggregate::Latest || self.tariff.can_fall()
+    }
+
+    /// What a line of so many units pays in a window whose counter stands at `counter` and which was
+    /// billed `billed`: what F of the counter after it lies above that, or a per-call model's price.
+    ///
+    /// # Errors
+    /// As [`Tariff::total`].
+    pub(crate) fn pays(&self, counter: u64, billed: Exact, units: u64) -> Result<Exact> {
+        if self.aggregate.adds() {
+            return self.tariff.pays(counter, billed, units);
+        }
+        let after = self.aggregate.after(counter, units)?;
+        Ok(self.tariff.total(after)?.minus_or_zero(billed))
+    }
+
+    /// The most that one call of up to `quantity` units can pay at any position of the counter.
+    ///
+    /// # Errors
+    /// As [`Tariff::worst_single`].
+    pub(crate) fn worst_single(&self, quantity: u64) -> Result<Exact> {
+        match self.aggregate {
+            Aggregate::Sum | Aggregate::Count | Aggregate::Unique(_) => {
+                self.tariff.worst_single(quantity)
+            }
+            // A window is never billed less than F of where its counter stands.
+            Aggregate::Max | Aggregate::Latest => self.tariff.highest(0, quantity),
+        }
     }
 
     pub(super) fn read(node: &Node<'_>, decimals: u8) -> Result<Charge> {
@@ -110,8 +114,9 @@ impl Charge {
         };
         let selector = Selector::read(&mut fields)?;
         let period = match kind.text()? {
-            // At the close of its window a volume charge is trued up.
+            // At the close of its window a charge whose total may fall is trued up.
             "volume" => need_window(&mut fields).map(Some)?,
+            _ if aggregate == Aggregate::Latest => need_window(&mut fields).map(Some)?,
             _ => read_window(&mut fields)?,
         };
         let tariff = read_tariff(node, &mut fields, decimals)?;

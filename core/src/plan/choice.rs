@@ -15,27 +15,68 @@ use core::cell::OnceCell;
 
 use crate::{
     error::{Code, Error, Result},
-    plan::{Call, Charge, Derived, Selector, document::MAX_PARTS},
+    plan::{Call, Charge, Derived, REQUESTS, Selector, document::MAX_PARTS},
     time::{Hours, Zone},
-    usage::{is_joint, root},
+    usage::{index, is_joint, root},
 };
 
 /// A set of charges by their index.
-type Set = u64;
+pub(super) type Set = u64;
 
 const _: () = assert!(MAX_PARTS <= 64, "a set has a bit for every charge");
 
-/// What is known before any call of which charges count.
+/// What is known before any call of which charges count. Meters and charges are found by number here,
+/// so that pricing a call compares few texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
     /// The charges without a selector.
     always: Set,
+    /// The charges whose selector looks at more than attributes.
+    more_than_match: Set,
     /// Every attribute that selectors look at, so that a call's values are looked up once for all.
     attributes: Vec<Attribute>,
     /// Every meter that charges count, by name.
     meters: Vec<Meter>,
+    /// By charge: where its units come from.
+    origins: Vec<Origin>,
+    /// The derived meters, in the order of the plan.
+    derived: Vec<Weighted>,
     /// The families whose calls may be split, or be of sizes, that cost more than the largest.
     families: Vec<Family>,
+}
+
+/// Where the units of a meter come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The disjoint quantities of a usage, at this place: the meter is a whole or a part.
+    Place(usize),
+    /// The usage, where nothing is one call.
+    Requests,
+    /// The weights of this derived meter.
+    Derived(usize),
+    /// The usage.
+    Usage,
+}
+
+impl Origin {
+    fn of(meter: &str, derived: &BTreeMap<String, Derived>) -> Origin {
+        if let Some(place) = index(meter) {
+            return Origin::Place(place);
+        }
+        if meter == REQUESTS {
+            return Origin::Requests;
+        }
+        derived.keys().position(|name| name == meter).map_or(Origin::Usage, Origin::Derived)
+    }
+}
+
+/// A derived meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Weighted {
+    /// Its charges.
+    pub(super) charges: Set,
+    /// By weight: where the units come from.
+    pub(super) origins: Vec<Origin>,
 }
 
 /// A meter that is no part, with its parts, their parts and so on: those of them that have charges or
@@ -43,7 +84,9 @@ pub(super) struct Choice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Family {
     /// The meters, by name.
-    pub(super) meters: Vec<String>,
+    pub(super) members: Vec<Member>,
+    /// All their charges.
+    pub(super) charges: Set,
     /// The meter whose quantity is the size of a call, and the sizes up to which prices hold,
     /// ascending.
     pub(super) context: Option<(String, Vec<u64>)>,
@@ -51,10 +94,13 @@ pub(super) struct Family {
     pub(super) joint: bool,
 }
 
-impl Family {
-    pub(super) fn has(&self, meter: &str) -> bool {
-        self.meters.binary_search_by(|known| known.as_str().cmp(meter)).is_ok()
-    }
+/// A meter of a family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) meter: String,
+    pub(super) origin: Origin,
+    /// Its charges.
+    pub(super) charges: Set,
 }
 
 /// What selectors say of one attribute.
@@ -83,8 +129,8 @@ struct Meter {
     name: String,
     /// Its charges.
     charges: Set,
-    /// Those with a selector, the most dimensions first.
-    selected: Vec<usize>,
+    /// Those with a selector, by the number of dimensions, the most first.
+    selected: Vec<Set>,
 }
 
 /// The charges that count in one call.
@@ -92,37 +138,54 @@ struct Meter {
 pub(super) struct Counting(Set);
 
 impl Counting {
-    pub(super) fn has(self, charge: usize) -> bool {
-        self.0 & bit(charge) != 0
+    /// All of them.
+    pub(super) fn all(self) -> Set {
+        self.0
+    }
+
+    /// Those of these charges that count.
+    pub(super) fn of(self, charges: Set) -> impl Iterator<Item = usize> {
+        ascending(self.0 & charges)
     }
 }
 
 impl Choice {
     /// Sorts the charges of a plan by meter.
     pub(super) fn new(charges: &[Charge], derived: &BTreeMap<String, Derived>) -> Choice {
-        let families = families(charges, derived);
-        let attributes = attributes(charges);
-        let mut choice = Choice { always: 0, attributes, meters: Vec::new(), families };
-        for (index, charge) in charges.iter().enumerate() {
-            let found = choice.meters.binary_search_by(|m| m.name.as_str().cmp(&charge.meter));
-            let at = found.unwrap_or_else(|at| {
-                let name = charge.meter.clone();
-                choice.meters.insert(at, Meter { name, charges: 0, selected: Vec::new() });
-                at
-            });
-            let Some(meter) = choice.meters.get_mut(at) else { continue };
-            meter.charges |= bit(index);
-            match charge.selector {
-                None => choice.always |= bit(index),
-                Some(_) => meter.selected.push(index),
-            }
-        }
-        let dimensions = |index: &usize| {
-            let selector = charges.get(*index).and_then(|charge| charge.selector.as_ref());
-            selector.map_or(0, Selector::dimensions)
+        let origins = charges.iter().map(|charge| Origin::of(&charge.meter, derived)).collect();
+        let weighted = derived.iter().map(|(name, of)| Weighted {
+            charges: set_of(charges, |charge| charge.meter == *name),
+            origins: of.weights.iter().map(|w| Origin::of(&w.meter, derived)).collect(),
+        });
+        let selector = |charge: usize| charges.get(charge).and_then(|c| c.selector.as_ref());
+        let mut choice = Choice {
+            always: set_of(charges, |charge| charge.selector.is_none()),
+            more_than_match: set_of(charges, |charge| {
+                charge.selector.as_ref().is_some_and(Selector::looks_at_more_than_match)
+            }),
+            attributes: attributes(charges),
+            meters: Vec::new(),
+            origins,
+            derived: weighted.collect(),
+            families: families(charges, derived),
         };
-        for meter in &mut choice.meters {
-            meter.selected.sort_by_key(|index| core::cmp::Reverse(dimensions(index)));
+        for charge in charges {
+            let found = choice.meters.binary_search_by(|m| m.name.as_str().cmp(&charge.meter));
+            let Err(at) = found else { continue };
+            let same = set_of(charges, |other| other.meter == charge.meter);
+            let mut selected: Vec<(usize, Set)> = Vec::new();
+            for index in ascending(same) {
+                let Some(selector) = selector(index) else { continue };
+                let dimensions = selector.dimensions();
+                match selected.iter_mut().find(|(known, _)| *known == dimensions) {
+                    Some((_, set)) => *set |= bit(index),
+                    None => selected.push((dimensions, bit(index))),
+                }
+            }
+            selected.sort_by_key(|(dimensions, _)| core::cmp::Reverse(*dimensions));
+            let selected = selected.into_iter().map(|(_, set)| set).collect();
+            let name = charge.meter.clone();
+            choice.meters.insert(at, Meter { name, charges: same, selected });
         }
         choice
     }
@@ -140,17 +203,29 @@ impl Choice {
         let admitted = self.attributes.iter().fold(Set::MAX, |set, attribute| {
             set & attribute.admitted(call.attributes.get(&attribute.name))
         });
-        let applies = |index: &&usize| {
-            let selector = charges.get(**index).and_then(|charge| charge.selector.as_ref());
-            admitted & bit(**index) != 0
-                && selector.is_some_and(|selector| selector.applies_but_match(call, &minute))
+        let applies = |index: &usize| {
+            let selector = charges.get(*index).and_then(|charge| charge.selector.as_ref());
+            self.more_than_match & bit(*index) == 0
+                || selector.is_some_and(|selector| selector.applies_but_match(call, &minute))
         };
-        for meter in self.meters.iter().filter(|meter| meter.charges & admitted != 0) {
-            if let Some(index) = meter.selected.iter().find(applies) {
-                set |= bit(*index);
+        for meter in &self.meters {
+            // Of as many dimensions, one at most applies.
+            let mut ranks = meter.selected.iter();
+            if let Some(index) = ranks.find_map(|rank| ascending(rank & admitted).find(applies)) {
+                set |= bit(index);
             }
         }
         Counting(set)
+    }
+
+    /// Where the units of a charge come from.
+    pub(super) fn origin(&self, charge: usize) -> Origin {
+        self.origins.get(charge).copied().unwrap_or(Origin::Usage)
+    }
+
+    /// The derived meters, in the order of the plan.
+    pub(super) fn derived(&self) -> &[Weighted] {
+        &self.derived
     }
 
     /// The families of meters for which a hold needs more than the charged units.
@@ -166,6 +241,25 @@ impl Choice {
             .and_then(|at| self.meters.get(at))
             .is_some_and(|known| known.charges & counting.0 != 0)
     }
+}
+
+/// The charges of which this holds.
+fn set_of(charges: &[Charge], holds: impl Fn(&Charge) -> bool) -> Set {
+    charges
+        .iter()
+        .enumerate()
+        .filter(|(_, charge)| holds(charge))
+        .fold(0, |set, (index, _)| set | bit(index))
+}
+
+/// The charges in a set.
+fn ascending(set: Set) -> impl Iterator<Item = usize> {
+    let mut left = set;
+    core::iter::from_fn(move || {
+        let next = left.trailing_zeros();
+        left &= left.checked_sub(1)?;
+        usize::try_from(next).ok()
+    })
 }
 
 /// What the selectors of the charges say of each attribute.
@@ -212,9 +306,17 @@ fn families(charges: &[Charge], derived: &BTreeMap<String, Derived>) -> Vec<Fami
             }
         }
         if family.len() > 1 || found.is_some() {
-            let meters = family.iter().map(|meter| String::from(*meter)).collect();
-            let joint = family.iter().any(|meter| is_joint(meter));
-            families.push(Family { meters, context: found, joint });
+            let members = family.iter().map(|meter| Member {
+                meter: String::from(*meter),
+                origin: Origin::of(meter, derived),
+                charges: set_of(charges, |charge| charge.meter == *meter),
+            });
+            families.push(Family {
+                members: members.collect(),
+                charges: set_of(charges, |charge| family.contains(&charge.meter.as_str())),
+                context: found,
+                joint: family.iter().any(|meter| is_joint(meter)),
+            });
         }
     }
     families
@@ -428,13 +530,13 @@ mod tests {
                 let (mut applying, mut counted) = (vec![], vec![]);
                 for (index, charge) in charges.iter().enumerate() {
                     let Some(selector) = &charge.selector else {
-                        prop_assert!(counting.has(index));
+                        prop_assert!(counting.all() & bit(index) != 0);
                         continue;
                     };
                     if applies(selector, &call) {
                         applying.push(selector);
                     }
-                    if counting.has(index) {
+                    if counting.all() & bit(index) != 0 {
                         counted.push(selector);
                     }
                 }

@@ -93,9 +93,9 @@ impl Derived {
         Ok(Derived { unit, weights })
     }
 
-    /// The weights that count in a call.
-    pub(super) fn counting(&self, call: &Call<'_>) -> impl Iterator<Item = &Weight> {
-        self.weights.iter().filter(move |weight| {
+    /// The weights that count in a call, with their index.
+    pub(super) fn counting(&self, call: &Call<'_>) -> impl Iterator<Item = (usize, &Weight)> {
+        self.weights.iter().enumerate().filter(move |(_, weight)| {
             let Some(selector) = &weight.selector else { return true };
             selector.applies(call, &|| 0)
                 && !self.weights.iter().any(|other| {

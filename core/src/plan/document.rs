@@ -8,7 +8,7 @@ use crate::{
     error::{Code, Error, Result},
     json::{self, Limits, Node, Value},
     plan::{
-        Charge, Grant, Limit, Payee, REQUESTS, Signing, Times,
+        Charge, Commitment, Grant, Limit, Payee, REQUESTS, Signing, Times,
         charge::{check_name, read_positive},
         choice::{Choice, check_choice},
         derived::{Derived, read_derived},
@@ -61,6 +61,7 @@ pub struct Plan {
     meters: BTreeMap<String, String>,
     derived: BTreeMap<String, Derived>,
     charges: Vec<Charge>,
+    commitments: Vec<Commitment>,
     choice: Choice,
     limits: Vec<Limit>,
     grants: Vec<Arc<Grant>>,
@@ -105,6 +106,10 @@ impl Plan {
             None => BTreeMap::new(),
         };
         let charges = read_charges(&fields.required("charges")?, decimals, &meters, &derived)?;
+        let commitments = match fields.optional("commitments") {
+            Some(node) => read_commitments(&node, decimals, &charges)?,
+            None => Vec::new(),
+        };
         let limits = match fields.optional("limits") {
             Some(node) => read_limits(&node, decimals, &meters)?,
             None => Vec::new(),
@@ -143,6 +148,7 @@ impl Plan {
             choice: Choice::new(&charges, &derived),
             derived,
             charges,
+            commitments,
             limits,
             grants,
             condition,
@@ -214,6 +220,12 @@ impl Plan {
     #[must_use]
     pub fn charges(&self) -> &[Charge] {
         &self.charges
+    }
+
+    /// The least that several charges come to together, in the order of the document.
+    #[must_use]
+    pub fn commitments(&self) -> &[Commitment] {
+        &self.commitments
     }
 
     /// The limits, in the order in which they are asked.
@@ -357,6 +369,22 @@ fn read_charges(
     }
     check_choice(&charges, derived, &|index| alloc::format!("{}/{index}", node.pointer()))?;
     Ok(charges)
+}
+
+fn read_commitments(node: &Node<'_>, decimals: u8, charges: &[Charge]) -> Result<Vec<Commitment>> {
+    let mut commitments: Vec<Commitment> = Vec::new();
+    for item in node.items()? {
+        let commitment = Commitment::read(&item, decimals, charges)?;
+        // Lines name both.
+        let mut ids =
+            charges.iter().map(|charge| &charge.id).chain(commitments.iter().map(|c| &c.id));
+        if ids.any(|id| *id == commitment.id) {
+            return Err(twice(&item, &commitment.id));
+        }
+        commitments.push(commitment);
+        check_count(node, commitments.len())?;
+    }
+    Ok(commitments)
 }
 
 fn read_limits(

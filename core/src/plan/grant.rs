@@ -244,7 +244,7 @@ fn read_what(fields: &mut Fields<'_>, decimals: u8, all: &[Charge]) -> Result<Gr
     })
 }
 
-fn read_scope(node: &Node<'_>, all: &[Charge]) -> Result<Vec<usize>> {
+pub(super) fn read_scope(node: &Node<'_>, all: &[Charge]) -> Result<Vec<usize>> {
     let mut ids: Vec<String> = Vec::new();
     let mut scope = Vec::new();
     for item in node.items()? {
@@ -257,7 +257,7 @@ fn read_scope(node: &Node<'_>, all: &[Charge]) -> Result<Vec<usize>> {
         ids.push(id);
     }
     if scope.is_empty() {
-        return Err(node.error(Code::PlanInvalid).because("leave it out to pay every charge"));
+        return Err(node.error(Code::PlanInvalid).because("at least one charge"));
     }
     scope.sort_unstable();
     Ok(scope)

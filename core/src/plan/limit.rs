@@ -12,10 +12,10 @@ use crate::{
         grant::whole,
         notify::read_notify,
         selector::{matches, read_match},
-        window::read_window,
+        window::read_limit_window,
     },
     rating::Rate,
-    time::{Cycle, Timestamp, Window},
+    time::{Cycle, Rolling, Timestamp, Window},
 };
 
 /// How many values of `per` one limit keeps at once, if the plan does not say fewer.
@@ -48,8 +48,8 @@ pub enum LimitRule {
     Spend {
         /// The bound, exact.
         most: Exact,
-        /// The window; `None` is the whole subscription.
-        period: Option<Cycle>,
+        /// The windows over which it counts.
+        window: LimitWindow,
     },
     /// Units of a meter per window, as usage reports them.
     Units {
@@ -57,8 +57,8 @@ pub enum LimitRule {
         meter: String,
         /// The bound.
         most: u64,
-        /// The window; `None` is the whole subscription.
-        period: Option<Cycle>,
+        /// The windows over which it counts.
+        window: LimitWindow,
     },
     /// Holds that reserve at one time.
     Concurrency {
@@ -75,21 +75,51 @@ pub enum LimitRule {
     Rate(Rate),
 }
 
+/// The windows over which a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitWindow {
+    /// One, the whole subscription.
+    Whole,
+    /// One after the other.
+    Cycle(Cycle),
+    /// What an instant looks back to.
+    Rolling(Rolling),
+}
+
 impl Limit {
-    /// The window that a call authorised at `at` falls in; a rate has none.
-    pub(crate) fn window(
-        &self,
-        plan: &Plan,
-        started_at: Timestamp,
-        at: Timestamp,
-    ) -> Option<Window> {
-        match &self.rule {
-            LimitRule::Spend { period, .. } | LimitRule::Units { period, .. } => {
-                Some(plan.window(*period, started_at, at))
+    /// Where the limit keeps what a call authorised at `at` adds: its window, or its bucket of a rolling
+    /// one. `None` for a rate.
+    pub(crate) fn part(&self, plan: &Plan, started_at: Timestamp, at: Timestamp) -> Option<Window> {
+        match self.rule {
+            LimitRule::Spend { window, .. } | LimitRule::Units { window, .. } => {
+                Some(match window {
+                    LimitWindow::Whole => Window::ALWAYS,
+                    LimitWindow::Cycle(cycle) => plan.window(Some(cycle), started_at, at),
+                    LimitWindow::Rolling(rolling) => rolling.bucket(at),
+                })
             }
             LimitRule::Concurrency { .. } => Some(Window::ALWAYS),
             LimitRule::Credit { .. } | LimitRule::Rate(_) => None,
         }
+    }
+
+    /// How the limit's window rolls, if it does.
+    pub(crate) fn rolling(&self) -> Option<Rolling> {
+        match self.rule {
+            LimitRule::Spend { window: LimitWindow::Rolling(rolling), .. }
+            | LimitRule::Units { window: LimitWindow::Rolling(rolling), .. } => Some(rolling),
+            _ => None,
+        }
+    }
+
+    /// The window of a call that the limit keeps in `part`.
+    pub(crate) fn window(&self, part: Window) -> Window {
+        self.rolling().map_or(part, |rolling| rolling.window(part))
+    }
+
+    /// The instants whose windows have the `part`.
+    pub(crate) fn reach(&self, part: Window) -> Window {
+        self.rolling().map_or(part, |rolling| rolling.reach(part))
     }
 
     /// The value under which the limit counts a call: that of the attribute `per`, or "". `None` where
@@ -196,7 +226,7 @@ fn read_rule(
 ) -> Result<LimitRule> {
     if let Some(most) = fields.optional("spend") {
         let most = read_money(&most, decimals)?;
-        return Ok(LimitRule::Spend { most, period: read_window(fields)? });
+        return Ok(LimitRule::Spend { most, window: read_limit_window(fields)? });
     }
     if let Some(node) = fields.optional("meter") {
         let meter = read_name(&node)?;
@@ -204,7 +234,7 @@ fn read_rule(
             return Err(node.error(Code::PlanReference));
         }
         let most = fields.required("most")?.integer()?;
-        return Ok(LimitRule::Units { meter, most, period: read_window(fields)? });
+        return Ok(LimitRule::Units { meter, most, window: read_limit_window(fields)? });
     }
     if let Some(most) = fields.optional("credit") {
         return Ok(LimitRule::Credit { most: read_money(&most, decimals)? });

@@ -4,9 +4,11 @@
 //! written (RFC 8785 form), so nothing is filled in and nothing is repaired: what is not canonical is
 //! refused with the JSON Pointer of the offending field.
 
+mod aggregate;
 mod bound;
 mod charge;
 mod choice;
+mod commitment;
 mod derived;
 mod document;
 mod grant;
@@ -20,13 +22,15 @@ mod terms;
 mod units;
 mod window;
 
+pub use aggregate::{Aggregate, Unique};
 pub(crate) use charge::check_name;
-pub use charge::{Aggregate, Charge, REQUESTS};
+pub use charge::{Charge, REQUESTS};
+pub use commitment::Commitment;
 pub use derived::{Derived, Weight};
 pub use document::Plan;
 pub(crate) use grant::whole;
 pub use grant::{Credit, Grant, GrantKind, Rollover, Term};
-pub use limit::{Limit, LimitRule};
+pub use limit::{Limit, LimitRule, LimitWindow};
 pub use notify::Threshold;
 pub use quote::{Quote, QuoteLine};
 pub(crate) use selector::Call;

@@ -8,7 +8,7 @@ use alloc::{
 use crate::{
     amount::Exact,
     error::Result,
-    plan::{Call, Plan},
+    plan::{Call, Plan, choice::Set},
     rating::Step,
     time::Timestamp,
     usage::Usage,
@@ -55,7 +55,7 @@ impl Plan {
         let call = Call { usage, attributes: usage.attributes(), at };
         for (index, units) in self.charged_units(&call)? {
             let Some(charge) = self.charges().get(index) else { continue };
-            let amount = charge.tariff.pays(0, Exact::ZERO, units)?;
+            let amount = charge.pays(0, Exact::ZERO, units)?;
             quote.first = quote.first.checked_add(amount)?;
             quote.lines.push(QuoteLine {
                 charge: charge.id.clone(),
@@ -68,7 +68,7 @@ impl Plan {
         }
         for (index, units) in self.held_units(&call, &|_| false)? {
             let Some(charge) = self.charges().get(index) else { continue };
-            quote.ceiling = quote.ceiling.checked_add(charge.tariff.worst_single(units)?)?;
+            quote.ceiling = quote.ceiling.checked_add(charge.worst_single(units)?)?;
         }
         Ok(quote)
     }
@@ -87,10 +87,16 @@ impl Plan {
     /// # Errors
     /// As [`Plan::quote`].
     pub fn price(&self, usage: &Usage, at: Timestamp) -> Result<Exact> {
-        let charged = self.charged_units(&Call { usage, attributes: usage.attributes(), at })?;
-        charged.iter().try_fold(Exact::ZERO, |sum, (index, units)| {
-            let Some(charge) = self.charges().get(*index) else { return Ok(sum) };
-            sum.checked_add(charge.tariff.pays(0, Exact::ZERO, *units)?)
-        })
+        let call = Call { usage, attributes: usage.attributes(), at };
+        let counted = self.counted(&call);
+        let units = self.disjoint_units(&call, &counted)?;
+        let mut sum = Exact::ZERO;
+        // Without a list of them: this is the shortest way from a usage to its price.
+        for charged in self.units_of_charges(&counted, Set::MAX, &units) {
+            let (index, units) = charged?;
+            let Some(charge) = self.charges().get(index) else { continue };
+            sum = sum.checked_add(charge.pays(0, Exact::ZERO, units)?)?;
+        }
+        Ok(sum)
     }
 }

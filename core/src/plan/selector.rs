@@ -99,6 +99,11 @@ impl Selector {
             && self.hours.as_ref().is_none_or(|hours| hours.has(minute()))
     }
 
+    /// Whether it has dimensions that are no attributes.
+    pub(super) fn looks_at_more_than_match(&self) -> bool {
+        self.dimensions() > self.attributes.len()
+    }
+
     /// How many dimensions there are.
     pub(super) fn dimensions(&self) -> usize {
         self.attributes

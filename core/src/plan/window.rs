@@ -4,7 +4,8 @@ use crate::{
     error::{Code, Result},
     json::{Fields, Node},
     plan::charge::read_positive,
-    time::{Anchor, Cycle, Period, Timestamp, Transition, Zone},
+    plan::limit::LimitWindow,
+    time::{Anchor, Cycle, Period, Rolling, Timestamp, Transition, Zone},
 };
 
 /// The member `window`: a period of the calendar by its name, or an object with an anchor. `None` is
@@ -18,11 +19,39 @@ pub(super) fn need_window(fields: &mut Fields<'_>) -> Result<Cycle> {
     read_cycle(fields.required("window")?)
 }
 
+/// The member `window` of a limit, which may roll.
+pub(super) fn read_limit_window(fields: &mut Fields<'_>) -> Result<LimitWindow> {
+    let Some(node) = fields.optional("window") else { return Ok(LimitWindow::Whole) };
+    if let Ok(mut inner) = node.fields()
+        && let Some(last) = inner.optional("last")
+    {
+        let period = read_period(&last)?;
+        let count = inner.optional("count");
+        let periods = count.map_or(Ok(1), |count| read_positive(&count))?;
+        let parts = inner.required("buckets")?;
+        let buckets = read_positive(&parts)?;
+        inner.finish()?;
+        let rolling = |count, buckets, place: &Node<'_>| {
+            Rolling::new(period, count, buckets).map_err(|e| e.at(place.pointer()))
+        };
+        // What is wrong with the period is said at it, whatever stands beside it.
+        rolling(1, 1, &last)?;
+        rolling(periods, 1, &count.unwrap_or(last))?;
+        return rolling(periods, buckets, &parts).map(LimitWindow::Rolling);
+    }
+    read_cycle(node).map(LimitWindow::Cycle)
+}
+
 fn read_cycle(node: Node<'_>) -> Result<Cycle> {
     if node.fields().is_err() {
         return Ok(Cycle::calendar(read_period(&node)?));
     }
     let mut fields = node.fields()?;
+    if let Some(last) = fields.optional("last") {
+        // A price is a function of a counter whose window closes once. A call that lies in many windows
+        // would be paid in each, and no window of them could be trued up.
+        return Err(last.error(Code::PlanInvalid).because("only the window of a limit rolls"));
+    }
     let every = read_period(&fields.required("every")?)?;
     let count = fields.optional("count");
     let periods = count.map_or(Ok(1), |count| read_positive(&count))?;

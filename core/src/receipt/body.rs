@@ -12,8 +12,10 @@ use crate::{
     amount::Exact,
     codec::{Reader, Writer},
     crypto::{Digest, sha256},
+    entry::{read_option, write_option},
     error::{Code, Error, Result},
     log::{merkle_path, merkle_root, merkle_verify},
+    receipt::Head,
     time::{Timestamp, Window},
     usage::{Basis, Surface},
 };
@@ -21,7 +23,7 @@ use crate::{
 /// The most items of one body.
 pub(super) const MAX_ITEMS: usize = 1_024;
 
-/// One fact about a call.
+/// One fact about a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// What was used.
@@ -119,6 +121,45 @@ pub enum Item {
         /// The lane's credit remainder after.
         remainder_after: u64,
     },
+    /// What a credit is, and what of it is money.
+    Credit {
+        /// The credit's id.
+        id: String,
+        /// Why it was made.
+        reason: String,
+        /// What was asked for, exact; `None` is all that is left of the receipt.
+        amount: Option<Exact>,
+        /// What is credited of what the receipt charged, exact.
+        exact: Exact,
+        /// The lane's credit remainder before, in 10^-18 atomic unit.
+        remainder_before: u64,
+        /// The lane's credit remainder after.
+        remainder_after: u64,
+    },
+    /// Units that go back to the grant that paid them.
+    ReturnedUnits {
+        /// The grant's id.
+        grant: String,
+        /// When it was given.
+        given_at: Timestamp,
+        /// The meter.
+        meter: String,
+        /// The units that go back.
+        units: u64,
+        /// The units that it has left then, reserved ones included.
+        balance: u64,
+    },
+    /// Money that goes back to the grant that paid it.
+    Returned {
+        /// The grant's id.
+        grant: String,
+        /// When it was given.
+        given_at: Timestamp,
+        /// What goes back, exact.
+        amount: Exact,
+        /// What it has left then, exact.
+        balance: Exact,
+    },
 }
 
 impl Item {
@@ -148,6 +189,23 @@ impl Item {
             }
             Item::Source { surface, basis, content } => {
                 w.u8(5).text(surface.as_str()).u8(basis.number()).raw(content.bytes());
+            }
+            Item::Credit { id, reason, amount, exact, remainder_before, remainder_after } => {
+                w.u8(16).text(id).text(reason);
+                write_option(w, amount.as_ref(), |w, amount| {
+                    w.raw(&amount.to_bytes());
+                });
+                w.raw(&exact.to_bytes()).u64(*remainder_before).u64(*remainder_after);
+            }
+            Item::ReturnedUnits { grant, given_at, meter, units, balance } => {
+                w.u8(17).text(grant).u64(given_at.millis()).text(meter).u64(*units).u64(*balance);
+            }
+            Item::Returned { grant, given_at, amount, balance } => {
+                w.u8(18)
+                    .text(grant)
+                    .u64(given_at.millis())
+                    .raw(&amount.to_bytes())
+                    .raw(&balance.to_bytes());
             }
             Item::DrawUnits { grant, given_at, meter, units, balance } => {
                 w.u8(7).text(grant).u64(given_at.millis()).text(meter).u64(*units).u64(*balance);
@@ -228,6 +286,27 @@ impl Item {
                 amount: Exact::from_bytes(&r.array()?)?,
                 balance: Exact::from_bytes(&r.array()?)?,
             },
+            16 => Item::Credit {
+                id: r.text()?,
+                reason: r.text()?,
+                amount: read_option(r, |r| Exact::from_bytes(&r.array()?))?,
+                exact: Exact::from_bytes(&r.array()?)?,
+                remainder_before: r.u64()?,
+                remainder_after: r.u64()?,
+            },
+            17 => Item::ReturnedUnits {
+                grant: r.text()?,
+                given_at: Timestamp::from_millis(r.u64()?)?,
+                meter: r.text()?,
+                units: r.u64()?,
+                balance: r.u64()?,
+            },
+            18 => Item::Returned {
+                grant: r.text()?,
+                given_at: Timestamp::from_millis(r.u64()?)?,
+                amount: Exact::from_bytes(&r.array()?)?,
+                balance: Exact::from_bytes(&r.array()?)?,
+            },
             _ => return Err(r.malformed("no item of this kind")),
         })
     }
@@ -244,6 +323,10 @@ impl Item {
             Item::Correction { charge, .. } => alloc::format!("correction {charge}"),
             Item::DrawUnits { grant, .. } | Item::Draw { grant, .. } => {
                 alloc::format!("draw {grant}")
+            }
+            Item::Credit { id, .. } => alloc::format!("credit {id}"),
+            Item::ReturnedUnits { grant, .. } | Item::Returned { grant, .. } => {
+                alloc::format!("returned {grant}")
             }
         }
     }
@@ -361,6 +444,27 @@ fn write_leaf(w: &mut Writer, index: u32, count: usize, salt: &[u8], item: &Item
     let short = |n: Option<u16>| n.unwrap_or(u16::MAX).to_be_bytes();
     w.u8(0).raw(&short(u16::try_from(index).ok())).raw(&short(u16::try_from(count).ok())).raw(salt);
     item.write(w);
+}
+
+/// The part of its lane's exact sum that a call or a period occupies: from what was charged before it
+/// to what was after it.
+///
+/// # Errors
+/// `body_mismatch` for a receipt without its price, `amount_overflow`.
+pub(crate) fn charged_part(head: &Head, items: &[Item]) -> Result<(Exact, Exact)> {
+    for item in items {
+        if let Item::Price { remainder_before, remainder_after, .. } = item {
+            let start = head.cumulative.checked_sub(head.charge)?;
+            let before = Exact::new(start.atomic(), *remainder_before)?;
+            let after = Exact::new(head.cumulative.atomic(), *remainder_after)?;
+            return Ok((before, after));
+        }
+    }
+    Err(Error::new(Code::BodyMismatch).at(alloc::format!(
+        "lane {} receipt {} price",
+        head.lane,
+        head.sequence
+    )))
 }
 
 /// The salt of one receipt: SHA-256 over the salt key, the lane and the sequence.

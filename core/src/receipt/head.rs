@@ -51,6 +51,9 @@ pub enum Kind {
     /// The close of a window in which a price fell; charge 0, and `credited` grows. Its subject is
     /// the hash of charge and window.
     TrueUp = 4,
+    /// What a receipt cost is given back, in part or whole; charge 0. Its subject is the digest of that
+    /// receipt.
+    Credit = 5,
 }
 
 impl Kind {
@@ -63,6 +66,7 @@ impl Kind {
             1 => Ok(Kind::Call),
             3 => Ok(Kind::Period),
             4 => Ok(Kind::TrueUp),
+            5 => Ok(Kind::Credit),
             _ => Err(Error::new(Code::BytesVersion).value(number).because("receipt kind")),
         }
     }
@@ -74,6 +78,7 @@ impl Kind {
             Kind::Call => 1,
             Kind::Period => 3,
             Kind::TrueUp => 4,
+            Kind::Credit => 5,
         }
     }
 
@@ -84,6 +89,7 @@ impl Kind {
             Kind::Call => "call",
             Kind::Period => "period",
             Kind::TrueUp => "true_up",
+            Kind::Credit => "credit",
         }
     }
 }
@@ -99,7 +105,7 @@ pub struct Head {
     pub previous: Digest,
     /// What the receipt is about.
     pub kind: Kind,
-    /// The hash of the request id, or of the window.
+    /// The hash of the request id or of the window, or the digest of the receipt that is corrected.
     pub subject: Digest,
     /// The instant that fixed window and prices.
     pub authorized_at: Timestamp,

@@ -16,7 +16,7 @@ pub use head::{Head, Kind};
 pub use lane::LaneOpen;
 pub use verify::{Receipt, VerifiedReceipt};
 
-pub(crate) use body::receipt_salt;
+pub(crate) use body::{charged_part, receipt_salt};
 pub(crate) use head::{
     DOMAIN_SEPARATOR, import_subject, period_subject, request_subject, window_subject,
 };

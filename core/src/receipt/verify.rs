@@ -119,7 +119,9 @@ impl VerifiedReceipt {
         }
         let fits = match head.kind {
             Kind::Call | Kind::Period => head.credited == before.credited,
-            Kind::TrueUp => head.credited >= before.credited && head.charge.is_zero(),
+            Kind::TrueUp | Kind::Credit => {
+                head.credited >= before.credited && head.charge.is_zero()
+            }
         };
         if !fits {
             return Err(broken("credited"));

@@ -9,7 +9,7 @@ use crate::{
     error::{Code, Error, Result},
     meter::LaneTotals,
     plan::{Payee, Plan},
-    receipt::{Item, Kind},
+    receipt::{Item, Kind, charged_part},
 };
 
 /// How much of what lanes charged is settled.
@@ -160,11 +160,11 @@ impl Batch {
         let Some(line) = self.lanes.get(&receipt.head.lane) else { return Ok(()) };
         match receipt.head.kind {
             Kind::Call | Kind::Period => {
-                let (before, after) = span(receipt)?;
+                let (before, after) = charged_part(&receipt.head, &receipt.body.items)?;
                 let part = after.min(line.reach).minus_or_zero(before);
                 share(&mut self.earned, plan, part)
             }
-            Kind::TrueUp => share(&mut self.reversed, plan, correction(receipt)),
+            Kind::TrueUp | Kind::Credit => share(&mut self.reversed, plan, correction(receipt)),
         }
     }
 
@@ -208,31 +208,14 @@ impl Batch {
     }
 }
 
-/// The part of its lane's exact sum that a receipt occupies.
-fn span(receipt: &ReceiptEntry) -> Result<(Exact, Exact)> {
-    let head = &receipt.head;
-    for item in &receipt.body.items {
-        if let Item::Price { remainder_before, remainder_after, .. } = item {
-            let start = head.cumulative.checked_sub(head.charge)?;
-            let before = Exact::new(start.atomic(), *remainder_before)?;
-            let after = Exact::new(head.cumulative.atomic(), *remainder_after)?;
-            return Ok((before, after));
-        }
-    }
-    Err(Error::new(Code::BodyMismatch).at(alloc::format!(
-        "lane {} receipt {} price",
-        head.lane,
-        head.sequence
-    )))
-}
-
+/// What a true-up or a credit gives back of what lanes charged.
 fn correction(receipt: &ReceiptEntry) -> Exact {
     receipt
         .body
         .items
         .iter()
         .find_map(|item| match item {
-            Item::Correction { exact, .. } => Some(*exact),
+            Item::Correction { exact, .. } | Item::Credit { exact, .. } => Some(*exact),
             _ => None,
         })
         .unwrap_or(Exact::ZERO)

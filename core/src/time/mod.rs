@@ -8,15 +8,18 @@
 //! windows leave no gap and do not overlap, whatever the clock does.
 
 mod calendar;
+mod cursor;
 mod cycle;
 mod hours;
 mod posix;
+mod rolling;
 mod timestamp;
 mod window;
 mod zone;
 
 pub use cycle::{Anchor, Cycle};
 pub use hours::Hours;
+pub use rolling::Rolling;
 pub use timestamp::Timestamp;
 pub use window::{Period, Window};
 pub use zone::{Transition, Zone};

@@ -2,6 +2,7 @@
 
 use super::{
     calendar::{Date, is_leap, month_start, year_start},
+    cursor::Cursor,
     timestamp::{DAY, HOUR, MINUTE, SECOND},
 };
 
@@ -109,9 +110,6 @@ impl Change {
     }
 }
 
-/// What is left to read.
-struct Cursor<'a>(&'a [u8]);
-
 impl Cursor<'_> {
     /// At least three letters; or, in `<` and `>`, letters, digits, `+` and `-`.
     fn name(&mut self) -> Option<()> {
@@ -177,20 +175,11 @@ impl Cursor<'_> {
 
     /// One to `digits` digits, from `least` to `most`.
     fn number(&mut self, digits: usize, least: i64, most: i64) -> Option<i64> {
-        let count = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
+        let count = self.run_of_digits();
         if !(1..=digits).contains(&count) {
             return None;
         }
-        let (read, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        let value = core::str::from_utf8(read).ok()?.parse().ok()?;
-        (least..=most).contains(&value).then_some(value)
-    }
-
-    /// This byte, if it comes next.
-    fn take(&mut self, byte: u8) -> Option<()> {
-        self.0 = self.0.strip_prefix(&[byte])?;
-        Some(())
+        self.digits(count).filter(|value| (least..=most).contains(value))
     }
 }
 

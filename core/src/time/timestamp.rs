@@ -4,7 +4,7 @@ use core::{fmt, str::FromStr};
 
 pub use encapsulate::Timestamp;
 
-use super::calendar::Date;
+use super::{calendar::Date, cursor::Cursor};
 use crate::error::{Code, Error, Result};
 
 pub(super) const SECOND: i64 = 1_000;
@@ -130,9 +130,6 @@ impl FromStr for Timestamp {
 #[cfg(feature = "serde")]
 crate::serde_text::as_text!(Timestamp, "an instant of RFC 3339");
 
-/// What is left to read.
-struct Cursor<'a>(&'a [u8]);
-
 impl Cursor<'_> {
     fn instant(&mut self) -> Option<i64> {
         let year = self.digits(4)?;
@@ -148,7 +145,7 @@ impl Cursor<'_> {
         let second = self.digits(2).filter(|second| *second < 60)?;
         let milli = if self.take(b'.').is_some() { self.fraction()? } else { 0 };
         let offset = match separator {
-            b'T' | b't' => self.offset()?,
+            b'T' | b't' => self.numeric_offset()?,
             b' ' => 0,
             _ => return None,
         };
@@ -164,7 +161,7 @@ impl Cursor<'_> {
     }
 
     /// `Z` or `±hh:mm`, in milliseconds east of Greenwich.
-    fn offset(&mut self) -> Option<i64> {
+    fn numeric_offset(&mut self) -> Option<i64> {
         let sign = match self.one()? {
             b'Z' | b'z' => return Some(0),
             b'+' => 1,
@@ -179,7 +176,7 @@ impl Cursor<'_> {
 
     /// One to nine digits of a second, cut to milliseconds.
     fn fraction(&mut self) -> Option<i64> {
-        let count = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
+        let count = self.run_of_digits();
         if !(1..=9).contains(&count) {
             return None;
         }
@@ -188,28 +185,6 @@ impl Cursor<'_> {
             nanos = nanos.checked_mul(10)?;
         }
         Some(nanos / 1_000_000)
-    }
-
-    /// Exactly this many digits, at most nine.
-    fn digits(&mut self, count: usize) -> Option<i64> {
-        let mut value: i64 = 0;
-        for _ in 0..count {
-            let digit = self.one().filter(u8::is_ascii_digit)?.checked_sub(b'0')?;
-            value = value.checked_mul(10)?.checked_add(digit.into())?;
-        }
-        Some(value)
-    }
-
-    fn one(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    /// This byte, if it comes next.
-    fn take(&mut self, byte: u8) -> Option<()> {
-        self.0 = self.0.strip_prefix(&[byte])?;
-        Some(())
     }
 }
 

@@ -123,14 +123,40 @@ impl Dialect {
     /// The usage object.
     fn open<'a>(&self, body: Node<'a>) -> Result<Node<'a>> {
         body.fields()?;
-        for path in self.usage {
-            if let Some(found) = there(body, path)? {
-                found.fields()?;
-                return Ok(found);
-            }
+        if let Some(found) = self.find(body)? {
+            found.fields()?;
+            return Ok(found);
         }
         let place = self.usage.first().copied().unwrap_or_default();
         Err(Error::new(Code::UsageMissing).at(format!("{}/{place}", body.pointer())))
+    }
+
+    /// What stands where a usage object may.
+    pub(super) fn find<'a>(&self, body: Node<'a>) -> Result<Option<Node<'a>>> {
+        for path in self.usage {
+            if let Some(found) = there(body, path)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the member of a body is, or has in it, what is read.
+    pub(super) fn reads(&self, member: &str) -> bool {
+        let attributes = self.attributes.iter().map(|(_, path)| path);
+        attributes.chain(self.usage).any(|path| path.split('/').next() == Some(member))
+    }
+
+    /// The sum of the addends of the output that a usage object has; `None` if it has none.
+    pub(super) fn output_of(&self, found: Node<'_>) -> Result<Option<u64>> {
+        let mut sum = None;
+        for addend in self.output {
+            if let Some((quantity, node)) = count(found, addend.from)? {
+                let more = sum.unwrap_or(0_u64).checked_add(quantity);
+                sum = Some(more.ok_or_else(|| node.error(Code::UsageQuantity))?);
+            }
+        }
+        Ok(sum)
     }
 
     fn check_total(&self, usage: &Usage, found: Node<'_>, input: u64, output: u64) -> Result<()> {
@@ -262,7 +288,7 @@ fn count<'a>(found: Node<'a>, paths: &[Path]) -> Result<Option<(u64, Node<'a>)>>
 }
 
 /// What stands at a path and is not null.
-fn there<'a>(from: Node<'a>, path: Path) -> Result<Option<Node<'a>>> {
+pub(super) fn there<'a>(from: Node<'a>, path: Path) -> Result<Option<Node<'a>>> {
     Ok(find(from, path)?.filter(|node| *node.value() != Value::Null))
 }
 

@@ -29,23 +29,19 @@ pub const WHOLES: &[(&str, &[&str])] = &[
 ];
 
 /// The number of meters in [`WHOLES`].
-pub(super) const COUNT: usize = WHOLES.len();
+pub(crate) const COUNT: usize = WHOLES.len();
 
 /// A set of meters of [`WHOLES`]: bit i is its i-th.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Set(u32);
+pub(crate) struct Set(u32);
 
 impl Set {
-    pub(super) fn insert(&mut self, meter: usize) {
+    pub(crate) fn insert(&mut self, meter: usize) {
         self.0 |= bit(meter);
     }
 
-    pub(super) fn holds(self, meter: usize) -> bool {
+    pub(crate) fn holds(self, meter: usize) -> bool {
         self.0 & bit(meter) != 0
-    }
-
-    pub(super) fn is_empty(self) -> bool {
-        self.0 == 0
     }
 
     pub(super) fn len(self) -> u32 {
@@ -62,7 +58,12 @@ impl Set {
 
     /// The meters, parts before their wholes.
     pub(super) fn parts_first(self) -> impl Iterator<Item = usize> {
-        (0..COUNT).rev().filter(move |meter| self.holds(*meter))
+        let mut left = self;
+        core::iter::from_fn(move || {
+            let last = usize::try_from(left.0.checked_ilog2()?).ok()?;
+            left = left.without(Set(bit(last)));
+            Some(last)
+        })
     }
 }
 
@@ -73,7 +74,7 @@ const fn bit(meter: usize) -> u32 {
 }
 
 /// The place of a meter in [`WHOLES`].
-pub(super) fn index(meter: &str) -> Option<usize> {
+pub(crate) fn index(meter: &str) -> Option<usize> {
     WHOLES.iter().position(|(known, _)| *known == meter)
 }
 

@@ -3,7 +3,8 @@
 //! Providers report the same tokens in shapes that contradict each other: what is inside what is a
 //! matter of the *surface* (an API and its vendor), and a surface is named, never guessed. Every
 //! surface is read into one convention: `input_tokens` and `output_tokens` are whole totals, and
-//! parts such as `cached_input_tokens` lie inside them ([`WHOLES`]).
+//! parts such as `cached_input_tokens` lie inside them ([`WHOLES`]). A streamed answer is read event by
+//! event ([`Stream`]).
 
 mod anthropic;
 mod bedrock;
@@ -17,6 +18,7 @@ mod openai_wire;
 mod otel;
 mod parts;
 mod quantities;
+mod stream;
 mod surface;
 
 #[cfg(test)]
@@ -24,6 +26,8 @@ mod tests;
 
 pub use mapping::Mapping;
 pub use meters::WHOLES;
-pub(crate) use meters::{depth, is_joint, root, wholes};
+pub(crate) use meters::{COUNT, Set, depth, index, is_joint, root, wholes};
+pub(crate) use parts::Priced;
 pub use quantities::{Basis, Usage};
+pub use stream::Stream;
 pub use surface::Surface;

@@ -1,65 +1,62 @@
 //! The disjoint quantities that a plan charges.
 
-use alloc::{format, vec::Vec};
+use alloc::format;
 
 use crate::{
     error::{Code, Error, Result},
     usage::{
         Usage,
-        meters::{COUNT, Set, index, name, within},
+        meters::{COUNT, Set, name, within},
+        quantities::Quantity,
     },
 };
 
-/// Which of the meters in a set have a price.
-fn priced_of(set: Set, priced: &dyn Fn(&str) -> bool) -> Set {
-    let mut found = Set::default();
-    for meter in set.parts_first() {
-        if priced(name(meter)) {
-            found.insert(meter);
-        }
-    }
-    found
+/// Which meters have a price in a call.
+pub(crate) struct Priced<'a> {
+    /// Of the meters that are wholes or parts.
+    pub(crate) known: Set,
+    /// Of every other meter.
+    pub(crate) other: &'a dyn Fn(&str) -> bool,
 }
 
 /// The nearest of a meter's wholes that have a price: no other priced whole lies in them.
-fn nearest(meter: usize, priced: &dyn Fn(&str) -> bool) -> Set {
-    let mut found = priced_of(within(meter), priced);
-    for whole in found.parts_first() {
-        found = found.without(within(whole));
-    }
-    found
+fn nearest(meter: usize, priced: Set) -> Set {
+    let found = within(meter).and(priced);
+    found.parts_first().fold(found, |found, whole| found.without(within(whole)))
 }
 
 impl Usage {
     /// The first meter with a quantity of which no price is the right one: it has none and lies in no
     /// whole with one, or it is what two priced wholes have in common.
-    #[must_use]
-    pub fn uncovered(&self, priced: &dyn Fn(&str) -> bool) -> Option<&str> {
-        self.iter()
-            .filter(|(meter, quantity)| *quantity > 0 && !priced(meter))
-            .find(|(meter, _)| index(meter).is_none_or(|meter| nearest(meter, priced).len() != 1))
-            .map(|(meter, _)| meter)
+    pub(crate) fn uncovered(&self, priced: &Priced<'_>) -> Option<&str> {
+        let covered = |meter: &Quantity| match meter.place {
+            Some(at) => priced.known.holds(at) || nearest(at, priced.known).len() == 1,
+            None => (priced.other)(&meter.meter),
+        };
+        self.quantities()
+            .iter()
+            .find(|meter| meter.quantity > 0 && !covered(meter))
+            .map(|meter| meter.meter.as_str())
     }
 
-    /// The quantities to charge: every meter that has a price, less those of its parts that have one.
-    ///
-    /// Together they are the wholes: with a [joint part](super::WHOLES) by inclusion and exclusion.
+    /// The quantities to charge of those of the priced meters that are wholes or parts, by their place:
+    /// what was used, less those of its parts that have a price. Together they are the wholes: with a
+    /// [joint part](super::WHOLES) by inclusion and exclusion. Other meters are charged as they are.
     ///
     /// # Errors
     /// `usage_contradiction` when a part exceeds its whole, or priced parts together do.
-    pub fn disjoint(&self, priced: &dyn Fn(&str) -> bool) -> Result<Vec<(&str, u64)>> {
+    pub(crate) fn disjoint(&self, priced: Set) -> Result<[u64; COUNT]> {
         let mut left = [0; COUNT];
         let mut reported = Set::default();
-        for (meter, quantity) in self.iter() {
-            if let Some(meter) = index(meter) {
-                reported.insert(meter);
-                if let Some(left) = left.get_mut(meter) {
-                    *left = quantity;
-                }
+        for meter in self.quantities() {
+            let Some(at) = meter.place else { continue };
+            reported.insert(at);
+            if let Some(left) = left.get_mut(at) {
+                *left = meter.quantity;
             }
         }
-        let charged = priced_of(reported, priced);
-        self.check_parts(reported, priced)?;
+        self.check_parts(&left, reported, priced)?;
+        let charged = priced.and(reported);
         for part in charged.parts_first() {
             // What lies in a part has been taken out of it: parts come first.
             let taken = left.get(part).copied().unwrap_or_default();
@@ -68,34 +65,25 @@ impl Usage {
                 *left = left.checked_sub(taken).ok_or_else(|| self.contradiction(part, whole))?;
             }
         }
-        let units = |(meter, quantity)| match index(meter) {
-            Some(at) if charged.holds(at) => {
-                Some((meter, left.get(at).copied().unwrap_or_default()))
+        for unpriced in reported.without(priced).parts_first() {
+            if let Some(left) = left.get_mut(unpriced) {
+                *left = 0;
             }
-            Some(_) => None,
-            None => priced(meter).then_some((meter, quantity)),
-        };
-        Ok(self.iter().filter_map(units).filter(|(_, quantity)| *quantity > 0).collect())
+        }
+        Ok(left)
     }
 
     /// No part is larger than a whole, and a whole that is to be charged is there.
-    fn check_parts(&self, reported: Set, priced: &dyn Fn(&str) -> bool) -> Result<()> {
-        for (meter, quantity) in self.iter().filter(|(_, quantity)| *quantity > 0) {
-            let Some(part) = index(meter) else { continue };
+    fn check_parts(&self, quantities: &[u64; COUNT], reported: Set, priced: Set) -> Result<()> {
+        for meter in self.quantities().iter().filter(|meter| meter.quantity > 0) {
+            let Some(part) = meter.place else { continue };
             let wholes = within(part);
-            if wholes.is_empty() {
-                continue;
-            }
-            // A whole that is itself only a part may be left out by who reports its parts.
-            let smaller = |whole: &usize| self.get(name(*whole)) < quantity;
+            let smaller =
+                |whole: &usize| quantities.get(*whole).is_some_and(|n| *n < meter.quantity);
             let wrong = wholes.and(reported).parts_first().find(smaller);
-            let missing = || {
-                let absent = wholes.without(reported);
-                if absent.is_empty() {
-                    return None;
-                }
-                nearest(part, priced).and(absent).parts_first().next()
-            };
+            // A whole that is itself only a part may be left out by who reports its parts.
+            let missing =
+                || nearest(part, priced).and(wholes.without(reported)).parts_first().next();
             if let Some(whole) = wrong.or_else(missing) {
                 return Err(self.contradiction(part, whole));
             }
@@ -114,12 +102,37 @@ impl Usage {
 
 #[cfg(test)]
 mod tests {
-    use alloc::collections::{BTreeMap, BTreeSet};
+    use alloc::{
+        collections::{BTreeMap, BTreeSet},
+        vec::Vec,
+    };
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::usage::{Basis, Surface, WHOLES};
+
+    fn set(priced: &dyn Fn(&str) -> bool) -> Set {
+        let mut set = Set::default();
+        for (at, (meter, _)) in WHOLES.iter().enumerate() {
+            if priced(meter) {
+                set.insert(at);
+            }
+        }
+        set
+    }
+
+    fn uncovered<'a>(usage: &'a Usage, priced: &dyn Fn(&str) -> bool) -> Option<&'a str> {
+        usage.uncovered(&Priced { known: set(priced), other: priced })
+    }
+
+    /// What is charged of wholes and parts, by name.
+    fn disjoint(usage: &Usage, priced: &dyn Fn(&str) -> bool) -> Result<Vec<(&'static str, u64)>> {
+        let left = usage.disjoint(set(priced))?;
+        let mut found: Vec<_> = known().zip(left).filter(|(_, quantity)| *quantity > 0).collect();
+        found.sort_unstable();
+        Ok(found)
+    }
 
     fn usage(meters: &[(&str, u64)]) -> Usage {
         let mut usage = Usage::new(Surface::Plain, Basis::Reported);
@@ -134,13 +147,13 @@ mod tests {
         let u = usage(&[("input_tokens", 100), ("cached_input_tokens", 80), ("output_tokens", 5)]);
         let all = |_: &str| true;
         assert_eq!(
-            u.disjoint(&all).unwrap(),
+            disjoint(&u, &all).unwrap(),
             [("cached_input_tokens", 80), ("input_tokens", 20), ("output_tokens", 5)]
         );
         let coarse = |m: &str| m == "input_tokens" || m == "output_tokens";
-        assert_eq!(u.disjoint(&coarse).unwrap(), [("input_tokens", 100), ("output_tokens", 5)]);
-        assert_eq!(u.uncovered(&coarse), None);
-        assert_eq!(u.uncovered(&|m: &str| m == "input_tokens"), Some("output_tokens"));
+        assert_eq!(disjoint(&u, &coarse).unwrap(), [("input_tokens", 100), ("output_tokens", 5)]);
+        assert_eq!(uncovered(&u, &coarse), None);
+        assert_eq!(uncovered(&u, &|m: &str| m == "input_tokens"), Some("output_tokens"));
     }
 
     #[test]
@@ -153,11 +166,11 @@ mod tests {
         ]);
         let fine = |m: &str| m != "cache_write_tokens";
         assert_eq!(
-            u.disjoint(&fine).unwrap(),
+            disjoint(&u, &fine).unwrap(),
             [("cache_write_1h_tokens", 10), ("cache_write_5m_tokens", 20), ("input_tokens", 70)]
         );
         assert_eq!(
-            u.disjoint(&|_: &str| true).unwrap(),
+            disjoint(&u, &|_: &str| true).unwrap(),
             [("cache_write_1h_tokens", 10), ("cache_write_5m_tokens", 20), ("input_tokens", 70)]
         );
     }
@@ -170,13 +183,14 @@ mod tests {
             &[("input_tokens", 100), ("cached_input_tokens", 60), ("audio_input_tokens", 60)],
             &[("cached_input_tokens", 1)],
         ] {
-            let e = usage(meters).disjoint(&all).unwrap_err();
+            let e = disjoint(&usage(meters), &all).unwrap_err();
             assert_eq!(e.code(), Code::UsageContradiction, "{meters:?}");
         }
         // Unpriced or not, a part is not larger than its whole.
-        let e = usage(&[("output_tokens", 10), ("reasoning_tokens", 20)])
-            .disjoint(&|m: &str| m == "output_tokens")
-            .unwrap_err();
+        let e = disjoint(&usage(&[("output_tokens", 10), ("reasoning_tokens", 20)]), &|m: &str| {
+            m == "output_tokens"
+        })
+        .unwrap_err();
         assert_eq!(e.code(), Code::UsageContradiction);
     }
 
@@ -189,7 +203,7 @@ mod tests {
             ("cached_audio_input_tokens", 300),
         ]);
         assert_eq!(
-            u.disjoint(&|_: &str| true).unwrap(),
+            disjoint(&u, &|_: &str| true).unwrap(),
             [
                 ("audio_input_tokens", 300),
                 ("cached_audio_input_tokens", 300),
@@ -198,17 +212,17 @@ mod tests {
             ]
         );
         let both = |m: &str| m != "cached_audio_input_tokens";
-        assert_eq!(u.uncovered(&both), Some("cached_audio_input_tokens"));
+        assert_eq!(uncovered(&u, &both), Some("cached_audio_input_tokens"));
         let cached = |m: &str| m == "cached_input_tokens" || m == "input_tokens";
-        assert_eq!(u.uncovered(&cached), None);
+        assert_eq!(uncovered(&u, &cached), None);
         let expected = [("cached_input_tokens", 500), ("input_tokens", 500)];
-        assert_eq!(u.disjoint(&cached).unwrap(), expected);
+        assert_eq!(disjoint(&u, &cached).unwrap(), expected);
     }
 
     #[test]
     fn a_part_of_a_whole_that_is_not_there_is_not_free() {
         let priced = |m: &str| m == "output_tokens";
-        let e = usage(&[("reasoning_tokens", 5)]).disjoint(&priced).unwrap_err();
+        let e = disjoint(&usage(&[("reasoning_tokens", 5)]), &priced).unwrap_err();
         assert_eq!((e.code(), e.place()), (Code::UsageContradiction, Some("/reasoning_tokens")));
     }
 
@@ -262,9 +276,9 @@ mod tests {
             let all: Vec<(&str, u64)> = quantities.into_iter().collect();
             let usage = usage(&all);
             let prices = |meter: &str| priced.contains(meter);
-            if usage.uncovered(&prices).is_none() {
+            if uncovered(&usage, &prices).is_none() {
                 prop_assert!(!homeless);
-                let charged = usage.disjoint(&prices).unwrap();
+                let charged = disjoint(&usage, &prices).unwrap();
                 prop_assert_eq!(&charged, &expected.into_iter().collect::<Vec<_>>());
                 let sum: u64 = charged.iter().map(|(_, units)| units).sum();
                 prop_assert_eq!(sum, usage.get("input_tokens") + usage.get("output_tokens"));
@@ -287,8 +301,8 @@ mod tests {
                 known().zip(&choice).any(|(known, chosen)| known == meter && *chosen)
             };
             let usage = usage(&reported.into_iter().collect::<Vec<_>>());
-            if usage.uncovered(&priced).is_none()
-                && let Ok(charged) = usage.disjoint(&priced)
+            if uncovered(&usage, &priced).is_none()
+                && let Ok(charged) = disjoint(&usage, &priced)
             {
                 prop_assert_eq!(charged.iter().map(|(_, units)| units).sum::<u64>(), 180);
             }

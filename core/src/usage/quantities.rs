@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     error::{Code, Error, Result},
-    usage::Surface,
+    usage::{Surface, meters::index},
 };
 
 /// Quantities are below this.
@@ -78,9 +78,18 @@ pub struct Usage {
     surface: Surface,
     basis: Basis,
     /// Sorted by meter.
-    meters: Vec<(String, u64)>,
+    meters: Vec<Quantity>,
     /// Shared with the holds and entries that they go into.
     attributes: Arc<BTreeMap<String, String>>,
+}
+
+/// How much of a meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Quantity {
+    pub(super) meter: String,
+    /// The meter's place in [`WHOLES`](super::WHOLES), if it is there: prices are found by it.
+    pub(super) place: Option<usize>,
+    pub(super) quantity: u64,
 }
 
 impl Usage {
@@ -100,16 +109,19 @@ impl Usage {
         if quantity >= END {
             return Err(Error::new(Code::UsageQuantity).value(quantity));
         }
-        match self.meters.binary_search_by(|(known, _)| known.as_str().cmp(meter)) {
+        match self.find(meter) {
             Ok(at) => {
-                if let Some((_, known)) = self.meters.get_mut(at) {
-                    *known = quantity;
+                if let Some(known) = self.meters.get_mut(at) {
+                    known.quantity = quantity;
                 }
             }
             Err(_) if self.meters.len() >= MAX_PARTS => {
                 return Err(Error::new(Code::UsageQuantity).because("more than 64 meters"));
             }
-            Err(at) => self.meters.insert(at, (String::from(meter), quantity)),
+            Err(at) => {
+                let place = index(meter);
+                self.meters.insert(at, Quantity { meter: String::from(meter), place, quantity });
+            }
         }
         Ok(())
     }
@@ -133,19 +145,29 @@ impl Usage {
         Ok(())
     }
 
+    /// Whether the usage says something of the meter, be it 0.
+    pub(crate) fn has(&self, meter: &str) -> bool {
+        self.find(meter).is_ok()
+    }
+
     /// A meter's quantity; 0 when it was not set.
     #[must_use]
     pub fn get(&self, meter: &str) -> u64 {
-        self.meters
-            .binary_search_by(|(known, _)| known.as_str().cmp(meter))
-            .ok()
-            .and_then(|at| self.meters.get(at))
-            .map_or(0, |(_, quantity)| *quantity)
+        self.find(meter).ok().and_then(|at| self.meters.get(at)).map_or(0, |known| known.quantity)
+    }
+
+    fn find(&self, meter: &str) -> core::result::Result<usize, usize> {
+        self.meters.binary_search_by(|known| known.meter.as_str().cmp(meter))
+    }
+
+    /// The meters that were set, by name.
+    pub(super) fn quantities(&self) -> &[Quantity] {
+        &self.meters
     }
 
     /// The meters that were set, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.meters.iter().map(|(meter, quantity)| (meter.as_str(), *quantity))
+        self.meters.iter().map(|known| (known.meter.as_str(), known.quantity))
     }
 
     /// The attributes, by name.
@@ -162,6 +184,11 @@ impl Usage {
     #[must_use]
     pub fn surface(&self) -> Surface {
         self.surface
+    }
+
+    /// The same quantities, known otherwise.
+    pub(super) fn on(self, basis: Basis) -> Usage {
+        Usage { basis, ..self }
     }
 
     /// How the quantities are known.

@@ -7,7 +7,7 @@ use crate::{
     json::{Node, Value},
     usage::{
         Basis, Usage, anthropic, bedrock, cohere, dialect::Dialect, google, openai, openai_wire,
-        otel,
+        otel, stream::Events,
     },
 };
 
@@ -124,6 +124,32 @@ impl Surface {
             Surface::SnowflakeChat => &openai_wire::SNOWFLAKE,
             Surface::OtelGenAi => &otel::GEN_AI,
             Surface::Plain => return None,
+        })
+    }
+}
+
+impl Surface {
+    /// How an event of the surface's streams is read, and the body in it.
+    pub(super) fn streamed(self) -> Result<(&'static Dialect, &'static Events)> {
+        let events = match self {
+            Surface::OpenAiChat
+            | Surface::MistralChat
+            | Surface::DeepSeekChat
+            | Surface::GroqChat
+            | Surface::OpenRouterChat
+            | Surface::XaiChat
+            | Surface::PerplexityChat
+            | Surface::SnowflakeChat => Some(&Events::CHAT),
+            Surface::OpenAiResponses | Surface::OpenAiRealtime => Some(&Events::RESPONSES),
+            Surface::OpenAiImages => Some(&Events::IMAGES),
+            Surface::AnthropicMessages => Some(&Events::MESSAGES),
+            Surface::GeminiGenerate => Some(&Events::GENERATE),
+            Surface::BedrockConverse => Some(&Events::CONVERSE),
+            Surface::CohereChat => Some(&Events::COHERE),
+            Surface::OtelGenAi | Surface::Plain => None,
+        };
+        self.dialect().zip(events).ok_or_else(|| {
+            Error::new(Code::UsageSurface).value(self).because("this surface has no streams")
         })
     }
 }

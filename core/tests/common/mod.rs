@@ -4,12 +4,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use counterfoil::{
-    Digest, LocalKey, Meter, Plan, Receipt, Result, Signature, Timestamp, Usage,
+    Digest, Exact, LocalKey, Meter, Plan, Receipt, Result, Signature, Timestamp, Usage,
     audit::Auditor,
     crypto::sha256,
     entry::{Collected, Entry, ImportMark, ReceiptEntry, ReleaseReason},
     log::Checkpoint,
-    meter::{Command, Import, Outcome, Request, Settle, SignRequest, Signed, Subscribe},
+    meter::{Command, Credit, Import, Outcome, Request, Settle, SignRequest, Signed, Subscribe},
     usage::{Basis, Surface},
 };
 
@@ -270,6 +270,27 @@ impl Host {
             }
             assert!(done.len() < 10_000, "no end of what is due");
         }
+    }
+
+    /// Gives back what a receipt cost; the seller signs it for that.
+    pub(crate) fn credit(
+        &mut self,
+        subscription: Digest,
+        id: &str,
+        receipt: &ReceiptEntry,
+        amount: Option<Exact>,
+        now: Timestamp,
+    ) -> Result<Outcome> {
+        let ReceiptEntry { head, body, digest, .. } = receipt.clone();
+        let signature = Some(key().sign(&digest));
+        let credit = Credit {
+            subscription,
+            id: id.to_owned(),
+            receipt: Receipt { head, signature, body: Some(body) },
+            amount,
+            reason: "did not help".to_owned(),
+        };
+        self.run(&Command::Credit(Box::new(credit)), now)
     }
 
     pub(crate) fn collect(

@@ -1,7 +1,7 @@
 """R-ENT: entries and their bytes: kind, version 0, fields."""
 
 from . import leases
-from .receipts import blob, body_bytes, exact, head_bytes, lane_bytes, text, u
+from .receipts import CREDIT, blob, body_bytes, exact, head_bytes, lane_bytes, text, u
 
 KINDS = {"instance": 1, "plan": 2, "open": 3, "hold": 4, "denied": 5, "receipt": 6, "release": 7,
          "checkpoint": 8, "collected": 9, "granted": 10, "voided": 11, "leased": 12,
@@ -54,7 +54,12 @@ def encode(kind, e):
         return (head + e["lane"] + e["subject"] + u(e["at"], 8) + denial(e["denial"])
                 + mark(e["import"]))
     if kind == "receipt":
-        return head + head_bytes(e["head"]) + body_bytes(e["body"]) + maybe(e["import"], mark)
+        body = head + head_bytes(e["head"]) + body_bytes(e["body"])
+        if e["head"]["kind"] == CREDIT:
+            corrected = e["corrects"]
+            return (body + head_bytes(corrected["head"]) + corrected["signature"]
+                    + body_bytes(corrected["body"]))
+        return body + maybe(e["import"], mark)
     if kind == "release":
         return head + e["lane"] + e["subject"] + u(e["at"], 8) + u(REASONS[e["reason"]], 1)
     if kind == "checkpoint":

@@ -201,7 +201,7 @@ def draw_units(plan, grants, usable, own, units, issued_at):
     for given in usable:
         meter = given.terms["meter"]
         counting = [i for i in left if plan.charges[i]["meter"] == meter
-                    and not plan.charges[i]["count"]]
+                    and plan.charges[i]["aggregate"] == "sum"]
         if meter is None or not counting:
             continue
         held = sum(n for id_, at, n in own if (id_, at) == (given.terms["id"], given.given_at))

@@ -106,7 +106,8 @@ def read_statement(data):
 
 
 def divisible(charge):
-    return not charge["tariff"].per_call and charge["tariff"].model != "volume"
+    return (charge["aggregate"] in ("sum", "count") and not charge["tariff"].per_call
+            and charge["tariff"].model != "volume")
 
 
 def intervals(plan, lease):
@@ -158,7 +159,10 @@ def check_lendable(plan, units, limits, attributes):
     charges = {charge["id"]: charge for charge in plan.charges}
     for id_, wanted in sorted(units.items(), key=lambda pair: pair[0].encode()):
         need(id_ in charges, "plan_reference")
-        need(divisible(charges[id_]) and wanted > 0, "lease_refused")
+        need(divisible(charges[id_]), "lease_refused")
+        index = plan.charges.index(charges[id_])
+        committed = any(index in commitment["charges"] for commitment in plan.commitments)
+        need(not committed and wanted > 0, "lease_refused")
     known = {limit["id"]: limit for limit in plan.limits}
     for id_ in sorted(limits, key=str.encode):
         need(id_ in known, "plan_reference")
@@ -166,7 +170,7 @@ def check_lendable(plan, units, limits, attributes):
         good = limit["kind"] == "units" and not limit["soft"] and meters.covers(limit, attributes)
         need(good, "lease_refused")
     for limit in plan.limits:
-        whole = limit["kind"] in ("rate", "concurrency") or "credit" in limit
+        whole = limit["kind"] in ("rate", "concurrency") or "credit" in limit or limit.get("rolling")
         need(not (whole and ("credit" in limit or meters.covers(limit, attributes))),
              "lease_refused")
 
@@ -186,7 +190,7 @@ def lend(state, g, now):
         return None, {"denied": meters.deny("term_ended", "duration")}
     need(now < g["until"] and g["until"] + plan.times["grace"] < LAST, "time_invalid")
     lent = [(i, g["units"][c["id"]]) for i, c in enumerate(plan.charges) if c["id"] in g["units"]]
-    lines = meters.rate(sub, lent, now)
+    lines = meters.rate(sub, lent, attributes, now)
     ends = [line["window"][1] for line in lines]
     for limit in plan.limits:
         if limit["kind"] in ("spend", "units") and meters.covers(limit, attributes):
@@ -211,7 +215,7 @@ def lend(state, g, now):
     if denial is None:
         short = meters.room_for(state, sub, None, attributes, [], lines, now, needed, True, [],
                                 lane["issued_at"])
-        denial = meters.deny_by_money(plan, short, needed) if short else None
+        denial = meters.deny_by_money(plan, account, holds, short, needed) if short else None
         denial = denial or meters.deny_by_units(plan, account, holds, limited, attributes, now)
     if denial:
         return None, {"denied": denial}
@@ -249,7 +253,7 @@ def fold_leased(state, e):
     money = 0
     for index, interval in intervals(plan, lease):
         w, m = interval["window"], m_of(plan, index, interval)
-        counter = account.counters[index].setdefault(w, [0, 0, []])
+        counter = account.counters[index].setdefault(w, [0, 0, [], []])
         need(counter[:2] == [interval["from"], interval["billed"]], "entry_misplaced")
         counter[0] += interval["units"]
         counter[1] = exact(counter[1] + m)
@@ -298,7 +302,7 @@ def leased_account(plan, lease):
     account = meters.Account(plan, lease["started_at"])
     account.grants.none()
     for index, interval in intervals(plan, lease):
-        account.counters[index][interval["window"]] = [interval["from"], interval["billed"], []]
+        account.counters[index][interval["window"]] = [interval["from"], interval["billed"], [], []]
     for index, most, hard in shares(plan, lease):
         need(not hard or most <= plan.limits[index]["most"], "lease_invalid")
         place = meters.place_of(account, plan.limits[index], lease["attributes"], lease["at"])
@@ -330,8 +334,8 @@ def deny(sub, hold):
         most, used, held, w = 0, 0, 0, None
         if interval:
             w, most = interval["window"], interval["units"]
-            counter, _, outstanding = sub["account"].counter(index, w)
-            used, held = max(0, counter - interval["from"]), sum(outstanding)
+            counter, _, outstanding, _ = sub["account"].counter(index, w)
+            used, held = max(0, counter - interval["from"]), sum(n for _, _, n in outstanding)
         if used + held + units > most:
             return meters.deny(
                 "lease_exhausted", "lease/charges/" + charge["id"], window=w, meter=charge["meter"],
@@ -475,7 +479,7 @@ def short_of(plan, account, index, w):
     """What F lies above B, once a lease of the window came back."""
     if not came_back(account, index, w) or w not in account.counters[index]:
         return 0
-    units, billed, _ = account.counter(index, w)
+    units, billed, _, _ = account.counter(index, w)
     return max(0, plan.charges[index]["tariff"].total(units) - billed)
 
 
@@ -486,7 +490,7 @@ def short(plan, account):
 
 def out(account, index, w):
     """What each lease that is out of a window may charge."""
-    return account.lent[index].get(w, {"out": []})["out"]
+    return account.lent[index].get(w, {"out": []})["out"] if index < len(account.lent) else []
 
 
 def came_back(account, index, w):

@@ -3,14 +3,14 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import grants, leases, logs, receipts
+from . import aggregates, credits, grants, leases, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
 from .conditions import evaluate
 from .document import is_control
 from .entries import attributes as attribute_bytes
 from .entries import encode
 from .plans import REQUESTS, read
-from .receipts import CALL, PERIOD, TRUE_UP, text, u
+from .receipts import CALL, CREDIT, PERIOD, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
 from .windows import ALWAYS, LAST, contains, later, window
@@ -30,16 +30,17 @@ class Account:
 
     def __init__(self, plan, started):
         self.started = started
-        self.counted = [{} for _ in plan.limits]    # (window, value) → money or units
+        self.counted = [{} for _ in plan.limits]    # (part, value) → money or units
         self.rates = [{} for _ in plan.limits]      # value → state of the rate
         self.grants = grants.Grants(plan, started)
-        self.counters = [{} for _ in plan.charges]  # window → [units, billed, holds' units]
-        self.granted = [{} for _ in plan.charges]   # window → what grants paid
-        self.billed = [{} for _ in plan.charges]    # window → what it was billed, never forgotten
+        self.counters = [{} for _ in plan.charges]  # window → [counter, billed, holds, calls]
+        self.granted = [{} for _ in plan.charges + plan.commitments]  # window → what grants paid
+        # window → what it was billed, never forgotten: of charges, then of commitments
+        self.billed = [{} for _ in plan.charges + plan.commitments]
         self.lent = [{} for _ in plan.charges]      # window → leases that are out; whether one came back
 
     def counter(self, index, w):
-        return self.counters[index].get(w, [0, 0, []])
+        return self.counters[index].get(w, [0, 0, [], []])
 
 
 class State:
@@ -107,32 +108,32 @@ def slot(state):
 # Rating and limits.
 
 
-def rate(sub, units, at):
+def rate(sub, units, attributes, at):
     """The lines of a call: each charge pays max(0, F(after) − B), or its G(units)."""
     lines = []
     for index, quantity in units:
         charge = sub["plan"].charges[index]
         w = window(charge["period"], at, sub["started_at"])
-        before, billed, _ = sub["account"].counter(index, w)
-        price = charge["tariff"].pays(before, billed, quantity)
+        before, billed, _, calls = sub["account"].counter(index, w)
+        call = (at, aggregates.value_of(charge, attributes), quantity)
+        quantity = aggregates.line_units(charge, before, calls, call)
+        price = aggregates.pays(charge, before, billed, quantity)
         lines.append({"item": "line", "charge": charge["id"], "window": w, "units_before": before,
                       "units": quantity, "billed_before": billed, "amount": price})
     return lines
 
 
 def index_of(plan, charge):
-    return [c["id"] for c in plan.charges].index(charge)
+    """The number of a line: charges first, then commitments."""
+    return [c["id"] for c in plan.charges + plan.commitments].index(charge)
 
 
 def reserve_of(plan, account, index, w):
     """The most that a counter's outstanding units can still cost."""
-    units, billed, held = account.counter(index, w)
-    tariff = plan.charges[index]["tariff"]
-    if tariff.per_call:
-        return exact(sum(tariff.call(quantity) for quantity in held))
-    if not held:
+    units, billed, held, calls = account.counter(index, w)
+    if not held and leases.came_back(account, index, w):
         return leases.short_of(plan, account, index, w)
-    return max(0, tariff.highest(units, sum(held)) - billed)
+    return aggregates.reserve(plan.charges[index], units, billed, calls, held)
 
 
 def aggregate(plan, account):
@@ -146,9 +147,9 @@ def worst_of(plan, account, hold):
     for index, quantity in hold["units"]:
         charge = plan.charges[index]
         w = window(charge["period"], hold["at"], account.started)
-        units, _, held = account.counter(index, w)
-        others = max(0, sum(held) - quantity)
-        total += charge["tariff"].worst_increase(units, others, quantity)
+        units, billed, held, calls = account.counter(index, w)
+        call = (hold["at"], aggregates.value_of(charge, hold["attributes"]), quantity)
+        total += aggregates.worst(charge, units, billed, calls, held, call)
     return exact(total)
 
 
@@ -163,17 +164,67 @@ def value_of(limit, attributes):
     return attributes.get(limit["per"], "") if limit["per"] else ""
 
 
+def part_of(account, limit, at):
+    """Where the limit keeps what a call adds: a window, or a bucket of a rolling one."""
+    rolling = limit.get("rolling")
+    if rolling:
+        return rolling.bucket(rolling.number(at))
+    return window(limit.get("period"), at, account.started)
+
+
 def place_of(account, limit, attributes, at):
     """(window, value) under which the limit counts a call, or None if it does not cover it."""
     if not covers(limit, attributes):
         return None
-    w = window(limit.get("period"), at, account.started)
+    rolling = limit.get("rolling")
+    w = rolling.window(rolling.number(at)) if rolling else part_of(account, limit, at)
     return w, value_of(limit, attributes)
 
 
+def places_of(account, index, limit, holds, attributes, at):
+    """Every place that a call adds to in which it may be short: its own, and, where the limit rolls,
+    those that end with a later bucket in which something is."""
+    own = place_of(account, limit, attributes, at)
+    rolling = limit.get("rolling")
+    if own is None or not rolling:
+        return [] if own is None else [own]
+    places, first = [own], rolling.number(at)
+    for number in range(first + 1, first + rolling.buckets + 1):
+        if used(account, index, limit, holds, rolling.bucket(number), own[1]):
+            places.append((rolling.window(number), own[1]))
+    return places
+
+
+def used(account, index, limit, holds, part, value):
+    """Whether something of the value is counted or reserves in a part."""
+    return (part, value) in account.counted[index] or bool(holds_in(account, limit, holds,
+                                                                     (part, value)))
+
+
+def parts_in(account, index, limit, holds, w):
+    """The parts of a window in which something is counted or reserves, ascending."""
+    parts = {part for part, _ in account.counted[index]}
+    parts |= {part_of(account, limit, hold["at"]) for hold in holds
+              if reserved(hold) and covers(limit, hold["attributes"])}
+    return sorted(part for part in parts if w[0] <= part[0] and part[1] <= w[1])
+
+
+def counted_in(account, index, place):
+    (start, end), value = place
+    return exact(sum(more for (part, of), more in account.counted[index].items()
+                     if of == value and start <= part[0] and part[1] <= end))
+
+
 def holds_in(account, limit, holds, place):
-    return [hold for hold in holds if reserved(hold)
-            and place_of(account, limit, hold["attributes"], hold["at"]) == place]
+    """The holds that reserve in a window and value."""
+    (start, end), value = place
+    found = []
+    for hold in holds:
+        if reserved(hold) and covers(limit, hold["attributes"]):
+            part = part_of(account, limit, hold["at"])
+            if start <= part[0] and part[1] <= end and value_of(limit, hold["attributes"]) == value:
+                found.append(hold)
+    return found
 
 
 def quantity_of(limit, meters):
@@ -203,7 +254,7 @@ def limit_reserve(plan, account, holds, inside):
 
 def one_limit(plan, account, holds, index, place, more):
     limit = plan.limits[index]
-    spent = account.counted[index].get(place, 0)
+    spent = counted_in(account, index, place)
     if plan.rounding == "carry" and spent + aggregate(plan, account) + more <= limit["most"]:
         return None
     held = limit_reserve(plan, account, holds, holds_in(account, limit, holds, place))
@@ -222,8 +273,7 @@ def room(plan, account, holds, attributes, at, more):
     """None where every spend limit of the call has room; otherwise the one that leaves least."""
     least = None
     for index, limit in hard_spends(plan):
-        place = place_of(account, limit, attributes, at)
-        if place is not None:
+        for place in places_of(account, index, limit, holds, attributes, at):
             short = one_limit(plan, account, holds, index, place, more)
             if short and (least is None or short["available"] < least["available"]):
                 least = short
@@ -236,8 +286,10 @@ def admit(plan, account, holds, attributes, at, more):
     if own:
         return own
     for index, limit in hard_spends(plan):
-        places = {place_of(account, limit, hold["attributes"], hold["at"]) for hold in filter(reserved, holds)}
-        places -= {None, place_of(account, limit, attributes, at)}
+        places = set()
+        for hold in filter(reserved, holds):
+            places |= set(places_of(account, index, limit, holds, hold["attributes"], hold["at"]))
+        places -= set(places_of(account, index, limit, holds, attributes, at))
         for place in sorted(places, key=lambda p: (p[0], p[1].encode())):
             short = one_limit(plan, account, holds, index, place, 0)
             if short:
@@ -247,8 +299,12 @@ def admit(plan, account, holds, attributes, at, more):
 
 def check_windows(sub, at, now):
     plan = sub["plan"]
-    for part in plan.charges + [limit for limit in plan.limits if "period" in limit]:
-        closes = closes_at(plan, window(part["period"], at, sub["started_at"]))
+    windows = [window(part["period"], at, sub["started_at"])
+               for part in plan.charges + plan.commitments]
+    windows += [part_of(sub["account"], limit, at) for limit in plan.limits
+                if limit["kind"] in ("spend", "units")]
+    for w in windows:
+        closes = closes_at(plan, w)
         need(closes is None or closes > now, "window_closed")
     if sub["lease"]:
         need(leases.over_at(plan, sub["lease"]) > now, "window_closed")
@@ -287,40 +343,99 @@ def deny_by_values(plan, account, holds, attributes, at):
         place = place_of(account, limit, attributes, at)
         if limit["kind"] not in ("spend", "units") or not limit["per"] or place is None:
             continue
-        known = {value for w, value in account.counted[index] if w == place[0]}
-        for hold in filter(reserved, holds):
-            other = place_of(account, limit, hold["attributes"], hold["at"])
-            if other is not None and other[0] == place[0]:
-                known.add(other[1])
+        known = values_in(account, index, limit, holds, place[0])
         if place[1] not in known and len(known) >= limit["values"]:
             return deny_by("values_reached", limit, place[1], window=place[0],
                            most=limit["values"] * GRID, spent=len(known) * GRID, needed=GRID,
-                           available=0, retry_at=ends(plan, place[0]))
+                           available=0, retry_at=fewer_values(plan, account, index, holds, place[0]))
     return None
 
 
-def deny_by_money(plan, short, needed):
+def values_in(account, index, limit, holds, w):
+    known = {value for part, value in account.counted[index]
+             if w[0] <= part[0] and part[1] <= w[1]}
+    for hold in filter(reserved, holds):
+        if covers(limit, hold["attributes"]):
+            part = part_of(account, limit, hold["at"])
+            if w[0] <= part[0] and part[1] <= w[1]:
+                known.add(value_of(limit, hold["attributes"]))
+    return known
+
+
+def fewer_values(plan, account, index, holds, w):
+    """R-LIM-045: when the window has room for one more value."""
+    limit = plan.limits[index]
+    if not limit.get("rolling"):
+        return ends(plan, w)
+    for part in parts_in(account, index, limit, holds, w):
+        rest = (part[1], w[1])
+        if len(values_in(account, index, limit, holds, rest)) < limit["values"]:
+            return leaves(plan, limit, part)
+
+
+def leaves(plan, limit, part):
+    """When a bucket leaves the last window that has it."""
+    return ends(plan, (part[0], limit["rolling"].leaves(part)))
+
+
+def retry(plan, account, index, holds, place, missing):
+    """R-LIM-044: when so much of what is counted has left, or else all of it."""
+    limit, ((start, end), value) = plan.limits[index], place
+    if not limit.get("rolling"):
+        return ends(plan, (start, end))
+    last, left = None, 0
+    for part in parts_in(account, index, limit, holds, (start, end)):
+        if used(account, index, limit, holds, part, value) and leaves(plan, limit, part):
+            last = leaves(plan, limit, part)
+            left += account.counted[index].get((part, value), 0)
+            if left >= missing:
+                break
+    return last
+
+
+def deny_by_unique(plan, account, units, attributes, at):
+    """A new value, where a charge tells as many apart as it may."""
+    for index, _ in units:
+        charge = plan.charges[index]
+        if charge["aggregate"] != "unique":
+            continue
+        w = window(charge["period"], at, account.started)
+        _, _, held, calls = account.counter(index, w)
+        known = {value for _, value, _ in calls + held}
+        value = aggregates.value_of(charge, attributes)
+        if value not in known and len(known) >= charge["values"]:
+            return deny("values_reached", "charges/" + charge["id"], value=value, window=w,
+                        most=charge["values"] * GRID, spent=len(known) * GRID, needed=GRID,
+                        available=0, retry_at=ends(plan, w))
+    return None
+
+
+def deny_by_money(plan, account, holds, short, needed):
     limit = plan.limits[short["limit"]]
     w, value = short["place"]
+    missing = short["committed"] - short["most"]
     return deny_by("limit_reached", limit, value, window=w, most=short["most"],
                    spent=short["spent"], needed=needed, available=short["available"],
-                   retry_at=ends(plan, w))
+                   retry_at=retry(plan, account, short["limit"], holds, short["place"], missing))
 
 
 def deny_by_units(plan, account, holds, units, attributes, at):
     for index, quantity in units:
         limit = plan.limits[index]
-        place = place_of(account, limit, attributes, at)
         if limit["soft"]:
             continue
-        spent = account.counted[index].get(place, 0)
-        held = sum(dict(hold["limited"]).get(index, 0) for hold in holds_in(account, limit, holds, place))
-        if spent + held + quantity > limit["most"]:
+        for place in places_of(account, index, limit, holds, attributes, at):
+            spent = counted_in(account, index, place)
+            held = sum(dict(hold["limited"]).get(index, 0) for hold in holds_in(account, limit, holds, place))
+            missing = spent + held + quantity - limit["most"]
+            if missing <= 0:
+                continue
             return deny_by(
                 "limit_reached", limit, place[1], window=place[0], meter=limit["meter"],
                 most=limit["most"] * GRID, spent=spent * GRID, needed=quantity * GRID,
                 available=max(0, limit["most"] - spent - held) * GRID,
-                retry_at=ends(plan, place[0]) if quantity <= limit["most"] else None)
+                retry_at=retry(plan, account, index, holds, place, missing)
+                if quantity <= limit["most"] else None)
     return None
 
 
@@ -374,7 +489,7 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     usable = account.grants.usable(attributes, at, issued_at)
     own = hold["reserved"] if hold and reserved(hold) else []
     granted, units = grants.draw_units(plan, account.grants, usable, own, units, issued_at)
-    lines = rate(sub, units, at)
+    lines = rate(sub, units, hold["attributes"] if hold else attributes, at)
     price = exact(sum(line["amount"] for line in lines))
     needed = compared(plan.rounding, price)
     authorized = hold["attributes"] if hold else attributes
@@ -445,7 +560,7 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
     account = deepcopy(account)
     if hold and reserved(hold):
         change_outstanding(plan, account, hold, -1)
-    advance(plan, account, lines)
+    advance(plan, account, lines, at, attributes)
     others = [other for other in holds if other is not hold]
     spend = (admit if imported else room)(plan, account, others, attributes, at, needed)
     return tighter(spend, credit(account, others, needed))
@@ -468,9 +583,13 @@ def term_windows(sub, charge, until):
 
 def unbilled(sub, index, edge, until):
     """The windows that lack what an edge asks for: (window, authorized at, due, total)."""
-    charge = sub["plan"].charges[index]
-    tariff = charge["tariff"]
-    total = tariff.due_at_start() if edge == START else tariff.minimum
+    plan = sub["plan"]
+    charge = (plan.charges + plan.commitments)[index]
+    if index >= len(plan.charges):
+        total = charge["minimum"] if edge == CLOSE else 0
+    else:
+        tariff = charge["tariff"]
+        total = tariff.due_at_start() if edge == START else tariff.minimum
     if total == 0:
         return
     for w, first, last in term_windows(sub, charge, until):
@@ -485,10 +604,10 @@ def unbilled(sub, index, edge, until):
 def periods_of(state, now):
     """(due, subscription, charge, edge) of the first window of each."""
     for id_, sub in state.subscriptions.items():
-        for index in range(len(sub["plan"].charges)):
-            if sub["lease"]:
-                continue
-            found = first_short(sub, index)
+        if sub["lease"]:
+            continue
+        for index in range(len(sub["account"].billed)):
+            found = first_short(sub, index) if index < len(sub["plan"].charges) else None
             if found and found[0] <= now:
                 yield found[0], id_, index, RETURN
             for edge in (START, CLOSE):
@@ -507,7 +626,7 @@ def first_short(sub, index):
 def draft_period(state, id_, index, edge, issued_at, salt):
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
-    charge = plan.charges[index]
+    charge = (plan.charges + plan.commitments)[index]
     if edge == RETURN:
         w = first_short(sub, index)
         ends = plan.ends(sub["started_at"])
@@ -515,13 +634,15 @@ def draft_period(state, id_, index, edge, issued_at, salt):
         total = account.counter(index, w)[1] + leases.short_of(plan, account, index, w)
     else:
         w, at, _, total = next(unbilled(sub, index, edge, issued_at))
-    units, billed, _ = account.counter(index, w)
+    units, billed = 0, account.billed[index].get(w, 0)
+    if index < len(plan.charges):
+        units, billed, _, _ = account.counter(index, w)
     line = {"item": "line", "charge": charge["id"], "window": w, "units_before": units,
             "units": 0, "billed_before": billed, "amount": total - billed}
     holds = list(sub["holds"].values())
     usable = account.grants.usable({}, at, issued_at)
     after = deepcopy(account)
-    advance(plan, after, [line])
+    advance(plan, after, [line], at)
     needed = compared(plan.rounding, line["amount"])
     short = tighter(room(plan, after, holds, {}, at, needed), credit_room(
         state, sub, after, holds, usable, [index], needed, issued_at))
@@ -559,7 +680,7 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     sub, lane = current(state, id_)
     plan = sub["plan"]
     charge = plan.charges[index]
-    units, billed, _ = sub["account"].counter(index, w)
+    units, billed, _, _ = sub["account"].counter(index, w)
     need(not leases.out(sub["account"], index, w), "entry_misplaced")
     due = charge["tariff"].due_at_close(units, billed)
     charged = lane["cumulative"] * GRID + lane["cumulative_remainder"] + sub["returned"]
@@ -591,20 +712,33 @@ def next_head(sub, lane, body, kind, subject, at, issued_at, charge, cumulative,
 def change_outstanding(plan, account, hold, sign):
     for index, quantity in hold["units"]:
         w = window(plan.charges[index]["period"], hold["at"], account.started)
-        counter = account.counters[index].setdefault(w, [0, 0, []])
+        counter = account.counters[index].setdefault(w, [0, 0, [], []])
+        charge = plan.charges[index]
+        call = (hold["at"], aggregates.value_of(charge, hold["attributes"]), quantity)
         if sign < 0:
-            counter[2].remove(quantity)
+            counter[2].remove(call)
             continue
-        need(sum(counter[2]) + quantity < 2**64, "amount_overflow")
-        counter[2].append(quantity)
+        need(sum(more for _, _, more in counter[2]) + quantity < 2**64, "amount_overflow")
+        counter[2].append(call)
         reserve_of(plan, account, index, w)  # what cannot be reserved is refused
 
 
-def advance(plan, account, lines):
+def advance(plan, account, lines, at, attributes=None):
+    """Counts the lines of a call, or, without attributes, of a window that is billed without one."""
     for line in lines:
         index = index_of(plan, line["charge"])
-        counter = account.counters[index].setdefault(line["window"], [0, 0, []])
-        counter[0] += line["units"]
+        for number, commitment in enumerate(plan.commitments, len(plan.charges)):
+            if index in commitment["charges"] or index == number:
+                w = window(commitment["period"], at, account.started)
+                billed = account.billed[number]
+                billed[w] = exact(billed.get(w, 0) + line["amount"])
+        if index >= len(plan.charges):
+            continue
+        counter = account.counters[index].setdefault(line["window"], [0, 0, [], []])
+        if attributes is not None:
+            charge = plan.charges[index]
+            counter[0] = aggregates.after(charge, counter[0], line["units"])
+            counter[3].append((at, aggregates.value_of(charge, attributes), line["units"]))
         counter[1] = exact(counter[1] + line["amount"])
         account.billed[index][line["window"]] = counter[1]
 
@@ -627,14 +761,15 @@ def counts(plan, account, e, attributes):
 def count(plan, account, e, attributes):
     for index, place, more in counts(plan, account, e, attributes):
         sums = account.counted[index]
-        sums[place] = exact(sums.get(place, 0) + more)
+        part = (part_of(account, plan.limits[index], e["head"]["authorized_at"]), place[1])
+        sums[part] = exact(sums.get(part, 0) + more)
 
 
 def crossings(plan, account, e, attributes):
     """The shares of limits that a call reaches."""
     crossed = []
     for index, place, more in counts(plan, account, e, attributes):
-        limit, before = plan.limits[index], account.counted[index].get(place, 0)
+        limit, before = plan.limits[index], counted_in(account, index, place)
         for share in limit["notify"]:
             if before * GRID < share * limit["most"] <= (before + more) * GRID:
                 crossed.append({"limit": limit["id"], "value": place[1] if limit["per"] else None,
@@ -653,9 +788,10 @@ def advance_rates(plan, account, attributes, at):
 
 
 def owes(plan, account, index, w):
-    units, billed, _ = account.counter(index, w)
+    units, billed, _, _ = account.counter(index, w)
     tariff = plan.charges[index]["tariff"]
-    bent = tariff.can_fall() or leases.came_back(account, index, w)
+    bent = (plan.charges[index]["aggregate"] == "latest" or tariff.can_fall()
+            or leases.came_back(account, index, w))
     return bent and billed > tariff.due_at_close(units, billed)
 
 
@@ -820,7 +956,8 @@ def admit_hold(state, id_, hold):
     if denial:
         return None, denial
     holds, attributes, at = list(sub["holds"].values()), hold["attributes"], hold["at"]
-    denial = deny_by_values(plan, sub["account"], holds, attributes, at)
+    denial = (deny_by_values(plan, sub["account"], holds, attributes, at)
+              or deny_by_unique(plan, sub["account"], hold["units"], attributes, at))
     if denial:
         return None, denial
     account = deepcopy(sub["account"])
@@ -841,7 +978,7 @@ def admit_hold(state, id_, hold):
         before = short["spent"] + limit_reserve(plan, sub["account"], holds, inside)
         needed = max(0, short["committed"] - before)
         left = dict(short, available=max(0, short["most"] - before))
-        return None, deny_by_money(plan, left, needed)
+        return None, deny_by_money(plan, sub["account"], holds, left, needed)
     denial = (deny_by_units(plan, account, holds, hold["limited"], attributes, at)
               or deny_by_concurrency(plan, holds, attributes)
               or deny_by_rate(plan, account, attributes, at))
@@ -911,15 +1048,16 @@ def import_(state, key, id_, at, usage, content, mark):
     subject = import_subject(mark)
     issued_at = max(at, lane["issued_at"])
     check_windows(sub, at, issued_at)
-    plan.charged_units(usage, usage.attributes, at)
+    units = plan.charged_units(usage, usage.attributes, at)
     holds = list(sub["holds"].values())
     denial = (deny_by_terms(sub, usage.attributes, at)
-              or deny_by_values(plan, sub["account"], holds, usage.attributes, at))
+              or deny_by_values(plan, sub["account"], holds, usage.attributes, at)
+              or deny_by_unique(plan, sub["account"], units, usage.attributes, at))
     if denial is None:
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
         entry, needed, short = draft_call(state, id_, subject, usage, usage.attributes, content,
                                           at, issued_at, salt, mark)
-        denial = deny_by_money(plan, short, needed) if short else None
+        denial = deny_by_money(plan, sub["account"], holds, short, needed) if short else None
         units = limited(plan, usage.meters, usage.attributes)
         denial = (denial or deny_by_units(plan, sub["account"], holds, units, usage.attributes, at)
                   or deny_by_rate(plan, sub["account"], usage.attributes, at))
@@ -1048,7 +1186,8 @@ def fold_open(state, e):
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
             "name": e["account"], "started_at": e["started_at"],
             "account": account, "lease": lease, "closed": False, "leased": 0, "returned": 0,
-            "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0}
+            "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0,
+            "credits": {}}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])
     state.lanes[digest] = {
@@ -1150,6 +1289,8 @@ def fold_receipt(state, e):
         fold_call(state, sub, e, digest)
     elif head["kind"] == PERIOD:
         fold_period(sub, e)
+    elif head["kind"] == CREDIT:
+        credits.fold(sub, e)
     else:
         for item in items:
             if item["item"] == "correction":
@@ -1163,7 +1304,7 @@ def fold_receipt(state, e):
     for item in items:
         if item["item"] == "price":
             lane["cumulative_remainder"] = item["remainder_after"]
-        if item["item"] == "correction":
+        if item["item"] in ("correction", "credit"):
             lane["credited_remainder"] = item["remainder_after"]
     signing = plan.signing
     if signing["mode"] == "checkpoint":
@@ -1196,7 +1337,7 @@ def fold_call(state, sub, e, digest):
         forget_ended(sub, subject, hold["at"])
     attributes = hold["attributes"] if hold else {
         i["name"]: i["value"] for i in items if i["item"] == "attribute"}
-    advance(plan, account, lines)
+    advance(plan, account, lines, head["authorized_at"], attributes)
     count(plan, account, e, attributes)
     if e["import"]:
         advance_rates(plan, account, attributes, head["authorized_at"])
@@ -1207,7 +1348,7 @@ def fold_period(sub, e):
     plan, account = sub["plan"], sub["account"]
     lines = [item for item in e["body"]["items"] if item["item"] == "line"]
     take_draws(plan, account, e, lines)
-    advance(plan, account, lines)
+    advance(plan, account, lines, e["head"]["authorized_at"])
     count(plan, account, e, {})
     forget_closed(sub, e["head"]["issued_at"])
 

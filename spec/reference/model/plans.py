@@ -3,13 +3,13 @@
 import hashlib
 from functools import lru_cache
 
-from . import conditions, currencies, derived, selectors, usages
+from . import aggregates, conditions, currencies, derived, selectors, usages
 from .amounts import GRID, exact, fraction, money, part, shares, unit_price
 from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import PerCall, Rate, Tariff
 from .refused import Refused, need
 from .signing import checked_address
-from .windows import LAST, PERIODS, Cycle, later
+from .windows import LAST, LENGTH, PERIODS, Cycle, Rolling, later
 from .zones import read as read_zone
 
 REQUESTS = "requests"
@@ -42,6 +42,8 @@ class Plan:
         self.charges = self.read_parts(fields.must("charges"), self.read_charge)
         need(self.charges, "plan_invalid", "/charges")
         selectors.check(self.charges, self.derived)
+        node = fields.get("commitments")
+        self.commitments = self.read_parts(node, self.read_commitment) if node else []
         limits = fields.get("limits")
         self.limits = self.read_parts(limits, self.read_limit) if limits else []
         grants = fields.get("grants")
@@ -80,11 +82,9 @@ class Plan:
         model = fields.must("model").text()
         meter = REQUESTS if model == "flat" else name_of(fields.must("meter"))
         alone = model in ("flat", "percentage", "cost_plus", "dynamic")
-        aggregate = None if alone else fields.get("aggregate")
-        need(not aggregate or aggregate.text() in ("sum", "count"), "plan_invalid",
-             aggregate and aggregate.pointer)
+        aggregate, of, most = read_aggregate(None if alone else fields.get("aggregate"), fields)
         selector = selectors.read(fields)
-        if model == "volume":
+        if model == "volume" or aggregate == "latest":
             fields.must("window")
         period = read_window(fields, self.zone)
         if model in ("percentage", "cost_plus", "dynamic"):
@@ -101,7 +101,7 @@ class Plan:
             context = selector["context"][0]
             need(context in self.meters, "plan_reference", node.pointer + "/context/meter")
         return {"id": id_, "meter": meter, "selector": selector, "period": period,
-                "tariff": tariff, "count": bool(aggregate) and aggregate.value == "count"}
+                "tariff": tariff, "aggregate": aggregate, "of": of, "values": most}
 
     def read_tariff(self, node, fields, model):
         """A function of the counter: R-PLAN-007, -035 to -037."""
@@ -197,6 +197,25 @@ class Plan:
             tiers.append((bound, value, flat))
         return tiers
 
+    def read_commitment(self, node):
+        """R-PLAN-120."""
+        fields = node.fields()
+        id_ = name_of(fields.must("id"))
+        scope = fields.must("charges")
+        charges = self.read_scope(scope)
+        for index in charges:
+            charge = self.charges[index]
+            moving = charge["tariff"].model == "volume" or charge["aggregate"] == "latest"
+            need(not moving and not charge["tariff"].minimum, "plan_invalid", scope.pointer)
+        fields.must("window")
+        period = read_window(fields, self.zone)
+        least = fields.must("minimum")
+        minimum = self.read_money(least, GRID)
+        need(minimum > 0, "plan_invalid", least.pointer)
+        fields.finish()
+        need(id_ not in [c["id"] for c in self.charges], "plan_order", node.pointer + "/id")
+        return {"id": id_, "charges": charges, "period": period, "minimum": minimum}
+
     def read_limit(self, node):
         fields = node.fields()
         limit = {"id": name_of(fields.must("id")), "soft": False, "notify": [], "values": 10_000}
@@ -204,14 +223,14 @@ class Plan:
         if spend := fields.get("spend"):
             limit["kind"] = "spend"
             limit["most"] = money(spend.text(), self.decimals, spend.pointer)
-            limit["period"] = read_window(fields, self.zone)
+            read_limit_window(limit, fields, self.zone)
         elif meter := fields.get("meter"):
             limit["kind"] = "units"
             limit["meter"] = name_of(meter)
             need(limit["meter"] == REQUESTS or limit["meter"] in self.meters, "plan_reference",
                  meter.pointer)
             limit["most"] = fields.must("most").integer()
-            limit["period"] = read_window(fields, self.zone)
+            read_limit_window(limit, fields, self.zone)
         elif credit := fields.get("credit"):
             limit["kind"] = "credit"
             limit["match"], limit["per"] = {}, None
@@ -342,11 +361,11 @@ class Plan:
         first, ceiling, lines = 0, 0, []
         for index, units in self.charged_units(usage, usage.attributes, at):
             charge = self.charges[index]
-            value = charge["tariff"].pays(0, 0, units)
+            value = aggregates.pays(charge, 0, 0, units)
             first += value
             lines.append((charge["id"], charge["meter"], units, value))
         for index, units in self.held_units(usage, usage.attributes, at, set()):
-            ceiling += self.charges[index]["tariff"].worst_single(units)
+            ceiling += aggregates.worst_single(self.charges[index], units)
         return first, ceiling, lines
 
     def counting(self, usage, attributes, at):
@@ -367,7 +386,7 @@ class Plan:
         counting = self.counting(usage, attributes, at)
         weights = self.weights(counting, usage, attributes, at)
         units = self.disjoint_units(usage, counting, weights)
-        return self.units_of(counting, weights, units)
+        return self.units_of(usage, counting, weights, units)
 
     def disjoint_units(self, usage, counting, weights):
         """{meter: units} of every meter that has a price in a call, and `requests`."""
@@ -380,7 +399,12 @@ class Plan:
         units[REQUESTS] = usage.meters.get(REQUESTS, 0) or 1
         return units
 
-    def units_of(self, counting, weights, units):
+    def says(self, usage, meter, weights):
+        """Whether a usage has the meter, be it 0."""
+        meters = [w["meter"] for w in weights[meter]] if meter in self.derived else [meter]
+        return any(m == REQUESTS or m in usage.meters for m in meters)
+
+    def units_of(self, usage, counting, weights, units):
         """What charges make of the units of meters."""
         charged = []
         for index in counting:
@@ -389,8 +413,9 @@ class Plan:
             if meter in self.derived:
                 count = sum(w["weight"] * units.get(w["meter"], 0) for w in weights[meter])
                 need(count < 2**63, "usage_quantity")
-            if count:
-                charged.append((index, 1 if self.charges[index]["count"] else count))
+            kind = self.charges[index]["aggregate"]
+            if count or kind == "latest" and self.says(usage, meter, weights):
+                charged.append((index, 1 if kind in ("count", "unique") else count))
         return charged
 
     def held_units(self, usage, attributes, at, granted):
@@ -431,7 +456,7 @@ class Plan:
                 sized += {pair for _, held in fillings for pair in held}
             else:
                 sized += max(fillings, key=lambda filling: filling[0])[1]  # of equals the first
-        return sorted(self.units_of(counting, weights, units) + sized)
+        return sorted(self.units_of(usage, counting, weights, units) + sized)
 
     def fill(self, family, counting, weights, meters, full):
         """(what the dearest call costs, its units by meter)."""
@@ -448,7 +473,7 @@ class Plan:
                 if weight["meter"] in family:
                     prices.setdefault(weight["meter"], []).append(weight["weight"] * GRID)
                     kinds.add(name)
-        room = {meter: meters.get(meter, 0) for meter in prices}
+        room = {meter: meters.get(meter, 0) or int(meter == REQUESTS) for meter in prices}
         if not simple or len(kinds) > 1:
             return 0, room
         prices = {meter: exact(sum(some)) for meter, some in prices.items()}
@@ -504,6 +529,8 @@ def read_window(fields, zone):
     if not isinstance(node.value, dict):
         return Cycle(read_period(node), zone=zone)
     inner = node.fields()
+    last = inner.get("last")
+    need(last is None, "plan_invalid", last and last.pointer)
     every = read_period(inner.must("every"))
     counted = inner.get("count")
     count = positive(counted) if counted else 1
@@ -516,6 +543,40 @@ def read_window(fields, zone):
     inner.finish()
     need(count <= 366, "plan_invalid", counted.pointer if counted else None)
     return Cycle(every, count, origin, zone)
+
+
+def read_limit_window(limit, fields, zone):
+    """R-PLAN-110: a limit's window, which may roll."""
+    node = fields.get("window")
+    if node is None or not isinstance(node.value, dict) or node.fields().get("last") is None:
+        limit["period"] = read_window(fields, zone)
+        return
+    inner = node.fields()
+    last = inner.must("last")
+    period = read_period(last)
+    counted = inner.get("count")
+    count = positive(counted) if counted else 1
+    parts = inner.must("buckets")
+    buckets = positive(parts)
+    inner.finish()
+    need(period in ("hour", "day", "week"), "plan_invalid", last.pointer)
+    need(count <= 366, "plan_invalid", counted and counted.pointer)
+    length = LENGTH[period] * count
+    need(buckets <= 100 and length % buckets == 0, "plan_invalid", parts.pointer)
+    limit["rolling"] = Rolling(length, buckets)
+
+
+def read_aggregate(node, fields):
+    """R-PLAN-043: (its name, the attribute and how many values, for `unique`)."""
+    kind = node.text() if node else "sum"
+    need(kind in ("sum", "count", "max", "latest", "unique"), "plan_invalid", node and node.pointer)
+    if kind != "unique":
+        return kind, None, None
+    of = name_of(fields.must("of"))
+    most = fields.must("values")
+    values = positive(most)
+    need(values <= 10_000, "plan_invalid", most.pointer)
+    return kind, of, values
 
 
 def read_per(fields):

@@ -20,8 +20,8 @@ LANE = ("LaneOpen(bytes32 plan,bytes32 subscription,bytes32 payer,uint32 number,
 HEAD = [("lane", 32), ("sequence", 8), ("previous", 32), ("kind", 1), ("subject", 32),
         ("authorized_at", 8), ("issued_at", 8), ("body", 32), ("charge", 16), ("cumulative", 16),
         ("credited", 16)]
-CALL, PERIOD, TRUE_UP = 1, 3, 4
-KINDS = {CALL: "call", PERIOD: "period", TRUE_UP: "true_up"}
+CALL, PERIOD, TRUE_UP, CREDIT = 1, 3, 4, 5
+KINDS = {CALL: "call", PERIOD: "period", TRUE_UP: "true_up", CREDIT: "credit"}
 BASES = {"reported": 1, "measured": 2, "estimated": 3}
 
 
@@ -100,6 +100,17 @@ def item_bytes(item):
                 + u(item["units"], 8) + u(item["balance"], 8))
     if kind == "draw":
         return (b"\x08" + text(item["grant"]) + u(item["given_at"], 8) + exact(item["amount"])
+                + exact(item["balance"]))
+    if kind == "credit":
+        wanted = item["amount"]
+        asked = b"\0" if wanted is None else b"\x01" + exact(wanted)
+        return (b"\x10" + text(item["id"]) + text(item["reason"]) + asked + exact(item["exact"])
+                + u(item["remainder_before"], 8) + u(item["remainder_after"], 8))
+    if kind == "returned_units":
+        return (b"\x11" + text(item["grant"]) + u(item["given_at"], 8) + text(item["meter"])
+                + u(item["units"], 8) + u(item["balance"], 8))
+    if kind == "returned":
+        return (b"\x12" + text(item["grant"]) + u(item["given_at"], 8) + exact(item["amount"])
                 + exact(item["balance"]))
     return (b"\x06" + text(item["charge"]) + window(item["window"]) + u(item["units"], 8)
             + exact(item["billed"]) + exact(item["due"]) + exact(item["exact"])
@@ -213,7 +224,9 @@ EXACTS = ("exact", "uncollected", "billed_before", "amount", "billed", "due")
 def item_json(item):
     out = {}
     for name, value in item.items():
-        if name in EXACTS or (name == "balance" and item["item"] == "draw"):
+        if value is None:
+            pass
+        elif name in EXACTS or (name == "balance" and item["item"] in ("draw", "returned")):
             value = text_of(value)
         elif name == "window":
             value = {"start": str(value[0]), "end": str(value[1])}
@@ -327,6 +340,12 @@ ITEMS = {
     "correction": [("charge", "text"), ("window", "window"), ("units", "int"), ("billed", "exact"),
                    ("due", "exact"), ("exact", "exact"), ("remainder_before", "int"),
                    ("remainder_after", "int")],
+    "credit": [("id", "text"), ("reason", "text"), ("amount", "exact or null"),
+               ("exact", "exact"), ("remainder_before", "int"), ("remainder_after", "int")],
+    "returned_units": [("grant", "text"), ("given_at", "time"), ("meter", "text"),
+                     ("units", "int"), ("balance", "int")],
+    "returned": [("grant", "text"), ("given_at", "time"), ("amount", "exact"),
+               ("balance", "exact")],
 }
 
 
@@ -356,8 +375,10 @@ def value_of(node, form):
         fields.finish()
         need(pair[0] < pair[1], "time_invalid", node.pointer)
         return pair
+    if form == "exact or null" and node.value is None:
+        return None
     value = node.text()
-    if form == "exact":
+    if form in ("exact", "exact or null"):
         try:
             return exact_of(value)
         except Refused as refused:

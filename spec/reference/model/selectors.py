@@ -184,7 +184,7 @@ def check_one(charges, number, place):
 def plain(charge):
     """Whether every unit has one price, wherever the counter stands."""
     tariff = charge["tariff"]
-    return (not charge["count"] and tariff.model == "per_unit" and tariff.free == 0
+    return (charge["aggregate"] == "sum" and tariff.model == "per_unit" and tariff.free == 0
             and (tariff.off, tariff.cap, tariff.minimum) == (0, None, 0))
 
 

@@ -3,7 +3,7 @@
 from .amounts import GRID, amount, closing_payouts
 from .plans import payee_key
 from .document import Number
-from .receipts import TRUE_UP, hexed, u
+from .receipts import CREDIT, TRUE_UP, hexed, u
 from .refused import Refused, need
 from .signing import checksummed, keccak256, sha256, word
 
@@ -24,14 +24,14 @@ def settle(meter, extent, closing):
             continue
         head = entry["head"]
         plan = plans[head["lane"]]
-        if head["kind"] != TRUE_UP:
+        if head["kind"] not in (TRUE_UP, CREDIT):
             price = next(i for i in entry["body"]["items"] if i["item"] == "price")
             before = (head["cumulative"] - head["charge"]) * GRID + price["remainder_before"]
             after = head["cumulative"] * GRID + price["remainder_after"]
             part = max(0, min(after, lanes[head["lane"]]["reach"]) - before)
             share(earned, plan, part)
         else:
-            item = next(i for i in entry["body"]["items"] if i["item"] == "correction")
+            item = next(i for i in entry["body"]["items"] if i["item"] in ("correction", "credit"))
             share(reversed_, plan, item["exact"])
     return totals(next(iter(plans.values())).currency, lanes, earned, reversed_, closing)
 

@@ -1,7 +1,7 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import (amounts, document, files, grants, leases, logs, meters, plans, receipts, settlements, signing,
-               usages, windows, x402)
+from . import (amounts, credits, document, files, grants, leases, logs, meters, plans, receipts,
+               settlements, signing, streams, usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
 from .refused import Refused, need
@@ -60,15 +60,15 @@ def denial_text(d):
 def receipt_text(r):
     head, items = r["entry"]["head"], r["entry"]["body"]["items"]
     price = next((i for i in items if i["item"] == "price"), None)
-    correction = next((i for i in items if i["item"] == "correction"), None)
+    back = next((i for i in items if i["item"] in ("correction", "credit")), None)
     return {
         "digest": hexed(r["digest"]), "position": str(r["position"]), "lane": hexed(head["lane"]),
         "sequence": str(head["sequence"]), "kind": receipts.KINDS[head["kind"]],
         "subject": hexed(head["subject"]), "authorizedAt": str(head["authorized_at"]),
         "issuedAt": str(head["issued_at"]), "charge": str(head["charge"]),
         "cumulative": str(head["cumulative"]), "credited": str(head["credited"]),
-        "exact": amounts.text_of((price or correction)["exact"]),
-        "remainder": str((price or correction)["remainder_after"]),
+        "exact": amounts.text_of((price or back)["exact"]),
+        "remainder": str((price or back)["remainder_after"]),
         "uncollected": amounts.text_of(price["uncollected"] if price else 0),
         "late": bool(price and price["late"]), "body": hexed(head["body"]),
         "sign": optional(r["sign"], sign_text),
@@ -197,6 +197,14 @@ def _(_, g):
 def _(_, g):
     usage = usages.mapped(g["mapping"], g["event"])
     return {"meters": {m: str(q) for m, q in usage.items()},
+            "attributes": dict(sorted(usage.attributes.items()))}, None
+
+
+@operation("usage.stream")
+def _(_, g):
+    complete, usage = streams.read(g["surface"], g["events"])
+    return {"complete": complete, "basis": usage.basis,
+            "meters": {m: str(q) for m, q in usage.items()},
             "attributes": dict(sorted(usage.attributes.items()))}, None
 
 
@@ -338,6 +346,16 @@ def _(s, g):
     return {}, None
 
 
+@operation("meter.credit")
+def _(s, g):
+    key = s.object(g, "meter").key
+    document_ = receipts.from_json(g["json"])
+    out = on_meter(s, g, lambda state: credits.credit(
+        state, key, digest(g["subscription"]), g["id"], document_,
+        optional(g.get("amount"), amounts.exact_of), g["reason"], time(g["now"])))
+    return outcome_text(out), out.get("receipt")
+
+
 @operation("meter.lease")
 def _(s, g):
     request = {"subscription": digest(g["subscription"]), "holder": g["holder"],
@@ -433,7 +451,7 @@ def _(s, g):
     for charge, windows_ in zip(plan.charges, account.counters):
         if windows_:
             w = max(windows_)
-            units, billed, _ = windows_[w]
+            units, billed, _, _ = windows_[w]
             counters.append({"charge": charge["id"], "start": str(w[0]), "end": str(w[1]),
                              "units": str(units), "billed": amounts.text_of(billed)})
     holds = sum(map(meters.reserved, sub["holds"].values()))

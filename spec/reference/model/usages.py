@@ -99,8 +99,12 @@ SURFACES = (
 
 def read(surface, text):
     need(surface in SURFACES, "usage_surface")
+    return read_body(surface, parse(text))
+
+
+def read_body(surface, body):
     reader = globals()[surface.replace(".", "_")]
-    usage = reader(Node(parse(text)))
+    usage = reader(Node(body))
     usage.surface, usage.basis = surface, "reported"
     return usage
 

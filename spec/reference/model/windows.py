@@ -64,6 +64,26 @@ class Cycle:
         return max(0, starts(k)), min(LAST, starts(k + 1))
 
 
+class Rolling:
+    """Windows that end with the bucket of an instant, and have so many whole ones before it."""
+
+    def __init__(self, length, buckets):
+        self.size, self.buckets = length // buckets, buckets
+
+    def number(self, at):
+        return min(at, LAST - 1) // self.size
+
+    def bucket(self, number):
+        return number * self.size, min(LAST, (number + 1) * self.size)
+
+    def window(self, number):
+        return max(0, (number - self.buckets) * self.size), self.bucket(number)[1]
+
+    def leaves(self, bucket):
+        """The end of the last window that has a bucket."""
+        return min(LAST, bucket[0] + (self.buckets + 1) * self.size)
+
+
 def window(cycle, at, started):
     """The window that contains an instant; without a cycle, always."""
     return cycle.window(at, started) if cycle else ALWAYS

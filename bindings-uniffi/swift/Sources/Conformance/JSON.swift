@@ -263,6 +263,8 @@ func receipt(_ issued: Issued) -> JSON {
             price = (exact, after, uncollected, late)
         case .correction(_, _, _, _, _, let exact, _, let after):
             price = (exact, after, "0", false)
+        case .credit(_, _, _, let exact, _, let after):
+            price = (exact, after, "0", false)
         default: break
         }
     }

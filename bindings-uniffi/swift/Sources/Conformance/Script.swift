@@ -102,6 +102,17 @@ final class Script {
                 "meters": .object(usage.meters.mapValues { number($0) }),
                 "attributes": .object(usage.attributes.mapValues { .text($0) }),
             ])
+        case "usage.stream":
+            try given.known("surface events")
+            let stream = try UsageStream(surface: try given.text("surface"))
+            for event in try given.texts("events") { try stream.feed(event: event) }
+            let usage = try stream.usage()
+            return .object([
+                "complete": .bool(stream.isComplete()),
+                "basis": .text(usage.basis),
+                "meters": .object(usage.meters.mapValues { number($0) }),
+                "attributes": .object(usage.attributes.mapValues { .text($0) }),
+            ])
         case "plan.load":
             try given.known("text")
             let plan = try Plan.fromJson(document: try given.text("text"))
@@ -334,6 +345,14 @@ final class Script {
                 try given.text("subscription"), grant: try given.text("grant"),
                 now: try given.instant("now"))
             return .object([:])
+        case "meter.credit":
+            try given.known("meter subscription id json amount reason now journal")
+            let receipt = try Receipt.fromJson(document: try given.text("json"))
+            let done = try meter(given).credit(
+                try given.text("subscription"), try given.text("id"), receipt,
+                reason: try given.text("reason"), amount: try given.maybe("amount"),
+                now: try given.instant("now"))
+            return try outcome(keep(done))
         case "meter.lease":
             try given.known(
                 "meter subscription holder until units limits attributes now journal")

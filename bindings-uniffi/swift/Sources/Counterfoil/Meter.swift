@@ -168,6 +168,22 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
+    /// Gives back what `receipt` cost: an exact `amount` of atomic units, or all that is left. A receipt,
+    /// or a replay. The receipt has its body and is signed by the meter's key; the same `id` gives back
+    /// once.
+    @discardableResult
+    public func credit(
+        _ subscription: String, _ id: String, _ receipt: Receipt, reason: String,
+        amount: String? = nil, now: Int64? = nil
+    ) throws -> Outcome {
+        let at = now ?? clock()
+        return try submit {
+            try machine.proposeCredit(
+                subscription: subscription, id: id, receipt: receipt, amount: amount,
+                reason: reason, now: at)
+        }
+    }
+
     /// Lends a share of a subscription to another meter: a lease, or a denial. Give it the lease's bytes
     /// with its signature.
     public func lease(_ request: LeaseRequest, now: Int64? = nil) throws -> Outcome {

@@ -3,13 +3,13 @@
 use alloc::{collections::BTreeMap, format, string::String};
 
 use crate::{
-    account::{Account, Refusal, Room, closes_at},
+    account::{Account, Caller, Refusal, Room, Tally, closes_at},
     amount::Exact,
     crypto::Digest,
     entry::{Denial, DenialCode},
     error::{Code, Error, Result},
     meter::{Hold, State, Subscription},
-    plan::{Limit, LimitRule, Plan, whole},
+    plan::{Aggregate, Call, Limit, LimitRule, Plan, whole},
     time::{Timestamp, Window},
     usage::Usage,
 };
@@ -37,6 +37,10 @@ impl State {
         let subscription = self.subscription(subscription)?;
         let (plan, account) = (&subscription.plan, &subscription.account);
         if let Some(denial) = deny_by_values(plan, account, attributes, at) {
+            return Ok(Some(denial));
+        }
+        let units = plan.charged_units(&Call { usage, attributes, at })?;
+        if let Some(denial) = deny_by_unique(plan, account, &units, Caller { attributes, at }) {
             return Ok(Some(denial));
         }
         let limited = plan.limited_units(attributes, |meter| usage.get(meter));
@@ -91,7 +95,10 @@ pub(super) fn deny_by_values(
                 spent: Some(whole(known)),
                 needed: Some(whole(1)),
                 available: Some(Exact::ZERO),
-                retry_at: ends(plan, window),
+                retry_at: tally
+                    .leaving(plan, limit, window, None)
+                    .find(|(_, rest)| tally.values(*rest) < limit.values)
+                    .map(|(at, _)| at),
                 ..by_limit(DenialCode::ValuesReached, limit, value)
             });
         }
@@ -99,15 +106,55 @@ pub(super) fn deny_by_values(
     None
 }
 
-pub(super) fn deny_by_money(plan: &Plan, room: &Room, needed: Exact) -> Result<Denial> {
+/// A value that is new to a charge which tells as many apart as it may.
+pub(super) fn deny_by_unique(
+    plan: &Plan,
+    account: &Account,
+    units: &[(usize, u64)],
+    caller: Caller<'_>,
+) -> Option<Denial> {
+    for (index, _) in units {
+        let (charge, windows) = (plan.charges().get(*index)?, account.counters.get(*index)?);
+        let Aggregate::Unique(unique) = &charge.aggregate else { continue };
+        let window = account.window_of(plan, charge, windows, caller.at);
+        let Some(counter) = windows.get(window) else { continue };
+        let value = caller.value(unique);
+        let known = counter.units.saturating_add(counter.seen.new);
+        if counter.seen.is_new(value)
+            && !counter.seen.names.contains_key(value)
+            && known >= unique.values
+        {
+            return Some(Denial {
+                value: Some(String::from(value)),
+                window: Some(window),
+                most: Some(whole(unique.values)),
+                spent: Some(whole(known)),
+                needed: Some(whole(1)),
+                available: Some(Exact::ZERO),
+                retry_at: closes_at(window, plan).map(|_| window.end),
+                ..Denial::new(DenialCode::ValuesReached, format!("charges/{}", charge.id))
+            });
+        }
+    }
+    None
+}
+
+pub(super) fn deny_by_money(
+    plan: &Plan,
+    account: &Account,
+    room: &Room,
+    needed: Exact,
+) -> Result<Denial> {
     let limit = plan.limits().get(room.limit).ok_or(Code::EntryMisplaced)?;
+    let tally = account.tallies.get(room.limit).ok_or(Code::EntryMisplaced)?;
+    let missing = room.committed.minus_or_zero(room.most);
     Ok(Denial {
         window: Some(room.window),
         most: Some(room.most),
         spent: Some(room.spent),
         needed: Some(needed),
         available: Some(room.available),
-        retry_at: ends(plan, room.window),
+        retry_at: retry(plan, limit, tally, (room.window, &room.value), missing)?,
         ..by_limit(DenialCode::LimitReached, limit, &room.value)
     })
 }
@@ -135,10 +182,14 @@ pub(super) fn deny_by_units(
             continue;
         }
         let (most, needed) = (whole(*most), whole(*units));
-        let spent = tally.counted(window, value);
-        let held = tally.held(window, value).map_or(0, |held| held.units);
-        let held = Exact::new(held, 0)?;
-        if spent.checked_add(held)?.checked_add(needed)? > most {
+        for window in tally.windows(limit, window, value) {
+            let spent = tally.counted(window, value)?;
+            let held = Exact::new(tally.held(window, value).units, 0)?;
+            let sum = spent.checked_add(held)?.checked_add(needed)?;
+            if sum <= most {
+                continue;
+            }
+            let missing = sum.minus_or_zero(most);
             return Ok(Some(Denial {
                 window: Some(window),
                 meter: Some(meter.clone()),
@@ -147,7 +198,8 @@ pub(super) fn deny_by_units(
                 needed: Some(needed),
                 available: Some(most.minus_or_zero(spent).minus_or_zero(held)),
                 // A call that is larger than the limit fits into no window.
-                retry_at: ends(plan, window).filter(|_| needed <= most),
+                retry_at: retry(plan, limit, tally, (window, value), missing)?
+                    .filter(|_| needed <= most),
                 ..by_limit(DenialCode::LimitReached, limit, value)
             }));
         }
@@ -164,7 +216,7 @@ pub(super) fn deny_by_concurrency(
     for (limit, tally) in plan.limits().iter().zip(&subscription.account.tallies) {
         let LimitRule::Concurrency { most } = limit.rule else { continue };
         let Some(value) = limit.value(&hold.attributes) else { continue };
-        let open = tally.held(Window::ALWAYS, value).map_or(0, |held| held.count);
+        let open = tally.held(Window::ALWAYS, value).count;
         if open >= most {
             let same = subscription.holds.values().filter(|other| {
                 other.is_reserved() && limit.value(&other.attributes) == Some(value)
@@ -217,7 +269,21 @@ fn by_limit(code: DenialCode, limit: &Limit, value: &str) -> Denial {
     }
 }
 
-/// When a window ends, if it ever closes.
-fn ends(plan: &Plan, window: Window) -> Option<Timestamp> {
-    closes_at(window, plan).map(|_| window.end)
+/// When what is `missing` has left a limit's window, or else all that the value has there.
+fn retry(
+    plan: &Plan,
+    limit: &Limit,
+    tally: &Tally,
+    (window, value): (Window, &str),
+    missing: Exact,
+) -> Result<Option<Timestamp>> {
+    let counted = tally.counted(window, value)?;
+    let mut last = None;
+    for (at, rest) in tally.leaving(plan, limit, window, Some(value)) {
+        last = Some(at);
+        if counted.minus_or_zero(tally.counted(rest, value)?) >= missing {
+            break;
+        }
+    }
+    Ok(last)
 }

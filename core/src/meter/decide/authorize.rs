@@ -4,8 +4,8 @@ use alloc::sync::Arc;
 
 use crate::{
     account::{
-        Books, Given, Room, admit, aggregate, aggregate_of, backing, credit_room, draw_units,
-        left_by, tighter, without_hold,
+        Books, Caller, Given, Room, admit, aggregate, aggregate_of, backing, credit_room,
+        draw_units, left_by, tighter, without_hold,
     },
     amount::Exact,
     codec::Writer,
@@ -17,8 +17,8 @@ use crate::{
         decide::{
             Decision,
             admit::{
-                deny_before_money, deny_by_concurrency, deny_by_money, deny_by_rate, deny_by_units,
-                deny_by_values,
+                deny_before_money, deny_by_concurrency, deny_by_money, deny_by_rate,
+                deny_by_unique, deny_by_units, deny_by_values,
             },
             lease::deny_by_lease,
         },
@@ -99,12 +99,16 @@ impl State {
         if let Some(denial) = deny_by_values(&plan, &subscription.account, attributes, at) {
             return Ok(Err(denial));
         }
+        let caller = Caller { attributes, at };
+        if let Some(denial) = deny_by_unique(&plan, &subscription.account, &entry.units, caller) {
+            return Ok(Err(denial));
+        }
         let owed = self.owed(subscription)?;
         let before = aggregate(&subscription.account)?;
         // The hold is tried on the account and taken out again: entries alone change the state.
         let subscription = self.subscription_mut(id)?;
-        let opened = subscription.account.reserve(&plan, &entry.units, at)?;
         let hold = Hold::of(entry);
+        let opened = subscription.account.reserve(&plan, &entry.units, hold.caller())?;
         subscription.account.enter(&plan, &hold);
         let known = subscription.holds.insert(hold.subject, hold.clone());
         let tried = try_hold(subscription, &plan, &hold, owed, usable);
@@ -113,7 +117,7 @@ impl State {
             None => subscription.holds.remove(&hold.subject),
         };
         subscription.account.leave(&plan, &hold);
-        subscription.account.free(&plan, &entry.units, at)?;
+        subscription.account.free(&plan, &entry.units, hold.caller())?;
         subscription.account.close(&opened);
         let (after, short) = tried?;
         if let Some(room) = short {
@@ -123,7 +127,7 @@ impl State {
                 Some(LimitRule::Credit { .. }) => left_by(aggregate_of(books)?, &room)?,
                 _ => without_hold(books, &room)?,
             };
-            return Ok(Err(deny_by_money(&plan, &room, needed)?));
+            return Ok(Err(deny_by_money(&plan, &subscription.account, &room, needed)?));
         }
         let account = &subscription.account;
         if let Some(denial) = deny_by_units(&plan, account, attributes, &entry.limited, at)? {

@@ -1,6 +1,6 @@
 //! What time brings: expired holds, leases that are over, closing windows, checkpoints.
 
-use alloc::collections::BTreeMap;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use crate::{
     account::Edge,
@@ -84,7 +84,9 @@ impl State {
                 let windows = subscription.account.counters.get(*charge);
                 let window = windows.and_then(|windows| windows.starts_at(*start));
                 let (window, _) = window.ok_or(Code::EntryMisplaced)?;
-                draft_true_up(self, id, *charge, *window, issued_at)?
+                let draft = draft_true_up(self, id, *charge, *window, issued_at)?;
+                // Limits do not count it.
+                return self.issue(draft.seal(salt), Vec::new());
             }
         };
         self.receipt_decision(subscription, draft.seal(salt), &BTreeMap::new())

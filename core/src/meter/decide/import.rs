@@ -1,6 +1,7 @@
 //! Metering a record of a finished call.
 
 use crate::{
+    account::Caller,
     crypto::Digest,
     entry::{Denial, Denied, Entry},
     error::Result,
@@ -9,10 +10,11 @@ use crate::{
         decide::{
             Decision,
             admit::{
-                deny_before_money, deny_by_money, deny_by_rate, deny_by_units, deny_by_values,
+                deny_before_money, deny_by_money, deny_by_rate, deny_by_unique, deny_by_units,
+                deny_by_values,
             },
         },
-        draft::{Facts, check_windows, draft_call},
+        draft::{Facts, check_windows, draft_units},
     },
     receipt::{import_subject, receipt_salt},
 };
@@ -40,15 +42,6 @@ impl State {
             (Some(Entry::Denied(entry)), Outcome::Denied(denial))
         };
         let attributes = import.usage.attributes();
-        // An unpriced meter or a contradiction is the record's error, not the subscriber's.
-        plan.check_usage(&import.usage, import.at)?;
-        if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
-            return Ok(deny(denial));
-        }
-        let account = &subscription.account;
-        if let Some(denial) = deny_by_values(plan, account, attributes, import.at) {
-            return Ok(deny(denial));
-        }
         let facts = Facts {
             subscription: import.subscription,
             subject,
@@ -59,10 +52,23 @@ impl State {
             issued_at,
             import: Some(mark),
         };
+        // An unpriced meter or a contradiction is the record's error, not the subscriber's.
+        let units = plan.charged_units(&facts.call())?;
+        if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
+            return Ok(deny(denial));
+        }
+        let account = &subscription.account;
+        if let Some(denial) = deny_by_values(plan, account, attributes, import.at) {
+            return Ok(deny(denial));
+        }
+        let caller = Caller { attributes, at: import.at };
+        if let Some(denial) = deny_by_unique(plan, account, &units, caller) {
+            return Ok(deny(denial));
+        }
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
-        let call = draft_call(self, &facts)?;
-        if let Some(room) = call.short {
-            return Ok(deny(deny_by_money(plan, &room, call.needed)?));
+        let drafted = draft_units(self, &facts, units)?;
+        if let Some(room) = drafted.short {
+            return Ok(deny(deny_by_money(plan, account, &room, drafted.needed)?));
         }
         let limited = plan.limited_units(attributes, |meter| import.usage.get(meter));
         if let Some(denial) = deny_by_units(plan, account, attributes, &limited, import.at)? {
@@ -71,6 +77,6 @@ impl State {
         if let Some(denial) = deny_by_rate(plan, account, attributes, import.at)? {
             return Ok(deny(denial));
         }
-        self.receipt_decision(subscription, call.draft.seal(salt), attributes)
+        self.receipt_decision(subscription, drafted.draft.seal(salt), attributes)
     }
 }

@@ -8,6 +8,7 @@ use super::{
     open::check_origin,
 };
 use crate::{
+    account::Caller,
     amount::{Amount, Rounding},
     crypto::{Digest, Signature, check},
     entry::{Absorbed, Denial, DenialCode, Entry, Opening, Reclaimed, SignedLease},
@@ -69,7 +70,7 @@ impl State {
             .enumerate()
             .filter_map(|(index, charge)| Some((index, *request.units.get(&charge.id)?)))
             .collect();
-        let rated = account.rate(plan, &units, now)?;
+        let rated = account.rate(plan, &units, Caller { attributes, at: now })?;
         let limits = plan.limits().iter().zip(&account.tallies);
         let counting = limits.filter(|(limit, _)| limit.value(attributes).is_some());
         let windows = counting.filter_map(|(l, tally)| account.limit_window(plan, l, tally, now));
@@ -111,7 +112,7 @@ impl State {
             return Ok(Err(denial));
         }
         if let Some(room) = room_to_lend(subscription, attributes, now, &rated, needed)? {
-            return Ok(Err(deny_by_money(plan, &room, needed)?));
+            return Ok(Err(deny_by_money(plan, account, &room, needed)?));
         }
         let shares = lease.shares(plan).collect::<Result<Vec<_>>>()?;
         let limited = shares.into_iter().filter(|(_, most, _)| *most != 0);
@@ -218,10 +219,13 @@ fn check_lendable(plan: &Plan, request: &LeaseRequest) -> Result<()> {
         return Err(refused("a lease has units of a charge"));
     }
     for (id, units) in &request.units {
-        let charge = plan.charges().iter().find(|charge| charge.id == *id);
-        let charge = charge.ok_or_else(|| Error::new(Code::PlanReference).value(id))?;
+        let charge = plan.charges().iter().enumerate().find(|(_, charge)| charge.id == *id);
+        let (index, charge) = charge.ok_or_else(|| Error::new(Code::PlanReference).value(id))?;
         if !charge.is_divisible() {
             return Err(refused("the price of this charge cannot be divided").value(id));
+        }
+        if plan.commitments().iter().any(|c| c.charges.contains(&index)) {
+            return Err(refused("a commitment counts what this charge is billed").value(id));
         }
         if *units == 0 {
             return Err(refused("a lease has units of each of its charges").value(id));
@@ -240,7 +244,7 @@ fn check_lendable(plan: &Plan, request: &LeaseRequest) -> Result<()> {
             limit.rule,
             LimitRule::Rate(_) | LimitRule::Concurrency { .. } | LimitRule::Credit { .. }
         );
-        if whole && limit.value(&request.attributes).is_some() {
+        if (whole || limit.rolling().is_some()) && limit.value(&request.attributes).is_some() {
             return Err(refused("this limit cannot be divided").value(&limit.id));
         }
     }

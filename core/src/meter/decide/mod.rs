@@ -2,6 +2,7 @@
 
 mod admit;
 mod authorize;
+mod credit;
 mod due;
 mod grant;
 mod import;
@@ -12,14 +13,14 @@ mod sign;
 
 pub(crate) use open::subscription_id;
 
-use alloc::{collections::BTreeMap, string::String, sync::Arc};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     account::Counted,
     crypto::Digest,
     entry::{Entry, ReceiptEntry},
     error::{Code, Error, Result},
-    meter::{Command, Outcome, State, Subscription},
+    meter::{Command, Crossed, Outcome, State, Subscription},
     time::Timestamp,
 };
 
@@ -47,6 +48,7 @@ impl State {
             Command::Due => self.decide_due(now, key),
             Command::Checkpoint => self.decide_checkpoint(),
             Command::Grant { subscription, terms } => self.decide_grant(subscription, terms, now),
+            Command::Credit(credit) => self.decide_credit(credit, now, key),
             Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
             Command::Lease(request) => self.decide_lease(request, now),
             Command::Accept { lease, signature, rail } => {
@@ -70,8 +72,8 @@ impl State {
         }
     }
 
-    /// A receipt to record, and the shares of limits that it reaches. `attributes` are those that a call
-    /// was authorised with; a window without a call has none.
+    /// The receipt of a call or a period, and the shares of limits that it reaches. `attributes` are those
+    /// that a call was authorised with; a period has none.
     pub(super) fn receipt_decision(
         &self,
         subscription: &Subscription,
@@ -81,6 +83,11 @@ impl State {
         let plan = &subscription.plan;
         let counted = Counted::of(plan, &receipt, attributes)?;
         let crossed = subscription.account.crossed(plan, &counted)?;
+        self.issue(receipt, crossed)
+    }
+
+    /// A receipt to record, which reaches these shares of limits.
+    pub(super) fn issue(&self, receipt: ReceiptEntry, crossed: Vec<Crossed>) -> Result<Decision> {
         let receipt = Arc::new(receipt);
         let entry = Entry::Receipt(Arc::clone(&receipt));
         let sign = self.wanted(&entry)?;

@@ -5,7 +5,6 @@ use alloc::collections::BTreeMap;
 use super::{Asked, Draft, Parts, Priced, draft, room_for};
 use crate::{
     account::{Edge, Rated},
-    amount::Exact,
     crypto::Digest,
     error::{Code, Error, Result},
     meter::State,
@@ -13,27 +12,25 @@ use crate::{
     time::Timestamp,
 };
 
-/// Drafts the receipt of the next window that a charge is billed for at an edge.
+/// Drafts the receipt of the next window that a charge or a commitment is billed for at an edge.
 pub(crate) fn draft_period(
     state: &State,
     subscription_id: &Digest,
-    charge_index: usize,
+    line: usize,
     edge: Edge,
     issued_at: Timestamp,
 ) -> Result<Draft> {
     let (subscription, lane) = state.current(subscription_id)?;
     let (plan, account) = (&*subscription.plan, &subscription.account);
     let misplaced = |why| Error::new(Code::EntryMisplaced).because(why);
-    let charge = plan.charges().get(charge_index).ok_or_else(|| misplaced("no such charge"))?;
+    let id = plan.line_id(line).ok_or_else(|| misplaced("no such charge"))?;
     let period = account
-        .period(plan, charge_index, edge)
+        .period(plan, line, edge)
         .filter(|period| period.due <= issued_at)
         .ok_or_else(|| misplaced("no window is due"))?;
-    let counter = account.counters.get(charge_index).and_then(|w| w.get(period.window));
-    let (units_before, billed_before) =
-        counter.map_or((0, Exact::ZERO), |counter| (counter.units, counter.billed));
+    let (units_before, billed_before) = account.billed(plan, line, period.window);
     let line = Rated {
-        charge: charge_index,
+        charge: line,
         window: period.window,
         units_before,
         units: 0,
@@ -53,6 +50,7 @@ pub(crate) fn draft_period(
         rated,
         needed: plan.rounding().compared(line.amount)?,
         usable: &usable,
+        called: false,
         imported: false,
     };
     let short = room_for(subscription, &asked, state.owed(subscription)?)?;
@@ -66,7 +64,7 @@ pub(crate) fn draft_period(
         items,
         Parts {
             kind: Kind::Period,
-            subject: period_subject(edge.number(), &charge.id, period.window.start, units_before),
+            subject: period_subject(edge.number(), id, period.window.start, units_before),
             authorized_at: at,
             issued_at,
             charge: priced.billed.amount,

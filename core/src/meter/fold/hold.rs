@@ -22,11 +22,11 @@ impl State {
         }
         let plan = Arc::clone(&subscription.plan);
         check_limited(&plan, e)?;
-        subscription.account.reserve(&plan, &e.units, e.authorized_at)?;
+        let hold = Hold::of(e);
+        subscription.account.reserve(&plan, &e.units, hold.caller())?;
         let grants = &mut subscription.account.grants;
         grants.reserve(&plan, &e.reserved, e.authorized_at, issued_at)?;
         advance_rates(&plan, &mut subscription.account, &e.attributes, e.authorized_at)?;
-        let hold = Hold::of(e);
         subscription.account.enter(&plan, &hold);
         forget_requests(subscription, e.authorized_at);
         subscription.forgetting.insert((forgotten_at(&plan, e.authorized_at), e.subject));
@@ -67,7 +67,7 @@ impl State {
         }
         let at = was.authorized_at;
         if reserved {
-            subscription.account.free(&plan, &was.units, at)?;
+            subscription.account.free(&plan, &was.units, was.caller())?;
             subscription.account.leave(&plan, &was);
             subscription.account.grants.free(&was.reserved)?;
         }

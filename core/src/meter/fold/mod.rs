@@ -1,6 +1,7 @@
 //! Applying an entry to the state. Nothing is decided and nothing is priced here; what cannot follow
 //! is refused, before anything changes wherever that can be told.
 
+mod credit;
 mod hold;
 mod lease;
 mod open;
@@ -202,6 +203,15 @@ pub(crate) fn charge_index(plan: &Plan, id: &str) -> Result<usize> {
         .iter()
         .position(|charge| charge.id == id)
         .ok_or_else(|| Error::new(Code::PlanReference).value(id).because("no such charge"))
+}
+
+/// The number of a line of a window that is billed without a call: a charge's or a commitment's.
+pub(crate) fn line_index(plan: &Plan, id: &str) -> Result<usize> {
+    let place = plan.commitments().iter().position(|commitment| commitment.id == id);
+    match place {
+        Some(place) => Ok(plan.charges().len().saturating_add(place)),
+        None => charge_index(plan, id),
+    }
 }
 
 fn advance_rates(

@@ -1,4 +1,4 @@
-//! Receipts: calls that are settled, windows that are trued up.
+//! Receipts: calls that are settled, windows that are billed or trued up.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -7,9 +7,9 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Hashed, advance_rates, charge_index, hold::forget_ended, misplaced};
+use super::{Hashed, advance_rates, charge_index, hold::forget_ended, line_index, misplaced};
 use crate::{
-    account::{Counted, Grants, Rated, closes_at, pay_lines},
+    account::{Caller, Counted, Grants, Rated, closes_at, pay_lines},
     amount::Exact,
     crypto::{Digest, sha256},
     entry::ReceiptEntry,
@@ -27,6 +27,7 @@ impl State {
             Kind::Call => self.apply_call(e, hashed)?,
             Kind::Period => self.apply_period(e)?,
             Kind::TrueUp => self.apply_true_up(e)?,
+            Kind::Credit => self.apply_credit(e)?,
         }
         let head = &e.head;
         self.log.append_hash(hashed.leaf)?;
@@ -42,7 +43,7 @@ impl State {
         for item in &e.body.items {
             match item {
                 Item::Price { remainder_after, .. } => lane.cumulative_remainder = *remainder_after,
-                Item::Correction { remainder_after, .. } => {
+                Item::Correction { remainder_after, .. } | Item::Credit { remainder_after, .. } => {
                     lane.credited_remainder = *remainder_after;
                 }
                 _ => {}
@@ -111,7 +112,7 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
-        let rated = lines(&plan, &e.body.items)?;
+        let rated = lines(&plan, &e.body.items, charge_index)?;
         // Before the hold gives back what it reserved: of a voided grant nothing else is left.
         let unpaid = take_draws(&mut subscription.account.grants, &plan, e, &rated)?;
         let periods = subscription.account.periods(&plan);
@@ -119,7 +120,7 @@ impl State {
         match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
-                    subscription.account.free(&plan, &hold.units, hold.authorized_at)?;
+                    subscription.account.free(&plan, &hold.units, hold.caller())?;
                     subscription.account.leave(&plan, hold);
                     subscription.account.grants.free(&hold.reserved)?;
                     self.expiries.remove(&(hold.deadline, id, head.subject));
@@ -151,12 +152,12 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
-        let rated = lines(&plan, &e.body.items)?;
+        let rated = lines(&plan, &e.body.items, line_index)?;
         let unpaid = take_draws(&mut subscription.account.grants, &plan, e, &rated)?;
         let periods = subscription.account.periods(&plan);
         let next = |line: &Rated| {
             periods.iter().any(|period| {
-                let id = plan.charges().get(line.charge).map_or("", |charge| charge.id.as_str());
+                let id = plan.line_id(line.charge).unwrap_or_default();
                 (period.charge, period.window) == (line.charge, line.window)
                     && period_subject(
                         period.edge.number(),
@@ -189,7 +190,9 @@ impl State {
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
         let account = &mut subscription.account;
-        account.advance(&plan, rated)?;
+        let called = e.head.kind == Kind::Call;
+        let caller = Caller { attributes, at: e.head.authorized_at };
+        account.advance(&plan, rated, caller, called)?;
         account.note_granted(rated, unpaid)?;
         account.count(&plan, &Counted::of(&plan, e, attributes)?)?;
         if e.import.is_some() {
@@ -224,15 +227,19 @@ impl State {
     }
 }
 
-/// The lines of a receipt.
-fn lines(plan: &Plan, items: &[Item]) -> Result<Vec<Rated>> {
+/// The lines of a receipt; `number` finds what they name.
+pub(super) fn lines(
+    plan: &Plan,
+    items: &[Item],
+    number: impl Fn(&Plan, &str) -> Result<usize>,
+) -> Result<Vec<Rated>> {
     let mut rated = Vec::with_capacity(plan.charges().len());
     for item in items {
         let Item::Line { charge, window, units_before, units, billed_before, amount } = item else {
             continue;
         };
         rated.push(Rated {
-            charge: charge_index(plan, charge)?,
+            charge: number(plan, charge)?,
             window: *window,
             units_before: *units_before,
             units: *units,

@@ -159,6 +159,23 @@ class Meter(
     }
 
     /**
+     * Gives back what [receipt] cost: an exact [amount] of atomic units, or all that is left: a receipt,
+     * or a replay. The receipt has its body and is signed by the meter's key; the same [id] gives back
+     * once.
+     */
+    fun credit(
+        subscription: String,
+        id: String,
+        receipt: Receipt,
+        reason: String,
+        amount: String? = null,
+        now: Long? = null,
+    ): Outcome {
+        val at = now ?: clock()
+        return submit { machine.proposeCredit(subscription, id, receipt, amount, reason, at) }
+    }
+
+    /**
      * Lends a share of a subscription to another meter: a lease, or a denial. Give it the lease's bytes
      * with its signature.
      */

@@ -83,6 +83,18 @@ class Script {
             val usage = mapUsage(given.text("mapping"), given.text("event"))
             json("meters" to usage.meters, "attributes" to usage.attributes)
         }
+        "usage.stream" -> {
+            given.known("surface", "events")
+            val stream = UsageStream(given.text("surface"))
+            given.texts("events").forEach { stream.feed(it) }
+            val usage = stream.usage()
+            json(
+                "complete" to stream.isComplete(),
+                "basis" to usage.basis,
+                "meters" to usage.meters,
+                "attributes" to usage.attributes,
+            )
+        }
         "plan.load" -> {
             given.known("text")
             val plan = Plan.fromJson(given.text("text")).also { made = it }
@@ -240,6 +252,18 @@ class Script {
             given.known("meter", "subscription", "grant", "now", "journal")
             meter(given).void(given.text("subscription"), given.text("grant"), given.instant("now"))
             json()
+        }
+        "meter.credit" -> {
+            given.known("meter", "subscription", "id", "json", "amount", "reason", "now", "journal")
+            val done = meter(given).credit(
+                given.text("subscription"),
+                given.text("id"),
+                Receipt.fromJson(given.text("json")),
+                given.text("reason"),
+                amount = given.maybe("amount"),
+                now = given.instant("now"),
+            )
+            outcome(keep(done))
         }
         "meter.lease" -> {
             given.known(

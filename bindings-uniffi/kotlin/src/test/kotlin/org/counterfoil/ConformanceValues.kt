@@ -189,6 +189,9 @@ fun receipt(issued: Issued): JsonObject {
         } else if (item is Item.Correction) {
             exact = item.exact
             remainder = item.remainderAfter
+        } else if (item is Item.Credit) {
+            exact = item.exact
+            remainder = item.remainderAfter
         }
     }
     return json(

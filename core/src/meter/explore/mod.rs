@@ -1,0 +1,221 @@
+//! Every reachable state of small meters: a model checker over the real state machine.
+//!
+//! From the first state on, every command of a [`Scenario`] is tried in every state, breadth first, up
+//! to a number of commands. States that can no longer be told apart by anything that follows are one
+//! state. What must always hold is in [`watch`]; it keeps its own books and trusts none of the
+//! meter's. The bounds are small in the tests; `cargo xtask explore` goes further, and takes guards out
+//! of the sources one at a time: each must be missed here.
+
+extern crate std;
+
+mod scenarios;
+mod watch;
+
+use alloc::{
+    collections::{BTreeSet, VecDeque},
+    format,
+    string::String,
+    sync::Arc,
+    vec,
+    vec::Vec,
+};
+use std::{env, println};
+
+use crate::{
+    audit::Auditor,
+    crypto::{Digest, sha256},
+    entry::Entry,
+    error::Result,
+    meter::{Command, Meter, Outcome, Remembered, State},
+    time::Timestamp,
+};
+use scenarios::{Scenario, scenarios};
+use watch::Books;
+
+const SALT: [u8; 32] = [7; 32];
+
+/// A reachable state and how it was reached.
+#[derive(Clone)]
+struct Node {
+    state: State,
+    books: Books,
+    /// The index of the present instant.
+    clock: usize,
+    path: Option<Arc<Path>>,
+    depth: usize,
+}
+
+/// The commands that led here, last one first, and what each recorded.
+struct Path {
+    command: String,
+    entry: Option<Vec<u8>>,
+    before: Option<Arc<Path>>,
+}
+
+impl Node {
+    fn now(&self, scenario: &Scenario) -> Timestamp {
+        scenario.instants[self.clock]
+    }
+
+    fn trace(&self) -> String {
+        let mut lines = Vec::new();
+        let mut step = self.path.as_ref();
+        while let Some(path) = step {
+            lines.push(path.command.as_str());
+            step = path.before.as_ref();
+        }
+        lines.reverse();
+        lines.join("\n  ")
+    }
+
+    fn ledger(&self) -> Vec<&[u8]> {
+        let mut entries = Vec::new();
+        let mut step = self.path.as_ref();
+        while let Some(path) = step {
+            entries.extend(path.entry.as_deref());
+            step = path.before.as_ref();
+        }
+        entries.reverse();
+        entries
+    }
+
+    fn step(&self, command: &dyn core::fmt::Debug, entry: Option<Vec<u8>>) -> Arc<Path> {
+        let mut command = format!("{command:?}");
+        // A plan is long.
+        command.truncate(command.find("canonical").unwrap_or(command.len()));
+        Arc::new(Path { command, entry, before: self.path.clone() })
+    }
+
+    /// Decides, and folds the entry as it is read back from its bytes.
+    fn take(&self, scenario: &Scenario, command: &Command) -> Result<(Node, Outcome)> {
+        let now = self.now(scenario);
+        let mut next = self.clone();
+        let (entry, outcome) = next.state.decide(command, now, &Digest::new(SALT))?;
+        assert!(next.state == self.state, "deciding {command:?} changed the state");
+        let bytes = entry.map(|entry| entry.to_bytes());
+        if let Some(bytes) = &bytes {
+            next.state.apply(&Entry::from_bytes(bytes)?)?;
+        }
+        next.path = Some(self.step(command, bytes));
+        next.depth += 1;
+        Ok((next, outcome))
+    }
+
+    /// All that decides what can follow: the state without what only its history gave it, the books,
+    /// and the time.
+    fn key(&self) -> Digest {
+        let mut state = self.state.clone();
+        state.entries = 0;
+        state.log = crate::log::Frontier::new();
+        for lane in state.lanes.values_mut() {
+            (lane.head, lane.sequence) = (Digest::ZERO, 0);
+        }
+        for subscription in state.subscriptions.values_mut() {
+            for remembered in subscription.remembered.values_mut() {
+                let plain = [Digest::ZERO, Remembered::RELEASED].contains(&remembered.receipt);
+                remembered.receipt = if plain { remembered.receipt } else { Digest::new([1; 32]) };
+            }
+        }
+        let state = Meter::from_state(state, SALT).snapshot();
+        sha256(&[&state, format!("{:?}", self.books).as_bytes(), &[self.clock as u8]])
+    }
+
+    /// Every command of the scenario, on this state.
+    fn explore(&self, scenario: &Scenario) -> Vec<Node> {
+        let mut reached = Vec::new();
+        if self.clock + 1 < scenario.instants.len() {
+            let mut later = self.clone();
+            later.clock += 1;
+            later.path = Some(self.step(&later.now(scenario), None));
+            later.depth += 1;
+            reached.push(later);
+        }
+        for command in scenario.commands() {
+            match self.take(scenario, &command) {
+                Ok((mut next, outcome)) => {
+                    next.books.note(scenario, self, &command, &outcome);
+                    next.check_again(scenario, &command, &outcome);
+                    reached.push(next);
+                }
+                Err(error) => assert!(
+                    scenario.refusals.contains(&error.code()),
+                    "{error:?} for {command:?} after\n  {}",
+                    self.trace()
+                ),
+            }
+        }
+        reached
+    }
+
+    /// A command that was recorded and comes again changes nothing.
+    fn check_again(&self, scenario: &Scenario, command: &Command, outcome: &Outcome) {
+        if !matches!(command, Command::Authorize(_) | Command::Settle(_))
+            || matches!(outcome, Outcome::Denied(_))
+        {
+            return;
+        }
+        let again = self.take(scenario, command);
+        assert!(
+            matches!(&again, Ok((node, Outcome::Replayed(_))) if node.state == self.state),
+            "not a replay after\n  {}",
+            self.trace()
+        );
+    }
+
+    /// What must hold of every state by itself.
+    fn check(&self, scenario: &Scenario) {
+        let trace = || self.trace();
+        let bytes = Meter::from_state(self.state.clone(), SALT).snapshot();
+        let read = Meter::from_snapshot(&bytes, SALT).map(|meter| *meter.durable() == self.state);
+        assert_eq!(read, Ok(true), "a snapshot is not the state after\n  {}", trace());
+        self.books.check(scenario, self).unwrap_or_else(|why| panic!("{why} after\n  {}", trace()));
+    }
+
+    /// The ledger that led here audits clean, and its audit ends in this state.
+    fn audit(&self) {
+        let mut auditor = Auditor::new();
+        for entry in self.ledger() {
+            if let Err(error) = auditor.next(entry) {
+                panic!("{error:?} in an audit after\n  {}", self.trace());
+            }
+        }
+        assert!(*auditor.into_meter().durable() == self.state, "after\n  {}", self.trace());
+    }
+}
+
+/// Explores a scenario; how many states were reached.
+fn explore(scenario: &Scenario, depth: usize) -> usize {
+    let mut seen = BTreeSet::new();
+    let first = scenario.begin();
+    seen.insert(first.key());
+    let mut open = VecDeque::from(vec![first]);
+    while let Some(node) = open.pop_front() {
+        node.check(scenario);
+        // Every state at the bound, and with it its whole path, would cost too much: one in 32.
+        let key = node.key();
+        if node.depth >= depth {
+            if key.bytes()[0] < 8 {
+                node.audit();
+            }
+            continue;
+        }
+        for next in node.explore(scenario) {
+            if seen.insert(next.key()) {
+                open.push_back(next);
+            }
+        }
+    }
+    seen.len()
+}
+
+#[test]
+fn every_reachable_state_keeps_the_laws() {
+    let extra: usize =
+        env::var("COUNTERFOIL_EXPLORE").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    for scenario in scenarios() {
+        let depth = scenario.depth + extra;
+        let states = explore(&scenario, depth);
+        println!("{}: {states} states within {depth} commands", scenario.name);
+        assert!(states >= scenario.states, "{}: only {states} states", scenario.name);
+    }
+}

@@ -1,0 +1,214 @@
+//! The checker's own books: what was promised, charged and given, added up from outcomes alone.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    sync::Arc,
+};
+
+use super::{Node, scenarios::Scenario};
+use crate::{
+    amount::{Amount, Exact, Rounding},
+    crypto::Digest,
+    entry::ReceiptEntry,
+    meter::{Command, Outcome},
+    receipt::{Item, Kind},
+    time::Timestamp,
+};
+
+const HOUR: u64 = 3_600_000;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Books {
+    /// The subscription and its lane, once they are open.
+    opened: Option<(Digest, Digest)>,
+    /// By request id: the units that were promised, and until when.
+    promised: BTreeMap<String, (u64, Timestamp)>,
+    settled: BTreeSet<String>,
+    /// Some call used more than it held, or the seller took back money that backed holds: what the
+    /// others then lack is nobody's promise.
+    loosened: bool,
+    /// By hour: what calls were charged before grants, what they were priced, units, corrections.
+    hours: BTreeMap<u64, Hour>,
+    /// What grants paid, by grant.
+    drawn: BTreeMap<String, Exact>,
+    /// Grants that were taken back.
+    voided: BTreeSet<String>,
+    /// What the lane was billed and credited, exact.
+    billed: Exact,
+    credited: Exact,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Hour {
+    charged: Exact,
+    priced: Exact,
+    units: u64,
+    trued_up: Option<Exact>,
+}
+
+impl Books {
+    pub(super) fn open(&mut self, subscription: Digest, lane: Digest) {
+        self.opened = Some((subscription, lane));
+    }
+
+    /// Adds what a command did, and checks what was promised before.
+    pub(super) fn note(
+        &mut self,
+        scenario: &Scenario,
+        before: &Node,
+        command: &Command,
+        outcome: &Outcome,
+    ) {
+        let fail = |why: &str| panic!("{why}: {command:?} after\n  {}", before.trace());
+        match (command, outcome) {
+            (Command::Authorize(request), Outcome::Authorized { hold, .. }) => {
+                let units = request.most.iter().map(|(_, units)| units).sum();
+                self.promised.insert(request.id.clone(), (units, hold.deadline));
+            }
+            (Command::Authorize(request), Outcome::Replayed(_)) => {
+                let units: u64 = request.most.iter().map(|(_, units)| units).sum();
+                if self.promised.get(&request.id).is_none_or(|(held, _)| *held != units) {
+                    fail("another request was taken for a replay");
+                }
+            }
+            (Command::Void { grant, .. }, _) => {
+                self.voided.insert(grant.clone());
+                self.loosened = true;
+            }
+            (Command::Settle(settle), Outcome::Receipt { receipt, .. }) => {
+                let used: u64 = settle.usage.iter().map(|(_, units)| units).sum();
+                if !self.settled.insert(settle.id.clone()) {
+                    fail("settled twice");
+                }
+                let Some(&(held, _)) = self.promised.get(&settle.id) else {
+                    return fail("settled without a promise");
+                };
+                if let Some(grant) = self.undue(scenario, receipt) {
+                    fail(&format!("{grant} paid after it was void or expired"));
+                }
+                let (uncollected, late) = self.receipt(receipt);
+                self.loosened |= used > held;
+                if !(self.loosened || late || uncollected.is_zero()) {
+                    fail("a hold promised what a settle within it did not get");
+                }
+            }
+            (Command::Release { id, .. }, Outcome::Released { .. })
+                if self.settled.contains(id) =>
+            {
+                fail("released after it was settled");
+            }
+            (Command::Due, Outcome::Receipt { receipt, .. }) => {
+                self.receipt(receipt);
+                if receipt.head.kind == Kind::TrueUp && !self.closed_exactly(scenario, receipt) {
+                    fail("a window's close does not come to F");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A grant that pays this receipt and may not.
+    fn undue<'a>(&self, scenario: &Scenario, receipt: &'a ReceiptEntry) -> Option<&'a str> {
+        receipt.body.items.iter().find_map(|item| match item {
+            Item::Draw { grant, .. } | Item::DrawUnits { grant, .. } => {
+                let expired = grant == "units"
+                    && scenario.expires.is_some_and(|at| receipt.head.authorized_at >= at);
+                (expired || self.voided.contains(grant)).then_some(grant.as_str())
+            }
+            _ => None,
+        })
+    }
+
+    /// Adds a receipt; what of it was uncollected, and whether it was late.
+    fn receipt(&mut self, receipt: &Arc<ReceiptEntry>) -> (Exact, bool) {
+        let hour = self.hours.entry(receipt.head.authorized_at.millis() / HOUR).or_default();
+        let add = |sum: &mut Exact, more| *sum = sum.checked_add(more).expect("a sum");
+        let mut said = (Exact::ZERO, false);
+        for item in &receipt.body.items {
+            match item {
+                Item::Line { units, amount, .. } => {
+                    hour.units += units;
+                    add(&mut hour.priced, *amount);
+                }
+                Item::Price { exact, uncollected, late, .. } => {
+                    add(&mut hour.charged, *exact);
+                    add(&mut self.billed, *exact);
+                    said = (*uncollected, *late);
+                }
+                Item::Draw { grant, amount, .. } => {
+                    add(self.drawn.entry(grant.clone()).or_default(), *amount);
+                    self.billed = self.billed.minus_or_zero(*amount);
+                }
+                Item::DrawUnits { grant, units, .. } => {
+                    let units = atomic(u128::from(*units));
+                    add(self.drawn.entry(grant.clone()).or_default(), units);
+                }
+                Item::Correction { window, exact, .. } => {
+                    add(&mut self.credited, *exact);
+                    let closed = self.hours.entry(window.start.millis() / HOUR).or_default();
+                    closed.trued_up = Some(*exact);
+                    return said;
+                }
+                _ => {}
+            }
+        }
+        said
+    }
+
+    /// After a true-up the window was billed F of its units, no more and no less.
+    fn closed_exactly(&self, scenario: &Scenario, receipt: &ReceiptEntry) -> bool {
+        receipt.body.items.iter().all(|item| match item {
+            Item::Correction { window, .. } => {
+                let hour = &self.hours[&(window.start.millis() / HOUR)];
+                let due = atomic((scenario.price)(hour.units));
+                let back = hour.trued_up.expect("a correction");
+                hour.priced.minus_or_zero(back) == due && hour.priced >= back
+            }
+            _ => true,
+        })
+    }
+
+    /// What must hold of every state.
+    pub(super) fn check(&self, scenario: &Scenario, node: &Node) -> Result<(), String> {
+        let (subscription, lane) = self.opened.expect("an open lane");
+        for (hour, sums) in &self.hours {
+            if scenario.hourly.is_some_and(|most| sums.charged > atomic(most)) {
+                return Err(format!("hour {hour} was charged {:?}", sums.charged));
+            }
+            // A call pays F after it less what was billed: the sum never lies below F.
+            if sums.trued_up.is_none() && sums.priced < atomic((scenario.price)(sums.units)) {
+                return Err(format!("{} units were priced {:?}", sums.units, sums.priced));
+            }
+        }
+        for (grant, drawn) in &self.drawn {
+            if *drawn > atomic(2) {
+                return Err(format!("grant {grant} of 2 paid {drawn:?}"));
+            }
+        }
+        if scenario.credit.is_some_and(|most| self.billed > atomic(most)) {
+            return Err(format!("{:?} is owed", self.billed));
+        }
+        let subscription = &node.state.subscriptions[&subscription];
+        let open = subscription.holds.values().filter(|hold| hold.is_reserved()).count() as u64;
+        if scenario.concurrency.is_some_and(|most| open > most) {
+            return Err(format!("{open} calls are open at once"));
+        }
+        let lane = &node.state.lanes[&lane];
+        let exact = |amount: Amount, rest| Exact::new(amount.atomic(), rest);
+        let billed =
+            exact(lane.cumulative, lane.cumulative_remainder).map_err(|e| format!("{e:?}"))?;
+        let credited =
+            exact(lane.credited, lane.credited_remainder).map_err(|e| format!("{e:?}"))?;
+        let rounded = scenario.plan.rounding() != Rounding::Carry;
+        if !rounded && billed != self.billed || credited != self.credited {
+            return Err(format!("the lane says {billed:?} less {credited:?}"));
+        }
+        Ok(())
+    }
+}
+
+fn atomic(units: u128) -> Exact {
+    Exact::from_amount(Amount::from_atomic(units))
+}

@@ -1,0 +1,35 @@
+//! Receipts of credits.
+
+use alloc::sync::Arc;
+
+use super::{line_index, misplaced, receipt::lines};
+use crate::{
+    account::returns, entry::ReceiptEntry, error::Result, meter::State, receipt::charged_part,
+};
+
+impl State {
+    pub(super) fn apply_credit(&mut self, e: &ReceiptEntry) -> Result<()> {
+        let id = self.lane(&e.head.lane)?.open.root();
+        self.subscription(&id)?.need_whole()?;
+        let none = || misplaced("a credit without the receipt that it corrects");
+        let corrected = e.corrects.as_deref().ok_or_else(none)?;
+        let body = corrected.body.as_ref().ok_or_else(none)?;
+        if self.lane(&corrected.head.lane)?.open.subscription != id
+            || corrected.head.digest() != e.head.subject
+        {
+            return Err(misplaced("a credit of another receipt"));
+        }
+        let subscription = self.subscription_mut(&id)?;
+        let plan = Arc::clone(&subscription.plan);
+        let rated = lines(&plan, &body.items, line_index)?;
+        let (before, after) = charged_part(&corrected.head, &body.items)?;
+        let cost = after.checked_sub(before)?;
+        let digests = (e.digest, e.head.subject);
+        let back = subscription.given_back.record(digests, &e.body.items, &body.items, cost)?;
+        let account = &mut subscription.account;
+        for (grant, given_at, amount) in returns(&e.body.items) {
+            account.grants.give_back(grant, given_at, amount, e.head.issued_at)?;
+        }
+        account.note_given_back(&rated, back)
+    }
+}
