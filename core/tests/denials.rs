@@ -11,13 +11,13 @@
 mod common;
 
 use core::fmt::Write;
-use std::{env, fs};
+use std::{collections::BTreeMap, env, fs};
 
-use common::{Host, Terms, at, usage};
+use common::{Host, Terms, at, key, usage};
 use counterfoil::{
-    Usage,
+    Digest, Usage,
     entry::{Denial, DenialCode},
-    meter::Outcome,
+    meter::{Command, LeaseRequest, Outcome},
 };
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/denials.md");
@@ -56,7 +56,7 @@ struct Case {
     story: &'static str,
 }
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 13] = [
     Case {
         title: "Money",
         member: "limits",
@@ -129,6 +129,12 @@ const CASES: [Case; 12] = [
         json: "1000",
         story: "it lasts for a second",
     },
+    Case {
+        title: "A lease without room",
+        member: "lease",
+        json: r#"{"units": {"a": 30}}"#,
+        story: "a call under it may use 31 units",
+    },
 ];
 
 /// Units of `a` under a key and a model.
@@ -153,6 +159,9 @@ fn denial(case: &Case) -> Denial {
         "limits" => format!("[{}]", case.json),
         _ => case.json.to_owned(),
     };
+    if case.member == "lease" {
+        return denial_under_a_lease();
+    }
     let mut host = Host::new();
     let sub = host.subscribe(&Terms::new().with(case.member, json).plan());
     for (n, units) in settled.iter().enumerate() {
@@ -166,6 +175,31 @@ fn denial(case: &Case) -> Denial {
     match host.authorize(sub, "refused", call(refused, key), at(1_000)).unwrap() {
         Outcome::Denied(denial) => denial,
         other => panic!("{}: {other:?}", case.title),
+    }
+}
+
+/// The denial of a holder: it has 30 units, and a call may use 31.
+fn denial_under_a_lease() -> Denial {
+    let (mut host, mut holder) = (Host::new(), Host::named("holder"));
+    let plan = Terms::new().plan();
+    let request = LeaseRequest {
+        subscription: host.subscribe(&plan),
+        holder: "holder".to_owned(),
+        until: at(10_000),
+        units: BTreeMap::from([("a".to_owned(), 30)]),
+        limits: BTreeMap::new(),
+        attributes: BTreeMap::new(),
+    };
+    let Outcome::Leased { lease, .. } = host.run(&Command::Lease(request), at(0)).unwrap() else {
+        panic!("no lease");
+    };
+    let signature = key().sign(&lease.digest());
+    let accept = Command::Accept { lease: lease.to_bytes(), signature, rail: Digest::ZERO };
+    holder.run(&Command::AddPlan(Box::new(plan)), at(0)).unwrap();
+    holder.run(&accept, at(0)).unwrap();
+    match holder.authorize(lease.digest(), "refused", call(31, "k1"), at(1_000)).unwrap() {
+        Outcome::Denied(denial) => denial,
+        other => panic!("{other:?}"),
     }
 }
 
