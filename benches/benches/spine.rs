@@ -4,9 +4,11 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use counterfoil::crypto::recover;
+use counterfoil::entry::ReleaseReason;
+use counterfoil::meter::{Command, Outcome, Request, Subscribe};
 use counterfoil::usage::{Basis, Surface};
-use counterfoil::{Plan, Timestamp, Usage};
-use counterfoil_bench::{Hashing, Host, plan, signer};
+use counterfoil::{Digest, Meter, Plan, Timestamp, Usage};
+use counterfoil_bench::{Hashing, Host, plan, signer, start};
 use criterion::{Criterion, criterion_group, criterion_main};
 use k256::ecdsa::SigningKey;
 
@@ -105,6 +107,67 @@ fn spine(c: &mut Criterion) {
     group.finish();
 }
 
+/// An authorize and a release under a limit per key that holds of all keys together exceed, so that the sum of what
+/// those of the key may cost decides; 1,000 holds of ten keys are open.
+fn admission(c: &mut Criterion) {
+    let document = r#"{"format":"counterfoil/plan/1","name":"Keys",
+        "authority":"0x70997970C51812dc3A010C7d01b50e0d17dc79C8","currency":{"iso4217":"USD"},
+        "meters":{"input_tokens":"token","output_tokens":"token"},
+        "charges":[
+          {"id":"input","meter":"input_tokens","model":"per_unit","per":1000000,"price":"2.5"},
+          {"id":"output","meter":"output_tokens","model":"graduated","per":1000000,
+            "tiers":[{"up_to":1000000,"price":"10"},{"price":"8"}]}],
+        "limits":[{"id":"key","spend":"200","window":"month","per":"key"}],
+        "payees":[{"payee":"seller","weight":1}]}"#;
+    let plan = Plan::from_json(document.as_bytes()).expect("a plan");
+    let (mut meter, now) = (Meter::new([9; 32]), start());
+    let subscribe = Subscribe {
+        plan: plan.id(),
+        payer: None,
+        account: Some("acme".into()),
+        started_at: now,
+        rail: Digest::ZERO,
+    };
+    let mut subscription = Digest::ZERO;
+    for command in [
+        Command::Begin { origin: "example.com/keys".into(), signer: plan.authority() },
+        Command::AddPlan(Box::new(plan)),
+        Command::Subscribe(subscribe),
+    ] {
+        let step = meter.propose(&command, now).expect("a beginning");
+        if let Outcome::Opened { subscription: id, .. } =
+            meter.confirm(step.ticket).expect("a beginning")
+        {
+            subscription = id;
+        }
+    }
+    let request = |number: u32| {
+        let mut most = Usage::new(Surface::Plain, Basis::Estimated);
+        most.set("input_tokens", 100_000).expect("a quantity");
+        most.set("output_tokens", 4_000).expect("a quantity");
+        most.set_attribute("key", &format!("key{}", number % 10)).expect("a key");
+        let id = format!("request {number}");
+        Command::Authorize(Request { subscription, id, created_at: None, most })
+    };
+    for number in 0..1_000 {
+        let step = meter.propose(&request(number), now).expect("a hold");
+        let outcome = meter.confirm(step.ticket).expect("a hold");
+        assert!(matches!(outcome, Outcome::Authorized { .. }), "{outcome:?}");
+    }
+    let mut number = 1_000;
+    c.benchmark_group("admission").bench_function("1000 holds", |b| {
+        b.iter(|| {
+            number += 1;
+            let held = meter.propose(&request(number), now).expect("a hold");
+            meter.confirm(held.ticket).expect("a hold");
+            let id = format!("request {number}");
+            let release = Command::Release { subscription, id, reason: ReleaseReason::Released };
+            let released = meter.propose(&release, now).expect("a release");
+            meter.confirm(released.ticket).expect("a release");
+        });
+    });
+}
+
 fn floors(c: &mut Criterion) {
     let mut group = c.benchmark_group("floor");
     group.bench_function("hashing", |b| {
@@ -131,6 +194,6 @@ criterion_group! {
         .sample_size(30)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    targets = rating, floors, spine
+    targets = rating, floors, spine, admission
 }
 criterion_main!(benches);

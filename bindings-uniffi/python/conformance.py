@@ -245,6 +245,32 @@ def _(s, meter, subscription, grant, now):
     return {}
 
 
+@arm("meter.present", "meter subscription evidence now", "journal")
+def _(s, meter, subscription, evidence, now):
+    s.meter(meter).present(subscription, evidence, now=instant(now))
+    return {}
+
+
+@arm("evidence.sign", "key payer seller statement issuedAt expiresAt", "attestor")
+def _(s, key, payer, seller, statement, issuedAt, expiresAt, attestor=None):
+    key = s.get(key, c.LocalKey)
+    evidence = c.Evidence(payer=payer, seller=seller, statement=statement,
+                          issued_at=instant(issuedAt), expires_at=instant(expiresAt))
+    digest = c.evidence_digest(evidence)
+    signed = c.VerifiedEvidence.verify(evidence, attestor or key.address(), key.sign(digest))
+    return {"digest": digest, "typedData": c.evidence_typed_data(evidence),
+            "json": signed.to_json()}
+
+
+@arm("evidence.read", "text")
+def _(s, text):
+    read = c.VerifiedEvidence.from_json(text)
+    stated = read.evidence()
+    return {"digest": read.digest(), "attestor": read.attestor(), "payer": stated.payer,
+            "seller": stated.seller, "statement": stated.statement,
+            "issuedAt": str(stated.issued_at), "expiresAt": str(stated.expires_at)}
+
+
 @arm("meter.credit", "meter subscription id json amount reason now", "journal")
 def _(s, meter, subscription, id, json, amount, reason, now):
     return outcome(s.keep(s.meter(meter).credit(

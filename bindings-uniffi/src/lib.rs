@@ -9,6 +9,7 @@
 //! layer of each language beside this crate, and no lock is held while host code runs.
 
 mod error;
+mod evidence;
 mod ledger;
 mod log;
 mod meter;

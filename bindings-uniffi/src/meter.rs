@@ -243,6 +243,16 @@ impl StepMachine {
         self.propose(&Command::Void { subscription, grant }, now)
     }
 
+    /// Shows the meter evidence that the plan's condition asks for: the signed document, in JSON.
+    fn propose_present(
+        &self,
+        subscription: Digest,
+        evidence: String,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        self.propose(&Command::Present { subscription, evidence }, now)
+    }
+
     /// Gives back what a receipt cost: an exact amount, or all that is left of it.
     fn propose_credit(
         &self,

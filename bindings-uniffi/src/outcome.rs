@@ -79,7 +79,8 @@ pub struct Denial {
     pub code: DenialCode,
     /// The rule in the plan that decided.
     pub rule: String,
-    /// For a limit with `per`: the value that it refused, "" for a call without the attribute.
+    /// For a limit with `per`: the value that it refused, "" for a call without the attribute. For a
+    /// condition: the call's value of the attribute that decided, if it carries it.
     pub value: Option<String>,
     /// The window in which there is no room.
     pub window: Option<Window>,
@@ -94,7 +95,8 @@ pub struct Denial {
     pub needed: Option<Exact>,
     /// What is left beside what open calls reserve.
     pub available: Option<Exact>,
-    /// The earliest instant at which the same call would pass this rule, if time alone changes it.
+    /// The earliest instant at which the same call would pass this rule, if time alone changes it. For a
+    /// condition: at which the clause that decided is otherwise.
     pub retry_at: Option<Timestamp>,
 }
 

@@ -2,8 +2,9 @@
 
 import { createHash } from "node:crypto";
 import {
-  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedReceipt,
-  billExact, claimCalldata, mapUsage, proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
+  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedEvidence,
+  VerifiedReceipt, billExact, claimCalldata, evidenceDigest, evidenceTypedData, mapUsage,
+  proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
 } from "../js/index.js";
 import { instant, nested, text } from "./given.mjs";
@@ -228,6 +229,28 @@ export const arms = {
       now: given.instant("now"),
     });
     return [{}];
+  },
+  async "meter.present"(given) {
+    await meter(given).present({
+      subscription: given.text("subscription"), evidence: given.text("evidence"),
+      now: given.instant("now"),
+    });
+    return [{}];
+  },
+  "evidence.sign"(given) {
+    const attestor = key(given);
+    const evidence = {
+      payer: given.text("payer"), seller: given.text("seller"), statement: given.text("statement"),
+      issuedAt: given.instant("issuedAt"), expiresAt: given.instant("expiresAt"),
+    };
+    const digest = evidenceDigest(evidence);
+    const signer = given.maybe("attestor") ?? attestor.address;
+    const signed = VerifiedEvidence.verify(evidence, signer, attestor.sign(digest));
+    return [{ digest, typedData: evidenceTypedData(evidence), json: signed.toJson() }];
+  },
+  "evidence.read"(given) {
+    const { digest, attestor, evidence } = VerifiedEvidence.fromJson(given.text("text"));
+    return [{ digest, attestor, ...texts(evidence) }];
   },
   async "meter.credit"(given) {
     const outcome = await meter(given).credit({

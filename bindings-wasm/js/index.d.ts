@@ -1,19 +1,20 @@
 import type {
   Absorb, Accept, Authorize, Authorized, Begin, Checkpointed, Collect, Credit, Denied, Grant, Import,
-  LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, RawMeter, Receipt, Reclaimed, Released, Replayed,
+  LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Reclaimed, Released, Replayed,
   Settle, Settled, SignRequest, Stated, StatementRequest, Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage, Void,
 } from "../pkg/counterfoil.js";
 
 export {
   Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
-  Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedReceipt,
-  VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion,
+  Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedEvidence,
+  VerifiedReceipt, VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata,
+  evidenceDigest, evidenceTypedData, mapUsage, proveConsistency, proveInclusion,
   readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {
   Absorb, Accept, Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,
-  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
-  ImportMark, InclusionProof, Instant, LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof,
+  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Evidence, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
+  ImportMark, InclusionProof, Instant, LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Reclaimed, Release, Released, Replayed, Rounding, Settle, Settled,
   Stated, StatementRequest, Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
@@ -94,6 +95,8 @@ export class Meter {
   grant(grant: Grant & Now): Promise<void>;
   /** Takes back what is left of a grant and no hold reserves. */
   void(grant: Void & Now): Promise<void>;
+  /** Shows evidence that the plan's condition asks for: calls after it may rely on it. */
+  present(shown: Present & Now): Promise<void>;
   /**
    * Gives back what a receipt cost, in part or whole. The receipt has its body and is signed by the
    * meter's key; the same `id` gives back once.

@@ -7,8 +7,9 @@ initSync({ module: readFileSync(new URL("../pkg/counterfoil_bg.wasm", import.met
 
 export {
   Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
-  Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedReceipt,
-  VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata, mapUsage, proveConsistency, proveInclusion,
+  Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedEvidence,
+  VerifiedReceipt, VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata,
+  evidenceDigest, evidenceTypedData, mapUsage, proveConsistency, proveInclusion,
   readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export { CounterfoilError, InDoubt } from "./error.js";

@@ -176,6 +176,19 @@ impl Command {
         Ok(Command(command))
     }
 
+    /// Shows the meter evidence that the plan's condition asks for.
+    pub fn present(
+        #[wasm_bindgen(unchecked_param_type = "Present")] shown: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&shown)?;
+        let command = meter::Command::Present {
+            subscription: members.required("subscription", input::parsed)?,
+            evidence: members.required("evidence", input::text)?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
+
     /// Gives back what a receipt cost, in part or whole.
     pub fn credit(
         receipt: &Receipt,

@@ -12,6 +12,7 @@ mod audit;
 mod checkpoint;
 mod command;
 mod error;
+mod evidence;
 mod input;
 mod key;
 mod log;

@@ -84,6 +84,25 @@ export interface Grant {
   terms: string;
 }
 export interface Void { subscription: Hex; grant: string }
+export interface Present {
+  subscription: Hex;
+  /** The signed document: `VerifiedEvidence.toJson()`. */
+  evidence: string;
+}
+
+/** What an attestor signs: that a statement is true of one payer, for one seller, until an instant. */
+export interface Evidence {
+  /** As the lane openings name it. */
+  payer: Hex;
+  /** The plan's authority. */
+  seller: Hex;
+  /** 1 to 200 characters on one line. */
+  statement: string;
+  /** A later one takes the place of an earlier one. */
+  issuedAt: Instant;
+  /** The first instant at which it no longer counts. Equal to `issuedAt`: it is revoked. */
+  expiresAt: Instant;
+}
 export interface Credit {
   subscription: Hex; id: string;
   /** Exact, in atomic units. Default: all that is left of the receipt. */
@@ -130,7 +149,10 @@ export interface Denied {
     | "limit_reached" | "condition_failed" | "rate_exceeded" | "term_ended" | "concurrency_reached"
     | "values_reached" | "lease_exhausted";
   httpStatus: number; rule: string;
-  /** For a limit with `per`: the value that it refused, "" for a call without the attribute. */
+  /**
+   * For a limit with `per`: the value that it refused, "" for a call without the attribute. For a
+   * condition: the call's value of the attribute that decided, if it carries it.
+   */
   value?: string;
   /** The window in which there is no room. */
   start?: Instant; end?: Instant;

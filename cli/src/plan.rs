@@ -9,12 +9,12 @@ use counterfoil::plan::{
 };
 use counterfoil::rating::{Model, Plus, Tier};
 use counterfoil::time::{Anchor, Cycle, Zone};
-use counterfoil::{Exact, Plan, Result};
+use counterfoil::{Currency, Exact, Plan, Result};
 
 use crate::args;
 use crate::io::{failed, say};
 use crate::resolve;
-use crate::words::{grouped, label, unit_price};
+use crate::words::grouped;
 
 /// Reads a plan file; errors carry the file and the JSON Pointer.
 pub(crate) fn read(path: &Path) -> Result<Plan> {
@@ -39,14 +39,18 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
         value.insert("payees", number(plan.payees().len()));
         return say(&Value::Object(value).compact());
     }
-    let decimals = plan.currency().decimals();
-    let label = label(plan.currency());
+    let currency = plan.currency();
     let mut lines = vec![
         format!("{} is a plan", args.plan.display()),
         format!("  id         {}", plan.id()),
         format!("  name       {}", plan.name()),
         format!("  authority  {}", plan.authority()),
-        format!("  currency   {} ({label}, {decimals} decimals)", plan.currency().id()),
+        format!(
+            "  currency   {} ({}, {} decimals)",
+            currency.id(),
+            currency.label(),
+            currency.decimals()
+        ),
         format!("  rounding   {}", plan.rounding().as_str()),
     ];
     if let Some(zone) = plan.zone() {
@@ -56,19 +60,16 @@ pub(crate) fn check(args: &args::PlanCheck, json: bool) -> Result<()> {
         lines.push(format!("  derived    {}", describe_derived(name, derived)));
     }
     for charge in plan.charges() {
-        lines.push(format!("  charge     {}", describe_charge(charge, decimals, &label)));
+        lines.push(format!("  charge     {}", describe_charge(charge, currency)));
     }
     for commitment in plan.commitments() {
-        lines.push(format!(
-            "  commitment {}",
-            describe_commitment(&plan, commitment, decimals, &label)
-        ));
+        lines.push(format!("  commitment {}", describe_commitment(&plan, commitment)));
     }
     for limit in plan.limits() {
-        lines.push(format!("  limit      {}", describe_limit(limit, decimals, &label)));
+        lines.push(format!("  limit      {}", describe_limit(limit, currency)));
     }
     for grant in plan.grants() {
-        lines.push(format!("  grant      {}", describe_grant(grant, decimals, &label)));
+        lines.push(format!("  grant      {}", describe_grant(grant, currency)));
     }
     for (payee, (_, share)) in plan.payees().iter().zip(plan.shares().iter()) {
         lines.push(format!("  payee      {payee}: {} %", percent(share)));
@@ -125,15 +126,15 @@ fn describe_derived(name: &str, derived: &Derived) -> String {
     format!("{name} ({}): {}", derived.unit, weights.join(", "))
 }
 
-fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
-    let money = |amount: Exact| format!("{} {label}", amount.to_decimal(decimals));
+fn describe_charge(charge: &Charge, currency: &Currency) -> String {
+    let money = |amount: Exact| currency.tell(amount);
     let flat = |tier: &Tier| match tier.flat.is_zero() {
         true => String::new(),
         false => format!(" and {} once", money(tier.flat)),
     };
     let tiers = |tiers: &[Tier]| -> String {
         let told = tiers.iter().map(|tier| {
-            let price = unit_price(tier.price.exact(), decimals, label);
+            let price = currency.tell_price(tier.price.exact());
             match tier.up_to {
                 Some(up_to) => format!("{price} up to {}", grouped(up_to)) + &flat(tier),
                 None => format!("{price} beyond") + &flat(tier),
@@ -142,17 +143,17 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
         told.collect::<Vec<_>>().join(", ")
     };
     let model = match charge.tariff.model() {
-        Model::Flat { amount } => format!("flat, {} {label}", amount.to_decimal(decimals)),
+        Model::Flat { amount } => format!("flat, {}", money(*amount)),
         Model::PerUnit { price } => {
-            format!("per unit, {}", unit_price(price.exact(), decimals, label))
+            format!("per unit, {}", currency.tell_price(price.exact()))
         }
         Model::Graduated { tiers: list } => format!("graduated, {}", tiers(list)),
         Model::Volume { tiers: list } => format!("volume, {}", tiers(list)),
         Model::Package { size, price } => {
-            format!("{} {label} per package of {}", price.to_decimal(decimals), grouped(*size))
+            format!("{} per package of {}", money(*price), grouped(*size))
         }
         Model::Percentage(p) => {
-            let worth = unit_price(p.worth.exact(), decimals, label);
+            let worth = currency.tell_price(p.worth.exact());
             let mut told = format!("{} of a worth of {worth}, each call", p.rate);
             if !p.fixed.is_zero() {
                 told += &format!(", plus {}", money(p.fixed));
@@ -167,10 +168,7 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
                 Plus::Markup(part) => ("markup", part),
                 Plus::Margin(part) => ("margin", part),
             };
-            format!(
-                "cost of {} with a {word} of {part}",
-                unit_price(c.cost.exact(), decimals, label)
-            )
+            format!("cost of {} with a {word} of {part}", currency.tell_price(c.cost.exact()))
         }
         Model::Dynamic(d) => {
             format!("given with the call, {} to {}", money(d.min), money(d.max))
@@ -211,13 +209,13 @@ fn describe_charge(charge: &Charge, decimals: u8, label: &str) -> String {
     format!("{}: {} {window}, {model}{free}{around}{calls}{whole}", charge.id, charge.meter)
 }
 
-fn describe_commitment(plan: &Plan, found: &Commitment, decimals: u8, label: &str) -> String {
+fn describe_commitment(plan: &Plan, found: &Commitment) -> String {
     let charge = |index: &usize| plan.charges().get(*index).map(|charge| charge.id.as_str());
     let charges: Vec<&str> = found.charges.iter().filter_map(charge).collect();
     format!(
-        "{}: at least {} {label} {} for {}",
+        "{}: at least {} {} for {}",
         found.id,
-        found.minimum.to_decimal(decimals),
+        plan.currency().tell(found.minimum),
         describe_window(Some(found.period)),
         charges.join(", ")
     )
@@ -237,17 +235,16 @@ fn describe_limit_window(window: LimitWindow) -> String {
     }
 }
 
-fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
+fn describe_limit(limit: &Limit, currency: &Currency) -> String {
     let mut text = match &limit.rule {
         LimitRule::Spend { most, window } => {
-            let window = describe_limit_window(*window);
-            format!("at most {} {label} {window}", most.to_decimal(decimals))
+            format!("at most {} {}", currency.tell(*most), describe_limit_window(*window))
         }
         LimitRule::Units { meter, most, window } => {
             format!("at most {} {meter} {}", grouped(*most), describe_limit_window(*window))
         }
         LimitRule::Credit { most } => {
-            format!("at most {} {label} owed beyond what grants pay", most.to_decimal(decimals))
+            format!("at most {} owed beyond what grants pay", currency.tell(*most))
         }
         LimitRule::Concurrency { most } => format!("at most {} calls at one time", grouped(*most)),
         LimitRule::Rate(rate) => {
@@ -270,9 +267,9 @@ fn describe_limit(limit: &Limit, decimals: u8, label: &str) -> String {
     format!("{}: {text}", limit.id)
 }
 
-fn describe_grant(grant: &Grant, decimals: u8, label: &str) -> String {
+fn describe_grant(grant: &Grant, currency: &Currency) -> String {
     let what = match &grant.credit {
-        Credit::Money(money) => format!("{} {label}", money.to_decimal(decimals)),
+        Credit::Money(money) => currency.tell(*money),
         Credit::Units { meter, units } => format!("{} {meter}", grouped(*units)),
     };
     let when = match grant.term {

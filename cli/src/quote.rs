@@ -1,16 +1,15 @@
 //! `counterfoil quote`: what a usage costs, and how that comes about.
 
 use counterfoil::json::{Limits, Value, parse};
-use counterfoil::plan::{Charge, Quote, QuoteLine};
-use counterfoil::rating::{Model, Plus, Step};
+use counterfoil::plan::Quote;
 use counterfoil::usage::Surface;
-use counterfoil::{Error, Exact, Plan, Result, Usage};
+use counterfoil::{Error, Plan, Result, Usage};
 
 use crate::args;
 use crate::arguments;
 use crate::io::{now, read_json, say};
 use crate::plan;
-use crate::words::{grouped, label, unit_price};
+use crate::words::grouped;
 
 /// `counterfoil quote`
 pub(crate) fn run(args: &args::Quote, json: bool) -> Result<()> {
@@ -47,89 +46,25 @@ pub(crate) fn run(args: &args::Quote, json: bool) -> Result<()> {
 }
 
 fn told(plan: &Plan, quote: &Quote) -> Vec<String> {
-    let decimals = plan.currency().decimals();
-    let label = label(plan.currency());
+    let currency = plan.currency();
     let mut lines = Vec::new();
     for line in &quote.lines {
         let selected = line.selected.as_ref().map(|calls| format!(" ({calls})"));
         lines.push(format!(
-            "{}: {} {} = {} {label}{}",
+            "{}: {} {} = {}{}",
             line.charge,
             grouped(line.units),
             line.meter,
-            line.amount.to_decimal(decimals),
+            currency.tell(line.amount),
             selected.unwrap_or_default()
         ));
         for step in &line.steps {
-            let how = step_text(plan, line, step);
-            lines.push(format!("  {how} = {} {label}", step.amount.to_decimal(decimals)));
+            lines.push(format!("  {} = {}", step.what, currency.tell(step.amount)));
         }
     }
-    let sum = |amount: counterfoil::Exact| format!("{} {label}", amount.to_decimal(decimals));
-    lines.push(format!("total {} as a subscription's first call", sum(quote.first)));
-    lines.push(format!("at most {} wherever its counters stand", sum(quote.ceiling)));
+    lines.push(format!("total {} as a subscription's first call", currency.tell(quote.first)));
+    lines.push(format!("at most {} wherever its counters stand", currency.tell(quote.ceiling)));
     lines
-}
-
-/// One step in major units: `1,000,000 input_tokens at 2.5 USDC per 1,000,000 (tier up to 5,000,000)`.
-fn step_text(plan: &Plan, line: &QuoteLine, step: &Step) -> String {
-    let decimals = plan.currency().decimals();
-    let label = label(plan.currency());
-    let counted = format!("{} {}", grouped(step.units), line.meter);
-    if step.price.is_zero() && step.what.ends_with("free") {
-        return format!("{counted} free");
-    }
-    let money = |amount: Exact| format!("{} {label}", amount.to_decimal(decimals));
-    // What tiers, a discount or a cap have to say stands in words behind the price.
-    let tier = match (step.what.rfind(" (tier "), step.what.rfind(')')) {
-        (Some(from), Some(to)) => step.what.get(from..=to).unwrap_or_default(),
-        _ => "",
-    };
-    let terms = charge_of(plan, line).map(|charge| *charge.tariff.terms()).unwrap_or_default();
-    let mut cut = String::new();
-    if step.what.contains(" discount") {
-        cut.push_str(&format!(", less a discount of {} in all", money(terms.off)));
-    }
-    if let Some(cap) = terms.cap.filter(|_| step.what.ends_with("the cap")) {
-        cut.push_str(&format!(", at most {} in all", money(cap)));
-    }
-    if step.what.starts_with("flat amount of") {
-        return format!("flat amount of {}{tier}{cut}", money(step.price));
-    }
-    match charge_of(plan, line).map(|charge| charge.tariff.model()) {
-        Some(Model::Percentage(p)) => {
-            let mut told = format!(
-                "{} of {counted} at {}",
-                p.rate,
-                unit_price(p.worth.exact(), decimals, &label)
-            );
-            if !p.fixed.is_zero() {
-                told.push_str(&format!(" and {}", money(p.fixed)));
-            }
-            told
-        }
-        Some(Model::CostPlus(c)) => {
-            let (word, part) = match c.plus {
-                Plus::Markup(part) => ("markup", part),
-                Plus::Margin(part) => ("margin", part),
-            };
-            let cost = unit_price(c.cost.exact(), decimals, &label);
-            format!("{counted} at a cost of {cost}, with a {word} of {part}")
-        }
-        Some(Model::Dynamic(_)) => format!("{counted}: the price that comes with the call"),
-        Some(Model::Package { size, price }) => format!(
-            "{} × {} {} at {} {label} a package{cut}",
-            grouped(step.units),
-            grouped(*size),
-            line.meter,
-            price.to_decimal(decimals)
-        ),
-        _ => format!("{counted} at {}{tier}{cut}", unit_price(step.price, decimals, &label)),
-    }
-}
-
-fn charge_of<'a>(plan: &'a Plan, line: &QuoteLine) -> Option<&'a Charge> {
-    plan.charges().iter().find(|charge| charge.id == line.charge)
 }
 
 fn quote_value(plan: &Plan, quote: &Quote, decimals: u8) -> Value {
@@ -148,7 +83,7 @@ fn quote_value(plan: &Plan, quote: &Quote, decimals: u8) -> Value {
                     Value::from(
                         line.steps
                             .iter()
-                            .map(|step| Value::from(step_text(plan, line, step)))
+                            .map(|step| Value::from(step.what.as_str()))
                             .collect::<Vec<_>>(),
                     ),
                 ),

@@ -19,7 +19,6 @@ use crate::exit::{Ended, Failure};
 use crate::io::{now, say, warn, write_out};
 use crate::keys;
 use crate::ledger::open;
-use crate::words::label;
 
 /// True-ups made durable together.
 const BATCH: usize = 1000;
@@ -126,7 +125,7 @@ fn settle(dir: &Path, meter: &Meter, extent: Extent, closing: bool) -> Result<Ve
 
 fn tell(settlement: &Settlement) -> Result<()> {
     let decimals = settlement.currency.decimals();
-    let label = label(&settlement.currency);
+    let label = settlement.currency.label();
     let t = &settlement.totals;
     let mut lines = vec![
         format!("settled {} lanes in {label}", settlement.lanes.len()),

@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, env, fs};
 
 use common::{Host, Terms, at, key, usage};
 use counterfoil::{
-    Digest, Usage,
+    Digest, Plan, Usage,
     entry::{Denial, DenialCode},
     meter::{Command, LeaseRequest, Outcome},
 };
@@ -31,7 +31,7 @@ A call that the plan refuses is no error: the answer is a *denial*, which says w
 | --- | --- |
 | `code` | below, with the HTTP status that a seller answers with |
 | `rule` | the rule in the plan: `limits/<id>`, `charges/<id>` (for its values), `condition` and the path of the clause that decided, `duration`; of a [lease](leases.md): `lease/until`, `lease/attributes/<name>`, `lease/charges/<id>`, all `lease_exhausted` (HTTP 429) |
-| `value` | under a limit with `per`: the value that it refused, `\"\"` for a call without the attribute |
+| `value` | under a limit with `per`: the value that it refused, `\"\"` for a call without the attribute. Under a condition: the call's value of the attribute that decided, if it carries it |
 | `window` | the window that has no room: its start and the first instant after it |
 | `meter` | under a limit on units, or a charge of a lease: the meter |
 | `most` | the limit |
@@ -56,7 +56,7 @@ struct Case {
     story: &'static str,
 }
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 16] = [
     Case {
         title: "Money",
         member: "limits",
@@ -124,6 +124,24 @@ const CASES: [Case; 13] = [
         story: "the call does not say its purpose",
     },
     Case {
+        title: "A condition on the value of an attribute",
+        member: "condition",
+        json: r#"{"all": [{"attribute": "model", "in": ["s"]}, {"not": {"attribute": "key", "prefix": "test_"}}]}"#,
+        story: "the call is of the model `l`",
+    },
+    Case {
+        title: "A condition on the hours of the week",
+        member: "condition",
+        json: r#"{"hours": [{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "until": "17:00"}]}"#,
+        story: "it is a second after midnight on a Monday",
+    },
+    Case {
+        title: "A condition on evidence",
+        member: "condition",
+        json: r#"{"evidence": {"attestor": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "statement": "licence/y"}}"#,
+        story: "none was presented",
+    },
+    Case {
         title: "The end of the subscription",
         member: "duration",
         json: "1000",
@@ -146,7 +164,7 @@ fn call(units: u64, key: &str) -> Usage {
 }
 
 /// The denial of a case: calls made, a call left open, and the call that is refused.
-fn denial(case: &Case) -> Denial {
+fn denial(case: &Case) -> (Denial, Plan) {
     let (settled, open, refused): (&[u64], &[u64], u64) = match case.title {
         "Money" | "Units" => (&[40], &[30], 31),
         "One of several keys" => (&[40], &[10], 1),
@@ -163,7 +181,8 @@ fn denial(case: &Case) -> Denial {
         return denial_under_a_lease();
     }
     let mut host = Host::new();
-    let sub = host.subscribe(&Terms::new().with(case.member, json).plan());
+    let plan = Terms::new().with(case.member, json).plan();
+    let sub = host.subscribe(&plan);
     for (n, units) in settled.iter().enumerate() {
         drop(host.call(sub, &format!("settled {n}"), call(*units, "k1"), at(0)));
     }
@@ -173,13 +192,13 @@ fn denial(case: &Case) -> Denial {
     }
     let key = if case.title.contains("values") { "k2" } else { "k1" };
     match host.authorize(sub, "refused", call(refused, key), at(1_000)).unwrap() {
-        Outcome::Denied(denial) => denial,
+        Outcome::Denied(denial) => (denial, plan),
         other => panic!("{}: {other:?}", case.title),
     }
 }
 
 /// The denial of a holder: it has 30 units, and a call may use 31.
-fn denial_under_a_lease() -> Denial {
+fn denial_under_a_lease() -> (Denial, Plan) {
     let (mut host, mut holder) = (Host::new(), Host::named("holder"));
     let plan = Terms::new().plan();
     let request = LeaseRequest {
@@ -195,20 +214,20 @@ fn denial_under_a_lease() -> Denial {
     };
     let signature = key().sign(&lease.digest());
     let accept = Command::Accept { lease: lease.to_bytes(), signature, rail: Digest::ZERO };
-    holder.run(&Command::AddPlan(Box::new(plan)), at(0)).unwrap();
+    holder.run(&Command::AddPlan(Box::new(plan.clone())), at(0)).unwrap();
     holder.run(&accept, at(0)).unwrap();
     match holder.authorize(lease.digest(), "refused", call(31, "k1"), at(1_000)).unwrap() {
-        Outcome::Denied(denial) => denial,
+        Outcome::Denied(denial) => (denial, plan),
         other => panic!("{other:?}"),
     }
 }
 
-fn section(page: &mut String, case: &Case, denial: &Denial) {
+fn section(page: &mut String, case: &Case, denial: &Denial, plan: &Plan) {
     let (code, status) = (denial.code, denial.code.http_status());
     let mut line = |text: String| writeln!(page, "{text}").unwrap();
     line(format!("\n## {}: `{code}`, HTTP {status}\n", case.title));
     line(format!("`\"{}\"`: `{}`, and {}:\n", case.member, case.json, case.story));
-    line(format!("> {}\n", denial.explain(2)));
+    line(format!("> {}\n", denial.explain(plan)));
     line("| field | value |\n| --- | --- |".to_owned());
     let mut row = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -231,9 +250,9 @@ fn the_page_shows_what_denials_say() {
     let mut page = HEAD.to_owned();
     let mut shown = Vec::new();
     for case in &CASES {
-        let denial = denial(case);
+        let (denial, plan) = denial(case);
         shown.push(denial.code);
-        section(&mut page, case, &denial);
+        section(&mut page, case, &denial, &plan);
     }
     for code in DenialCode::ALL {
         assert!(shown.contains(code), "{code} has no example");

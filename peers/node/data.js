@@ -6,6 +6,15 @@ if (!file) throw new Error("COUNTERFOIL_PEERS must name the file; run `cargo xta
 
 export const data = JSON.parse(readFileSync(file, "utf8"));
 
+// No ledger holds the documents of evidence: a vector does.
+const vector = new URL("../../spec/vectors/cond/cond-evidence-sign.json", import.meta.url);
+data.evidence = JSON.parse(readFileSync(vector, "utf8")).steps
+  .filter(({ op, out }) => op === "evidence.sign" && out)
+  .map(({ out: { digest, typedData, json } }) => {
+    const { attestor, signature } = JSON.parse(json);
+    return { digest, typedData: JSON.parse(typedData), signature, signer: attestor };
+  });
+
 /**
  * Every copy of `value` in which one elementary value differs: a wrong field must never verify.
  * `types` and `type` are those of EIP-712.

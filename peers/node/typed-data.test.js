@@ -1,4 +1,4 @@
-// Heads, openings and checkpoints are EIP-712: any Ethereum library must read them as we do.
+// Heads, openings, checkpoints and evidence are EIP-712: any Ethereum library must read them as we do.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -13,7 +13,7 @@ function parts({ domain, types, message }) {
   return [domain, own, message];
 }
 
-for (const kind of ["receipts", "laneOpens", "checkpoints"]) {
+for (const kind of ["receipts", "laneOpens", "checkpoints", "evidence"]) {
   describe(kind, () => {
     test("there is something to check", () => assert.ok(data[kind].length > 0));
 

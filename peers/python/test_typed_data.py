@@ -1,4 +1,4 @@
-"""Heads, openings and checkpoints are EIP-712: eth_account must read them as we do."""
+"""Heads, openings, checkpoints and evidence are EIP-712: eth_account must read them as we do."""
 
 import copy
 import json
@@ -12,7 +12,16 @@ from eth_utils import keccak
 
 # Written by `counterfoil inspect --typed-data`; `cargo xtask peers` says where.
 DATA = json.loads(Path(os.environ["COUNTERFOIL_PEERS"]).read_text(encoding="utf-8"))
-KINDS = ["receipts", "laneOpens", "checkpoints"]
+KINDS = ["receipts", "laneOpens", "checkpoints", "evidence"]
+
+# No ledger holds the documents of evidence: a vector does.
+VECTOR = Path(__file__).parents[2] / "spec/vectors/cond/cond-evidence-sign.json"
+for step in json.loads(VECTOR.read_text(encoding="utf-8"))["steps"]:
+    if step["op"] == "evidence.sign" and "out" in step:
+        signed = json.loads(step["out"]["json"])
+        DATA.setdefault("evidence", []).append({
+            "digest": step["out"]["digest"], "typedData": json.loads(step["out"]["typedData"]),
+            "signature": signed["signature"], "signer": signed["attestor"]})
 
 
 def recovered(typed_data: dict, signature: str) -> str:

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from model.plans import Plan  # noqa: E402
 from model.refused import Refused  # noqa: E402
+from model.signing import sha256  # noqa: E402
 from model.steps import Script  # noqa: E402
 from run import perform, run  # noqa: E402
 
@@ -27,6 +28,9 @@ PAYEES = ["0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
           "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC", "data", "model"]
 METERS = ["input_tokens", "output_tokens", "gpu_ms"]
 VALUES = {"purpose": ["inference", "training"], "region": ["asia", "eu"], "key": ["a", "b", "c"]}
+STATEMENTS = ["licence", "member"]
+# What stands for the account of every case.
+PAYER = "0x" + sha256(sha256(b"\x07" * 32, b"payer", b"acme"), b"acme").hex()
 PARTS = ["cached_input_tokens", "cache_write_tokens", "cache_write_5m_tokens", "audio_input_tokens",
          "cached_audio_input_tokens"]
 # Where surfaces look, and the totals that they check: (the usage object, counts, the total).
@@ -378,6 +382,35 @@ def credits(r):
     return derived
 
 
+def clause(r, start, depth):
+    """A condition, most often one that some calls meet and some do not."""
+    kind = r.choice(["in", "in", "prefix", "range", "effective", "hours", "payer", "evidence"] + [
+        "all", "any", "any", "not", "at_least"] * (depth > 0))
+    if kind in ("all", "any"):
+        return {kind: [clause(r, start, depth - 1) for _ in range(r.choice([0, 1, 2, 2, 3]))]}
+    if kind == "not":
+        return {"not": clause(r, start, depth - 1)}
+    if kind == "at_least":
+        parts = [clause(r, start, depth - 1) for _ in range(r.randrange(1, 4))]
+        return {"at_least": r.randrange(1, len(parts) + 1), "of": parts}
+    if kind == "effective":
+        at = start + r.choice([-1, 1]) * r.randrange(7_200_000)
+        bounds = {"from": max(0, at), "until": max(0, at) + r.randrange(1, 7_200_000)}
+        return {"effective": {n: bounds[n] for n in r.choice([["from"], ["until"], ["from", "until"]])}}
+    if kind == "hours":
+        return {"hours": hours(r)}
+    if kind == "payer":
+        return {"payer": r.choice([[ADDRESS], [PAYER], ["0x" + "00" * 31 + "01", PAYER]])}
+    if kind == "evidence":
+        return {"evidence": {"attestor": ADDRESS, "statement": r.choice(STATEMENTS)}}
+    if kind == "range":
+        return {"attribute": "seats", **r.choice([{"from": 3}, {"up_to": 5}, {"from": 2, "up_to": 8}])}
+    name = r.choice(sorted(VALUES))
+    if kind == "prefix":
+        return {"attribute": name, "prefix": r.choice(VALUES[name])[:r.randrange(1, 3)]}
+    return {"attribute": name, "in": sorted(r.sample(VALUES[name], r.randrange(1, 3)))}
+
+
 def plan(r, start):
     charges = [charge(r, n) for n in range(r.randrange(1, 5))]
     derived = {}
@@ -417,8 +450,10 @@ def plan(r, start):
     if r.random() < 0.6:
         document["grants"] = [grant(r, n, charges) for n in range(r.randrange(1, 4))]
     if r.random() < 0.3:
-        document["condition"] = {"any": [{"attribute": "purpose", "in": ["inference"]}, {
-            "not": {"attribute": "region", "in": ["eu", "us"]}}]}
+        document["condition"] = clause(r, start, 3)
+        if r.random() < 0.4:
+            stated = {"evidence": {"attestor": ADDRESS, "statement": r.choice(STATEMENTS)}}
+            document["condition"] = {r.choice(["all", "any"]): [document["condition"], stated]}
     if r.random() < 0.3:
         document["duration"] = r.choice([3_600_000, 86_400_000])
     if r.random() < 0.4:
@@ -476,6 +511,8 @@ def usage(r, priced, large=False):
             given["attributes"]["region"] = r.choice(VALUES["region"])
         if r.random() < 0.6:
             given["attributes"]["key"] = r.choice(VALUES["key"])
+        if r.random() < 0.3:
+            given["attributes"]["seats"] = r.choice(["0", "2", "3", "5", "9", "03", "x"])
     return given
 
 
@@ -583,6 +620,7 @@ class Case:
         if self.leasing:
             lendable(self.r, document)
         self.parts, self.limits = document["charges"], document.get("limits", [])
+        self.evidence = "evidence" in json.dumps(document.get("condition"))
         priced = {c["meter"] for c in document["charges"] if "meter" in c}
         for name, derived in document.get("derived", {}).items():
             if name in priced:
@@ -667,8 +705,8 @@ class Case:
             return
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
-             "quote", "replay", "again", "window", "grant", "void", "read", "credit"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3, 4])[0]
+             "quote", "replay", "again", "window", "grant", "void", "read", "credit", "present"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3, 4, 9 if self.evidence else 0.1])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.requests)}"
@@ -718,6 +756,8 @@ class Case:
             self.add("meter.grant", terms=json.dumps(terms), now=now, **on, **self.journal())
         elif kind == "void":
             self.add("meter.void", grant=f"g{r.randrange(6)}", now=now, **on, **self.journal())
+        elif kind == "present":
+            self.present(on, now)
         elif kind == "credit":
             self.credit(now, on)
         elif kind == "look":
@@ -747,6 +787,20 @@ class Case:
             self.credit(now, on)
         if self.steps[-1]["in"].get("journal") == "doubt":
             self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+
+    def present(self, on, now):
+        """Evidence, most often such as counts; sometimes an earlier one again."""
+        r, earlier = self.r, [s["as"] for s in self.steps if s["op"] == "evidence.sign" and "out" in s]
+        if earlier and r.random() < 0.2:
+            name = r.choice(earlier)
+        else:
+            name = f"e{len(self.steps)}"
+            issued = self.now + r.choice([-60_000, -1, 0, 1, 300_000, 300_001])
+            expires = issued + r.choice([0, 0, 1, 120_000, 3_600_000, 90_000_000])
+            self.add("evidence.sign", name, key="k", statement=r.choice(STATEMENTS),
+                     payer=PAYER if r.random() < 0.95 else "0x" + "00" * 32, issuedAt=str(issued),
+                     seller=ADDRESS if r.random() < 0.95 else PAYEES[0], expiresAt=str(expires))
+        self.add("meter.present", evidence=f"@{name}.json", now=now, **on, **self.journal())
 
     def credit(self, now, on):
         """One of the last receipts is given back, in part or whole."""

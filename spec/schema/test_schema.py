@@ -241,3 +241,18 @@ def test_a_damaged_receipt_is_refused(receipt, place):
         node = node[int(step) if isinstance(node, list) else step]
     node[last] = "01"
     assert set(places(validator("receipt").iter_errors(receipt))) == {place}
+
+
+EVIDENCE = json.loads((ROOT / "spec/vectors/cond/cond-evidence-document.json").read_text("utf-8"))["steps"]
+# What only the core sees: signatures, checksums, the largest instants, and a number of 64 bits.
+UNSEEN = {"signature_wrong_key", "signature_invalid", "time_invalid"}
+
+
+@pytest.mark.parametrize("step", [s for s in EVIDENCE if s["in"]["text"].startswith('{"')])
+def test_evidence_is_refused_where_the_core_refuses_it(step):
+    found = set(places(validator("evidence").iter_errors(json.loads(step["in"]["text"]))))
+    error = step.get("error")
+    if error is None:
+        assert not found
+    elif error["code"] not in UNSEEN:
+        assert found == {error["place"]}

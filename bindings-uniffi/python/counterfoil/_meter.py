@@ -205,6 +205,12 @@ class Meter:
         at = self._at(now)
         self._submit(lambda: self._native.propose_void(subscription, grant, at))
 
+    def present(self, subscription: str, evidence: str, *, now: Optional[int] = None) -> None:
+        """Shows the meter evidence that the plan's condition asks for: the signed document. Calls after
+        it may rely on it."""
+        at = self._at(now)
+        self._submit(lambda: self._native.propose_present(subscription, evidence, at))
+
     def credit(
         self,
         subscription: str,

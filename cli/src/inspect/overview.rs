@@ -2,9 +2,9 @@
 
 use counterfoil::json::{Object, Value};
 use counterfoil::meter::{LaneTotals, SubscriptionView};
-use counterfoil::{Exact, Meter};
+use counterfoil::{Currency, Exact, Meter};
 
-use crate::words::{grouped, label};
+use crate::words::grouped;
 
 /// The ledger in words, or as JSON.
 pub(super) fn overview(meter: &Meter, json: bool) -> String {
@@ -42,7 +42,7 @@ fn lines(meter: &Meter) -> Vec<String> {
     for subscription in meter.subscriptions() {
         let currency = meter.plan(&subscription.plan).map(|plan| plan.currency());
         let decimals = currency.map_or(0, |currency| currency.decimals());
-        let label = currency.map(label).unwrap_or_default();
+        let label = currency.map(Currency::label).unwrap_or_default();
         let money = |amount: Exact| format!("{} {label}", amount.to_decimal(decimals));
         lines.push(format!(
             "subscriber  {}: {} denied",

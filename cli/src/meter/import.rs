@@ -16,7 +16,6 @@ use crate::meter::lines::{Line, Lines};
 use crate::meter::record::{Record, Shape};
 use crate::meter::rejects::Rejects;
 use crate::meter::subscribers::Subscribers;
-use crate::words::label;
 
 /// Records that become durable with one fsync.
 const BATCH: usize = 1_024;
@@ -75,7 +74,7 @@ impl<'a> Importer<'a> {
             skipped: 0,
             charged: Amount::ZERO,
             decimals: plan.currency().decimals(),
-            label: label(plan.currency()),
+            label: plan.currency().label(),
             started: Instant::now(),
         };
         Importer {

@@ -17,7 +17,6 @@ use super::data::*;
 use super::steps::{Sums, steps, ten_minutes};
 use super::text::{Civil, count, date, grouped};
 use crate::audit::walk;
-use crate::words::{label, unit_price};
 
 /// Subscribers with a row of their own.
 const ROWS: usize = 12;
@@ -72,7 +71,8 @@ impl Collector {
                     let sums = self.subscribers.entry(subscription).or_default();
                     sums.denied = sums.denied.saturating_add(1);
                 }
-                let count = self.denials.entry(reason(&denied.denial)).or_default();
+                let count =
+                    self.denials.entry(reason(&denied.denial, self.plan.as_ref())).or_default();
                 *count = count.saturating_add(1);
                 self.seen(at);
             }
@@ -213,7 +213,7 @@ impl Collector {
             plan_name: self.plan.as_ref().map_or_else(String::new, |p| String::from(p.name())),
             plan_id: self.plan.as_ref().map_or_else(String::new, |p| p.id().to_string()),
             currency: Currency {
-                label: self.plan.as_ref().map_or_else(String::new, |p| label(p.currency())),
+                label: self.plan.as_ref().map_or_else(String::new, |p| p.currency().label()),
                 decimals,
             },
             ledger_origin: String::from(meter.origin().unwrap_or_default()),
@@ -255,8 +255,7 @@ fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
     for id in largest {
         let Some(subscription) = meter.subscription(id) else { continue };
         let Some(plan) = meter.plan(&subscription.plan) else { continue };
-        let decimals = plan.currency().decimals();
-        let unit = label(plan.currency());
+        let currency = plan.currency();
         for counter in &subscription.counters {
             let Some(charge) = plan.charges().iter().find(|c| c.id == counter.charge) else {
                 continue;
@@ -267,11 +266,11 @@ fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
                     .iter()
                     .map(|tier| Tier {
                         up_to: tier.up_to,
-                        price: short_price(tier.price.exact(), decimals, &unit),
+                        price: short_price(tier.price.exact(), currency),
                     })
                     .collect(),
                 Model::PerUnit { price } if free > 0 => {
-                    vec![Tier { up_to: None, price: short_price(price.exact(), decimals, &unit) }]
+                    vec![Tier { up_to: None, price: short_price(price.exact(), currency) }]
                 }
                 _ => continue,
             };
@@ -298,8 +297,8 @@ fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
 }
 
 /// `2.5 USDC per 1M`: a column is narrow.
-fn short_price(price: Exact, decimals: u8, unit: &str) -> String {
-    unit_price(price, decimals, unit).replace("per 1,000,000", "per 1M")
+fn short_price(price: Exact, currency: &counterfoil::Currency) -> String {
+    currency.tell_price(price).replace("per 1,000,000", "per 1M")
 }
 
 /// `output tokens`
@@ -329,8 +328,8 @@ fn window_name(cycle: Option<Cycle>, start: u64) -> String {
     }
 }
 
-/// Why a call was denied, with the name that the plan gives to the rule.
-fn reason(denial: &Denial) -> String {
+/// Why a call was denied, with the name that the plan gives to the rule, or the clause of its condition.
+fn reason(denial: &Denial, plan: Option<&Plan>) -> String {
     let name = denial.rule.strip_prefix("limits/").unwrap_or(&denial.rule);
     match denial.code {
         DenialCode::LimitReached if denial.meter.is_some() => {
@@ -342,9 +341,13 @@ fn reason(denial: &Denial) -> String {
         DenialCode::RateExceeded => format!("Rate limit exceeded: {name}"),
         DenialCode::LeaseExhausted => format!("The lease has no room: {name}"),
         DenialCode::TermEnded => String::from("The subscription had ended"),
-        DenialCode::ConditionFailed => match name.strip_prefix("condition") {
-            None | Some("") => String::from("Condition not met"),
-            Some(clause) => format!("Condition not met: {clause}"),
-        },
+        DenialCode::ConditionFailed => {
+            let path = name.strip_prefix("condition").unwrap_or_default();
+            match plan.and_then(|plan| plan.condition()?.at(path)) {
+                Some((clause, false)) => format!("Condition not met: {clause}"),
+                Some((clause, true)) => format!("Condition met that must not be: {clause}"),
+                None => String::from("Condition not met"),
+            }
+        }
     }
 }

@@ -121,7 +121,7 @@ pub(super) fn full() -> Report {
         other_subscribers: Some(other),
         denials: [
             ("Rate limit: 60 per minute", 113),
-            ("Condition: purpose is not inference", 49),
+            ("Condition not met: purpose is \"inference\"", 49),
             ("Limit: 200 USDC per month", 19),
         ]
         .map(|(reason, count)| DenialRow { reason: reason.into(), count })

@@ -131,6 +131,14 @@ pub(super) fn void(input: &mut Input, objects: &mut Objects) -> Done {
     propose(input, objects, &command, "now")
 }
 
+pub(super) fn present(input: &mut Input, objects: &mut Objects) -> Done {
+    let command = Command::Present {
+        subscription: input.parsed("subscription")?,
+        evidence: input.text("evidence")?,
+    };
+    propose(input, objects, &command, "now")
+}
+
 pub(super) fn credit(input: &mut Input, objects: &mut Objects) -> Done {
     let command = Command::Credit(Box::new(Credit {
         subscription: input.parsed("subscription")?,

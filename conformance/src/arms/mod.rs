@@ -1,6 +1,7 @@
 //! One arm per operation of `spec/surface.json`.
 
 mod entry;
+mod evidence;
 mod lease;
 mod ledger;
 mod log;
@@ -73,6 +74,9 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.accept" => lease::accept(input, objects),
         "meter.statement" => lease::statement(input, objects),
         "meter.absorb" => lease::absorb(input, objects),
+        "meter.present" => meter::present(input, objects),
+        "evidence.sign" => plain(evidence::sign(input, objects)),
+        "evidence.read" => plain(evidence::read(input)),
         "meter.recover" => plain(meter::recover(input, objects)),
         "meter.entries" => plain(meter::entries(input, objects)),
         "meter.replay" => meter::replay(input, objects),

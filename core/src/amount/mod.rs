@@ -18,6 +18,7 @@ mod price;
 mod rounding;
 mod shares;
 mod total;
+mod words;
 
 pub use accumulator::{Accumulator, distribute_residue};
 pub use amount::Amount;
@@ -29,6 +30,7 @@ pub use price::UnitPrice;
 pub use rounding::{Billed, Rounding};
 pub use shares::Shares;
 pub(crate) use total::Total;
+pub(crate) use words::grouped;
 
 use crate::error::{Code, Error};
 

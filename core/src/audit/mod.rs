@@ -141,8 +141,8 @@ impl Auditor {
             self.left_unproven = self.unproven();
         }
         self.state.apply(&entry).map_err(|e| match entry {
-            // Its terms are a document with places of their own.
-            Entry::Granted(_) => e.within(place()),
+            // They come from documents with places of their own.
+            Entry::Granted(_) | Entry::Presented(_) => e.within(place()),
             _ => e.at(place()),
         })?;
         self.count(&entry);

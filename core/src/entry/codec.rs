@@ -8,7 +8,8 @@ use crate::{
     crypto::{Address, Digest, Signature},
     entry::{
         Absorbed, Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark,
-        Instance, Opening, ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease, Voided,
+        Instance, Opening, Presented, ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease,
+        Voided,
     },
     error::{Code, Error, Result},
     lease::{Lease, Statement},
@@ -38,6 +39,7 @@ impl Entry {
             Entry::Stated(_) => 13,
             Entry::Absorbed(_) => 14,
             Entry::Reclaimed(_) => 15,
+            Entry::Presented(_) => 18,
         }
     }
 
@@ -60,6 +62,7 @@ impl Entry {
             Entry::Stated(_) => "stated",
             Entry::Absorbed(_) => "absorbed",
             Entry::Reclaimed(_) => "reclaimed",
+            Entry::Presented(_) => "presented",
         }
     }
 
@@ -148,6 +151,15 @@ impl Entry {
             }
             Entry::Reclaimed(e) => {
                 w.raw(e.lease.bytes()).u64(e.at.millis());
+            }
+            Entry::Presented(e) => {
+                w.raw(e.subscription.bytes())
+                    .raw(e.attestor.bytes())
+                    .text(&e.statement)
+                    .u64(e.issued_at.millis())
+                    .u64(e.expires_at.millis())
+                    .raw(e.signature.bytes())
+                    .u64(e.at.millis());
             }
         }
         w.0
@@ -245,6 +257,15 @@ impl Entry {
                 at: read_time(r)?,
             }),
             15 => Entry::Reclaimed(Reclaimed { lease: Digest::new(r.array()?), at: read_time(r)? }),
+            18 => Entry::Presented(Presented {
+                subscription: Digest::new(r.array()?),
+                attestor: Address::new(r.array()?),
+                statement: r.text()?,
+                issued_at: read_time(r)?,
+                expires_at: read_time(r)?,
+                signature: Signature::from_bytes(&r.array()?)?,
+                at: read_time(r)?,
+            }),
             _ => return Err(Error::new(Code::BytesVersion).at("byte 0").value(kind)),
         };
         r.clone().finish()?;

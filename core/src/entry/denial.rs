@@ -1,6 +1,6 @@
 //! A refused call: why, and what would change the answer.
 
-use alloc::{format, string::String};
+use alloc::string::String;
 use core::fmt;
 
 use crate::{
@@ -93,7 +93,8 @@ pub struct Denial {
     /// The rule in the plan that decided: `limits/monthly_spend`, `condition/all/1`, `duration`. Of a
     /// lease: `lease/until`, `lease/attributes/region`, `lease/charges/input`.
     pub rule: String,
-    /// For a limit with `per`: the value that it refused, "" for a call without the attribute.
+    /// For a limit with `per`: the value that it refused, "" for a call without the attribute. For a
+    /// condition: the call's value of the attribute that decided, if it carries it.
     pub value: Option<String>,
     /// The window in which there is no room.
     pub window: Option<Window>,
@@ -107,7 +108,8 @@ pub struct Denial {
     pub needed: Option<Exact>,
     /// What is left beside what open calls reserve.
     pub available: Option<Exact>,
-    /// The earliest instant at which the same call would pass this rule, if time alone changes it.
+    /// The earliest instant at which the same call would pass this rule, if time alone changes it. For a
+    /// condition: at which the clause that decided is otherwise.
     pub retry_at: Option<Timestamp>,
 }
 
@@ -126,34 +128,6 @@ impl Denial {
             available: None,
             retry_at: None,
         }
-    }
-
-    /// The denial in words, with amounts in major units of a currency with these decimals.
-    #[must_use]
-    pub fn explain(&self, decimals: u8) -> String {
-        let mut text = format!("{} by {}", self.code.as_str(), self.rule);
-        if let Some(value) = &self.value {
-            text.push_str(&format!(" for \"{value}\""));
-        }
-        if let (Some(needed), Some(available)) = (self.needed, self.available) {
-            let money = self.code == DenialCode::LimitReached && self.meter.is_none();
-            let decimals = if money { decimals } else { 0 };
-            let what = match (self.code, &self.meter) {
-                (DenialCode::ConcurrencyReached, _) => " open calls",
-                (DenialCode::ValuesReached, _) => " values",
-                (_, Some(meter)) => &format!(" {meter}"),
-                _ => "",
-            };
-            text.push_str(&format!(": needs up to {}", needed.to_decimal(decimals)));
-            text.push_str(&format!(", {} left", available.to_decimal(decimals)));
-            if let Some(most) = self.most {
-                text.push_str(&format!(" of {}{what}", most.to_decimal(decimals)));
-            }
-        }
-        if let Some(at) = self.retry_at {
-            text.push_str(&format!("; retry at {at}"));
-        }
-        text
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Entry {
     Absorbed(Absorbed),
     /// The lender took back what a lease did not use, without its holder's last word.
     Reclaimed(Reclaimed),
+    /// Evidence is presented.
+    Presented(Presented),
 }
 
 /// Who meters, and into which log.
@@ -227,5 +229,24 @@ pub struct Voided {
     /// The grant's id.
     pub grant: String,
     /// When.
+    pub at: Timestamp,
+}
+
+/// What an attestor states of a subscription's payer. Payer and seller are the subscription's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presented {
+    /// The subscription.
+    pub subscription: Digest,
+    /// Who states it.
+    pub attestor: Address,
+    /// What is stated.
+    pub statement: String,
+    /// When it was said.
+    pub issued_at: Timestamp,
+    /// The first instant at which it no longer counts.
+    pub expires_at: Timestamp,
+    /// The attestor's signature.
+    pub signature: Signature,
+    /// When it was presented.
     pub at: Timestamp,
 }

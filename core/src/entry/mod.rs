@@ -12,7 +12,7 @@ mod kinds;
 pub use denial::{Denial, DenialCode};
 pub use kinds::{
     Absorbed, Collected, Denied, Entry, Granted, HoldEntry, ImportMark, Instance, Opening,
-    ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease, Voided,
+    Presented, ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease, Voided,
 };
 
 pub(crate) use codec::{

@@ -62,6 +62,13 @@ pub enum Command {
         /// The grant's id.
         grant: String,
     },
+    /// Shows the meter evidence that the plan's condition asks for: calls after it may rely on it.
+    Present {
+        /// The subscription.
+        subscription: Digest,
+        /// The signed document: [`crate::rules::VerifiedEvidence::to_json`].
+        evidence: String,
+    },
     /// Gives back what a receipt cost, in part or whole.
     Credit(Box<Credit>),
     /// Lends a share of a subscription to another meter.

@@ -26,6 +26,7 @@ use crate::{
     meter::{Hold, HoldState, Lane, Leased, Meter, Remembered, State, Subscription, reclaimable},
     plan::{Grant, Plan},
     receipt::LaneOpen,
+    rules::{Validity, Wanted},
     time::{Timestamp, Window},
 };
 
@@ -231,6 +232,13 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
     for (until, subject) in &s.forgetting {
         w.u64(until.millis()).raw(subject.bytes());
     }
+    w.count(s.evidence.len());
+    for (wanted, validity) in &s.evidence {
+        w.raw(wanted.attestor.bytes())
+            .text(&wanted.statement)
+            .u64(validity.issued_at.millis())
+            .u64(validity.expires_at.millis());
+    }
     write_given_back(w, &s.given_back);
 }
 
@@ -318,6 +326,12 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     for _ in 0..r.count(40)? {
         forgetting.insert((read_time(r)?, Digest::new(r.array()?)));
     }
+    let mut evidence = BTreeMap::new();
+    for _ in 0..r.count(40)? {
+        let wanted = Wanted { attestor: Address::new(r.array()?), statement: r.text()? };
+        let validity = Validity { issued_at: read_time(r)?, expires_at: read_time(r)? };
+        evidence.insert(wanted, validity);
+    }
     let given_back = read_given_back(r)?;
     Ok(Subscription {
         plan,
@@ -335,6 +349,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         closed,
         leased,
         returned,
+        evidence,
         given_back,
     })
 }

@@ -17,6 +17,7 @@ use crate::{
     meter::Hold,
     plan::Plan,
     receipt::LaneOpen,
+    rules::{Validity, Wanted},
     time::Timestamp,
 };
 
@@ -88,6 +89,8 @@ pub(crate) struct Subscription {
     pub(crate) leased: u32,
     /// What the lanes of those that came back charged.
     pub(crate) returned: Exact,
+    /// The last that was presented of each attestor and statement.
+    pub(crate) evidence: BTreeMap<Wanted, Validity>,
     /// What credits gave back.
     pub(crate) given_back: GivenBack,
 }
@@ -116,6 +119,7 @@ impl Subscription {
             closed: false,
             leased: 0,
             returned: Exact::ZERO,
+            evidence: BTreeMap::new(),
             given_back: GivenBack::default(),
         }
     }

@@ -20,7 +20,8 @@ use crate::{
     error::Result,
     plan::{
         Call, Plan,
-        choice::{Family, Member, Origin, Set},
+        choice::{Origin, Set},
+        family::{Family, Member},
         units::{Counted, Units},
     },
     usage::{COUNT, depth, wholes},

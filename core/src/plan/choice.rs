@@ -15,9 +15,13 @@ use core::cell::OnceCell;
 
 use crate::{
     error::{Code, Error, Result},
-    plan::{Call, Charge, Derived, REQUESTS, Selector, document::MAX_PARTS},
+    plan::{
+        Call, Charge, Derived, REQUESTS, Selector,
+        document::MAX_PARTS,
+        family::{Family, families},
+    },
     time::{Hours, Zone},
-    usage::{index, is_joint, root},
+    usage::{index, root},
 };
 
 /// A set of charges by their index.
@@ -59,7 +63,7 @@ pub(super) enum Origin {
 }
 
 impl Origin {
-    fn of(meter: &str, derived: &BTreeMap<String, Derived>) -> Origin {
+    pub(super) fn of(meter: &str, derived: &BTreeMap<String, Derived>) -> Origin {
         if let Some(place) = index(meter) {
             return Origin::Place(place);
         }
@@ -77,30 +81,6 @@ pub(super) struct Weighted {
     pub(super) charges: Set,
     /// By weight: where the units come from.
     pub(super) origins: Vec<Origin>,
-}
-
-/// A meter that is no part, with its parts, their parts and so on: those of them that have charges or
-/// weights.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Family {
-    /// The meters, by name.
-    pub(super) members: Vec<Member>,
-    /// All their charges.
-    pub(super) charges: Set,
-    /// The meter whose quantity is the size of a call, and the sizes up to which prices hold,
-    /// ascending.
-    pub(super) context: Option<(String, Vec<u64>)>,
-    /// Whether one of the meters is what two others have in common.
-    pub(super) joint: bool,
-}
-
-/// A meter of a family.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Member {
-    pub(super) meter: String,
-    pub(super) origin: Origin,
-    /// Its charges.
-    pub(super) charges: Set,
 }
 
 /// What selectors say of one attribute.
@@ -244,7 +224,7 @@ impl Choice {
 }
 
 /// The charges of which this holds.
-fn set_of(charges: &[Charge], holds: impl Fn(&Charge) -> bool) -> Set {
+pub(super) fn set_of(charges: &[Charge], holds: impl Fn(&Charge) -> bool) -> Set {
     charges
         .iter()
         .enumerate()
@@ -285,41 +265,6 @@ fn attributes(charges: &[Charge]) -> Vec<Attribute> {
             values: values.into_iter().map(|(v, set)| (String::from(v), set)).collect(),
         })
         .collect()
-}
-
-/// The families with more than one meter, and those with a context.
-fn families(charges: &[Charge], derived: &BTreeMap<String, Derived>) -> Vec<Family> {
-    let charged = charges.iter().map(|charge| charge.meter.as_str());
-    let weights = derived.values().flat_map(|derived| &derived.weights);
-    let mut meters: Vec<&str> = charged.chain(weights.map(|w| w.meter.as_str())).collect();
-    meters.sort_by_key(|meter| (root(meter), *meter));
-    meters.dedup();
-    let mut families = Vec::new();
-    for family in meters.chunk_by(|a, b| root(a) == root(b)) {
-        let mut found: Option<(String, Vec<u64>)> = None;
-        for charge in charges.iter().filter(|charge| family.contains(&charge.meter.as_str())) {
-            if let Some(context) = charge.selector.as_ref().and_then(|s| s.context.as_ref()) {
-                let (_, bounds) = found.get_or_insert((context.meter.clone(), Vec::new()));
-                bounds.extend(context.above.into_iter().chain(context.up_to));
-                bounds.sort_unstable();
-                bounds.dedup();
-            }
-        }
-        if family.len() > 1 || found.is_some() {
-            let members = family.iter().map(|meter| Member {
-                meter: String::from(*meter),
-                origin: Origin::of(meter, derived),
-                charges: set_of(charges, |charge| charge.meter == *meter),
-            });
-            families.push(Family {
-                members: members.collect(),
-                charges: set_of(charges, |charge| family.contains(&charge.meter.as_str())),
-                context: found,
-                joint: family.iter().any(|meter| is_joint(meter)),
-            });
-        }
-    }
-    families
 }
 
 /// A bit for the charge; none for an index that no plan has.

@@ -301,9 +301,14 @@ fn read_authority(node: &Node<'_>) -> Result<Address> {
     Ok(address)
 }
 
-pub(super) fn read_title(node: &Node<'_>) -> Result<String> {
+/// Whether a text is 1 to 200 characters on one line.
+pub(crate) fn is_title(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control)
+}
+
+pub(crate) fn read_title(node: &Node<'_>) -> Result<String> {
     let text = node.text()?;
-    if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
+    if !is_title(text) {
         return Err(node.error(Code::TextInvalid).because("1 to 200 characters on one line"));
     }
     Ok(String::from(text))

@@ -1,4 +1,4 @@
-//! The hours of the week in which a charge counts.
+//! The hours of the week in which a charge counts, or a clause holds.
 
 use crate::{
     error::{Code, Result},
@@ -6,13 +6,13 @@ use crate::{
     time::Hours,
 };
 
-/// The most ranges of one charge.
+/// The most ranges of one charge or clause.
 const MAX_RANGES: usize = 32;
 /// The days of the week, by their names in a plan.
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Reads ranges of local time: `[{"days": ["fri"], "from": "22:00", "until": "06:00"}]`.
-pub(super) fn read_hours(node: &Node<'_>) -> Result<Hours> {
+pub(crate) fn read_hours(node: &Node<'_>) -> Result<Hours> {
     let mut hours = Hours::default();
     let mut count: usize = 0;
     for item in node.items()? {

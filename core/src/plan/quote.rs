@@ -63,7 +63,7 @@ impl Plan {
                 selected: charge.selector.as_ref().map(ToString::to_string),
                 units,
                 amount,
-                steps: charge.tariff.lines(0, units)?,
+                steps: charge.tariff.lines(0, units, &charge.meter, self.currency())?,
             });
         }
         for (index, units) in self.held_units(&call, &|_| false)? {

@@ -4,13 +4,13 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::fmt;
 
 use crate::{
+    amount::grouped,
     error::{Code, Result},
     json::{Fields, Node},
     plan::{
         charge::{read_name, read_positive},
         hours::read_hours,
     },
-    rating::grouped,
     rules::read_set,
     time::{Hours, Timestamp},
     usage::Usage,
@@ -57,7 +57,7 @@ pub struct Context {
     pub up_to: Option<u64>,
 }
 
-/// The instants for which a price stands: from ≤ instant < until.
+/// The instants for which a price stands, or a clause holds: from ≤ instant < until.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effective {
     /// The first instant; `None` has no beginning.
@@ -272,7 +272,7 @@ impl Context {
 }
 
 impl Effective {
-    fn read(node: &Node<'_>) -> Result<Effective> {
+    pub(crate) fn read(node: &Node<'_>) -> Result<Effective> {
         let mut fields = node.fields()?;
         let from = fields.optional("from").map(|n| read_instant(&n)).transpose()?;
         let until = fields.optional("until").map(|n| read_instant(&n)).transpose()?;
@@ -286,8 +286,13 @@ impl Effective {
         Ok(effective)
     }
 
-    fn contains(self, at: Timestamp) -> bool {
+    pub(crate) fn contains(self, at: Timestamp) -> bool {
         self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
+    }
+
+    /// The first of its instants that is later than this one: there it begins or ends.
+    pub(crate) fn changes_at(self, at: Timestamp) -> Option<Timestamp> {
+        self.from.into_iter().chain(self.until).find(|change| at < *change)
     }
 
     fn has_any(self) -> bool {

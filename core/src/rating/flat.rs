@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec, vec::Vec};
 
-use super::step::Step;
+use super::step::{Step, Words};
 use crate::amount::Exact;
 
 pub(super) fn total(amount: Exact, units: u64) -> Exact {
@@ -15,9 +15,15 @@ pub(super) fn worst(amount: Exact, low: u64, quantity: u64) -> Exact {
 }
 
 /// The step from `before` to `after`. `first` says that the amount falls due.
-pub(super) fn lines(amount: Exact, before: u64, after: u64, first: bool) -> Vec<Step> {
+pub(super) fn lines(
+    amount: Exact,
+    before: u64,
+    after: u64,
+    first: bool,
+    words: &Words<'_>,
+) -> Vec<Step> {
     if first {
-        let what = alloc::format!("flat amount of {amount}");
+        let what = alloc::format!("flat amount of {}", words.money(amount));
         return vec![Step { units: 1, price: amount, amount, what }];
     }
     if before == after {

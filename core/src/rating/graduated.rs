@@ -4,7 +4,7 @@
 use alloc::{format, vec::Vec};
 
 use super::{
-    step::{Step, counted},
+    step::{Step, Words},
     tiers::{Tier, flat_steps, starts, tier_name, with_lowers},
 };
 use crate::{
@@ -51,15 +51,21 @@ pub(super) fn worst(tiers: &[Tier], low: u64, high: u64, quantity: u64) -> Resul
 }
 
 /// The steps from `before` to `after`. `first` says that the first tier's flat amount falls due.
-pub(super) fn lines(tiers: &[Tier], before: u64, after: u64, first: bool) -> Result<Vec<Step>> {
+pub(super) fn lines(
+    tiers: &[Tier],
+    before: u64,
+    after: u64,
+    first: bool,
+    words: &Words<'_>,
+) -> Result<Vec<Step>> {
     let entered = with_lowers(tiers).filter(|(lower, _)| match *lower {
         0 => first,
         lower => before <= lower && lower < after,
     });
-    let mut steps = flat_steps(entered);
+    let mut steps = flat_steps(entered, words);
     for (lower, tier, units) in parts(tiers, before, after) {
-        let what =
-            format!("{} at {} ({})", counted(units, "unit"), tier.price, tier_name(lower, tier));
+        let (units_at, price) = (words.units(units), words.price(tier.price));
+        let what = format!("{units_at} at {price} ({})", tier_name(lower, tier));
         let amount = tier.price.times(units)?;
         steps.push(Step { units, price: tier.price.exact(), amount, what });
     }

@@ -20,7 +20,6 @@ mod volume;
 pub use gcra::Rate;
 pub use per_call::{CostPlus, Dynamic, Percentage, Plus};
 pub use step::Step;
-pub(crate) use step::grouped;
 pub use tariff::{Model, Tariff};
 pub use terms::Terms;
 pub use tiers::{MOST_TIERS, Tier};

@@ -2,9 +2,9 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
-use super::step::{Step, counted, grouped};
+use super::step::{Step, Words};
 use crate::{
-    amount::{Exact, overflow},
+    amount::{Exact, grouped, overflow},
     error::Result,
 };
 
@@ -27,7 +27,13 @@ pub(super) fn worst(size: u64, price: Exact, low: u64, high: u64, quantity: u64)
     price.checked_mul(most)
 }
 
-pub(super) fn lines(size: u64, price: Exact, before: u64, after: u64) -> Result<Vec<Step>> {
+pub(super) fn lines(
+    size: u64,
+    price: Exact,
+    before: u64,
+    after: u64,
+    words: &Words<'_>,
+) -> Result<Vec<Step>> {
     if before == after {
         return Ok(Vec::new());
     }
@@ -36,7 +42,7 @@ pub(super) fn lines(size: u64, price: Exact, before: u64, after: u64) -> Result<
     let what = if begun == 0 {
         String::from("within a package charged already")
     } else {
-        format!("{} of {} at {price}", counted(begun, "package"), grouped(size))
+        format!("{} × {} at {} a package", grouped(begun), words.units(size), words.money(price))
     };
     Ok(vec![Step { units: begun, price, amount: price.checked_mul(begun)?, what }])
 }

@@ -4,9 +4,9 @@
 //! The price G(units) never falls as the units grow, and no units cost nothing. So what a hold may
 //! cost is G of what it holds, wherever any counter stands.
 
-use alloc::{format, string::String, vec, vec::Vec};
+use alloc::{format, vec, vec::Vec};
 
-use super::step::{Step, counted};
+use super::step::{Step, Words};
 use crate::{
     amount::{Exact, Fraction, UnitPrice},
     error::{Code, Error, Result},
@@ -52,20 +52,20 @@ impl Percentage {
         Ok(self.max.map_or(price, |max| price.min(max)))
     }
 
-    pub(super) fn line(&self, units: u64) -> Result<Vec<Step>> {
+    pub(super) fn line(&self, units: u64, words: &Words<'_>) -> Result<Vec<Step>> {
         let unit = self.unit()?;
         let share = unit.times(units)?;
         let amount = self.price(units)?;
-        let mut what =
-            format!("{} of {} units worth {}", self.rate, units, self.worth.times(units)?);
+        let (units_at, worth) = (words.units(units), words.price(self.worth));
+        let mut what = format!("{} of {units_at} at {worth}", self.rate);
         if !self.fixed.is_zero() {
-            what.push_str(&format!(", plus {}", self.fixed));
+            what.push_str(&format!(", plus {}", words.money(self.fixed)));
         }
         if share.checked_add(self.fixed)? < amount {
-            what.push_str(&format!(", at least {amount}"));
+            what.push_str(&format!(", at least {}", words.money(amount)));
         }
         if share.checked_add(self.fixed)? > amount {
-            what.push_str(&format!(", at most {amount}"));
+            what.push_str(&format!(", at most {}", words.money(amount)));
         }
         Ok(vec![Step { units, price: unit.exact(), amount, what }])
     }
@@ -105,13 +105,13 @@ impl CostPlus {
         }
     }
 
-    pub(super) fn line(&self, units: u64) -> Result<Vec<Step>> {
+    pub(super) fn line(&self, units: u64, words: &Words<'_>) -> Result<Vec<Step>> {
         let (word, part) = match self.plus {
             Plus::Markup(markup) => ("markup", markup),
             Plus::Margin(margin) => ("margin", margin),
         };
-        let cost = self.cost.times(units)?;
-        let what = format!("cost of {} {cost} with a {word} of {part}", counted(units, "unit"));
+        let (units_at, cost) = (words.units(units), words.price(self.cost));
+        let what = format!("{units_at} at a cost of {cost}, with a {word} of {part}");
         let amount = self.price(units)?;
         Ok(vec![Step { units, price: self.cost.exact(), amount, what }])
     }
@@ -139,9 +139,9 @@ impl Dynamic {
         Ok(price)
     }
 
-    pub(super) fn line(&self, units: u64) -> Result<Vec<Step>> {
+    pub(super) fn line(&self, units: u64, words: &Words<'_>) -> Result<Vec<Step>> {
         let amount = self.price(units)?;
-        let what = String::from("price given with the call");
+        let what = format!("{}: the price that comes with the call", words.units(units));
         Ok(vec![Step { units, price: self.unit.exact(), amount, what }])
     }
 }

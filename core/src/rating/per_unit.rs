@@ -2,14 +2,19 @@
 
 use alloc::{format, vec, vec::Vec};
 
-use super::step::{Step, counted};
+use super::step::{Step, Words};
 use crate::{amount::UnitPrice, error::Result};
 
-pub(super) fn lines(price: UnitPrice, before: u64, after: u64) -> Result<Vec<Step>> {
+pub(super) fn lines(
+    price: UnitPrice,
+    before: u64,
+    after: u64,
+    words: &Words<'_>,
+) -> Result<Vec<Step>> {
     let units = after.saturating_sub(before);
     if units == 0 {
         return Ok(Vec::new());
     }
-    let what = format!("{} at {price}", counted(units, "unit"));
+    let what = format!("{} at {}", words.units(units), words.price(price));
     Ok(vec![Step { units, price: price.exact(), amount: price.times(units)?, what }])
 }

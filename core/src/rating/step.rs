@@ -2,7 +2,7 @@
 
 use alloc::{format, string::String};
 
-use crate::amount::Exact;
+use crate::amount::{Currency, Exact, UnitPrice, grouped};
 
 /// One step of how a total came to rise. Prices and amounts are in atomic units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,39 +13,35 @@ pub struct Step {
     pub price: Exact,
     /// What this step adds.
     pub amount: Exact,
-    /// The step in words: `1,500 units at 2.5 (tier up to 5,000)`.
+    /// The step in words, with money in major units: `1,500 input_tokens at 2.5 USD per 1,000,000 (tier up to
+    /// 5,000)`.
     pub what: String,
 }
 
-/// A number with its digits in groups of three.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = format!("{n}");
-    let mut text = String::with_capacity(26);
-    for (index, digit) in digits.chars().enumerate() {
-        if index != 0 && digits.len().saturating_sub(index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
+/// How a tariff's steps are told.
+pub(super) struct Words<'a> {
+    /// What the units are called.
+    unit: &'a str,
+    currency: &'a Currency,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn new(unit: &'a str, currency: &'a Currency) -> Self {
+        Words { unit, currency }
     }
-    text
-}
 
-/// `1 unit`, `1,500 units`.
-pub(super) fn counted(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(n), if n == 1 { "" } else { "s" })
-}
+    /// `1,500 input_tokens`.
+    pub(super) fn units(&self, n: u64) -> String {
+        format!("{} {}", grouped(n), self.unit)
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// `2.5 USD`.
+    pub(super) fn money(&self, amount: Exact) -> String {
+        self.currency.tell(amount)
+    }
 
-    #[test]
-    fn digits_in_groups() {
-        for (n, text) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (u64::MAX, "18,446,744,073,709,551,615")]
-        {
-            assert_eq!(grouped(n), text);
-        }
-        assert_eq!((counted(1, "unit"), counted(2, "unit")), ("1 unit".into(), "2 units".into()));
+    /// `2.5 USD per 1,000,000`.
+    pub(super) fn price(&self, price: UnitPrice) -> String {
+        self.currency.tell_price(price.exact())
     }
 }

@@ -6,13 +6,13 @@ use super::{
     flat, graduated, package,
     per_call::{CostPlus, Dynamic, Percentage},
     per_unit,
-    step::{Step, counted},
+    step::{Step, Words},
     terms::Terms,
     tiers::{Tier, check_tiers, first_flat},
     volume,
 };
 use crate::{
-    amount::{Exact, UnitPrice, overflow},
+    amount::{Currency, Exact, UnitPrice, overflow},
     error::{Code, Error, Result},
 };
 
@@ -61,7 +61,7 @@ pub enum Model {
 /// price each call on its own instead ([`Tariff::is_per_call`]).
 ///
 /// ```
-/// use counterfoil::{Exact, amount::UnitPrice, rating::{Model, Tariff, Tier}};
+/// use counterfoil::{Currency, Exact, amount::UnitPrice, rating::{Model, Tariff, Tier}};
 ///
 /// let tier = |up_to, price| {
 ///     let price = UnitPrice::parse(price, 6, 1)?;
@@ -71,7 +71,8 @@ pub enum Model {
 /// let tariff = Tariff::new(Model::Graduated { tiers }, 100)?;
 /// assert_eq!(tariff.total(100)?.to_string(), "0");
 /// assert_eq!(tariff.total(2_100)?.to_string(), "4500");
-/// assert_eq!(tariff.lines(1_000, 1_200)?[0].what, "100 units at 2.5 (tier up to 1,000)");
+/// let steps = tariff.lines(1_000, 1_200, "tokens", &Currency::new_fiat("USD")?)?;
+/// assert_eq!(steps[0].what, "100 tokens at 0.025 USD each (tier up to 1,000)");
 /// # Ok::<(), counterfoil::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -304,18 +305,26 @@ impl Tariff {
 
     /// How F(`after`) − F(`before`) comes about, step by step; from `before` 0 on, how F(`after`) does,
     /// so that what is due without any use is among the steps. The amounts sum to it, or to zero where
-    /// the total falls. Under a per-call model: how the price of `after` − `before` units does.
+    /// the total falls. Under a per-call model: how the price of `after` − `before` units does. The steps
+    /// are told with this name of a unit, and with money in major units of the currency.
     ///
     /// # Errors
     /// As [`Tariff::total`]; [`Code::AmountOverflow`] when `after` is below `before`.
-    pub fn lines(&self, before: u64, after: u64) -> Result<Vec<Step>> {
+    pub fn lines(
+        &self,
+        before: u64,
+        after: u64,
+        unit: &str,
+        currency: &Currency,
+    ) -> Result<Vec<Step>> {
+        let words = &Words::new(unit, currency);
         let used = after
             .checked_sub(before)
             .ok_or_else(|| overflow().value(after).because("a counter does not fall"))?;
         let mut steps = Vec::new();
         let free = after.min(self.free).saturating_sub(before);
         if free != 0 {
-            let what = format!("{} free", counted(free, "unit"));
+            let what = format!("{} free", words.units(free));
             steps.push(Step { units: free, price: Exact::ZERO, amount: Exact::ZERO, what });
         }
         let start = if before == 0 || self.is_per_call() { Exact::ZERO } else { self.raw(before)? };
@@ -323,17 +332,17 @@ impl Tariff {
         let first = !begun && (self.charged(after) != 0 || self.terms.zero);
         let (before, after) = (self.charged(before), self.charged(after));
         steps.extend(match &self.model {
-            Model::Flat { amount } => flat::lines(*amount, before, after, first),
-            Model::PerUnit { price } => per_unit::lines(*price, before, after)?,
-            Model::Graduated { tiers } => graduated::lines(tiers, before, after, first)?,
-            Model::Volume { tiers } => volume::lines(tiers, before, after, first)?,
-            Model::Package { size, price } => package::lines(*size, *price, before, after)?,
+            Model::Flat { amount } => flat::lines(*amount, before, after, first, words),
+            Model::PerUnit { price } => per_unit::lines(*price, before, after, words)?,
+            Model::Graduated { tiers } => graduated::lines(tiers, before, after, first, words)?,
+            Model::Volume { tiers } => volume::lines(tiers, before, after, first, words)?,
+            Model::Package { size, price } => package::lines(*size, *price, before, after, words)?,
             _ if used == 0 => Vec::new(),
-            Model::Percentage(p) => p.line(used)?,
-            Model::CostPlus(c) => c.line(used)?,
-            Model::Dynamic(d) => d.line(used)?,
+            Model::Percentage(p) => p.line(used, words)?,
+            Model::CostPlus(c) => c.line(used, words)?,
+            Model::Dynamic(d) => d.line(used, words)?,
         });
-        self.terms.cut(&mut steps, start)?;
+        self.terms.cut(&mut steps, start, words)?;
         Ok(steps)
     }
 }

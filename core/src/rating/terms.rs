@@ -2,7 +2,7 @@
 
 use alloc::{format, vec::Vec};
 
-use super::step::Step;
+use super::step::{Step, Words};
 use crate::{
     amount::Exact,
     error::{Code, Error, Result},
@@ -43,16 +43,23 @@ impl Terms {
     }
 
     /// Steps that begin at a total, cut to what lies between discount and cap.
-    pub(super) fn cut(&self, steps: &mut Vec<Step>, mut from: Exact) -> Result<()> {
+    pub(super) fn cut(
+        &self,
+        steps: &mut Vec<Step>,
+        mut from: Exact,
+        words: &Words<'_>,
+    ) -> Result<()> {
         for step in steps {
             let to = from.checked_add(step.amount)?;
             let off = self.off.minus_or_zero(from).min(step.amount);
             let amount = self.apply(to).minus_or_zero(self.apply(from));
             if !off.is_zero() {
-                step.what.push_str(&format!(", less {off} discount"));
+                step.what.push_str(&format!(", less a discount of {}", words.money(off)));
             }
-            if amount.checked_add(off)? < step.amount {
-                step.what.push_str(", up to the cap");
+            if let Some(cap) = self.cap
+                && amount.checked_add(off)? < step.amount
+            {
+                step.what.push_str(&format!(", at most {} in all", words.money(cap)));
             }
             step.amount = amount;
             from = to;

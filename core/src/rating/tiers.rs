@@ -2,9 +2,9 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::step::{Step, grouped};
+use super::step::{Step, Words};
 use crate::{
-    amount::{Exact, UnitPrice},
+    amount::{Exact, UnitPrice, grouped},
     error::{Code, Error, Result},
 };
 
@@ -59,11 +59,15 @@ pub(super) fn tier_name(lower: u64, tier: &Tier) -> String {
 }
 
 /// The flat amounts of tiers that are entered.
-pub(super) fn flat_steps<'a>(entered: impl Iterator<Item = (u64, &'a Tier)>) -> Vec<Step> {
+pub(super) fn flat_steps<'a>(
+    entered: impl Iterator<Item = (u64, &'a Tier)>,
+    words: &Words<'_>,
+) -> Vec<Step> {
     entered
         .filter(|(_, tier)| !tier.flat.is_zero())
         .map(|(lower, tier)| {
-            let what = format!("flat amount of {} ({})", tier.flat, tier_name(lower, tier));
+            let what =
+                format!("flat amount of {} ({})", words.money(tier.flat), tier_name(lower, tier));
             Step { units: 1, price: tier.flat, amount: tier.flat, what }
         })
         .collect()

@@ -6,11 +6,11 @@
 use alloc::{format, string::String, vec::Vec};
 
 use super::{
-    step::{Step, counted, grouped},
+    step::{Step, Words},
     tiers::{Tier, flat_steps, starts, tier_name, uppers, with_lowers},
 };
 use crate::{
-    amount::{Exact, Total, UnitPrice, overflow},
+    amount::{Exact, Total, UnitPrice, grouped, overflow},
     error::Result,
 };
 
@@ -78,19 +78,21 @@ pub(super) fn can_fall(tiers: &[Tier]) -> bool {
 
 /// The steps from `before` to `after`. `first` says that this is where a flat amount
 /// falls due for the first time.
-pub(super) fn lines(tiers: &[Tier], before: u64, after: u64, first: bool) -> Result<Vec<Step>> {
+pub(super) fn lines(
+    tiers: &[Tier],
+    before: u64,
+    after: u64,
+    first: bool,
+    words: &Words<'_>,
+) -> Result<Vec<Step>> {
     let index = position(tiers, after);
     let Some((lower, tier)) = with_lowers(tiers).nth(index) else { return Ok(Vec::new()) };
     let units = after.saturating_sub(before);
     if first || index == position(tiers, before) {
-        let mut steps = flat_steps(core::iter::once((lower, tier)).filter(|_| first));
+        let mut steps = flat_steps(core::iter::once((lower, tier)).filter(|_| first), words);
         if units != 0 {
-            let what = format!(
-                "{} at {} ({})",
-                counted(units, "unit"),
-                tier.price,
-                tier_name(lower, tier)
-            );
+            let (units_at, price) = (words.units(units), words.price(tier.price));
+            let what = format!("{units_at} at {price} ({})", tier_name(lower, tier));
             let amount = tier.price.times(units)?;
             steps.push(Step { units, price: tier.price.exact(), amount, what });
         }
@@ -98,18 +100,19 @@ pub(super) fn lines(tiers: &[Tier], before: u64, after: u64, first: bool) -> Res
     }
     let (price, flat) = terms(tiers, before);
     let what = format!(
-        "all {} at {}{} ({}), less {} at {price}{}",
-        counted(after, "unit"),
-        tier.price,
-        plus(tier.flat),
+        "all {} at {}{} ({}), less {} at {}{}",
+        words.units(after),
+        words.price(tier.price),
+        plus(tier.flat, words),
         tier_name(lower, tier),
         grouped(before),
-        plus(flat)
+        words.price(price),
+        plus(flat, words)
     );
     let amount = wide(tiers, after).above(Total::new(flat, price, before))?;
     Ok(alloc::vec![Step { units: after, price: tier.price.exact(), amount, what }])
 }
 
-fn plus(flat: Exact) -> String {
-    if flat.is_zero() { String::new() } else { format!(" plus {flat}") }
+fn plus(flat: Exact, words: &Words<'_>) -> String {
+    if flat.is_zero() { String::new() } else { format!(" plus {}", words.money(flat)) }
 }

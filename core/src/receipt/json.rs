@@ -216,7 +216,7 @@ impl Item {
 }
 
 /// Reads a text field through `FromStr`.
-fn read<T: core::str::FromStr<Err = Error>>(node: &Node<'_>) -> Result<T> {
+pub(crate) fn read<T: core::str::FromStr<Err = Error>>(node: &Node<'_>) -> Result<T> {
     node.text()?.parse().map_err(|e: Error| e.at(node.pointer()))
 }
 
@@ -233,7 +233,7 @@ fn read_u64(node: &Node<'_>) -> Result<u64> {
     u64::try_from(read_u128(node)?).map_err(|_| node.error(Code::DecimalInvalid))
 }
 
-fn read_time(node: &Node<'_>) -> Result<Timestamp> {
+pub(crate) fn read_time(node: &Node<'_>) -> Result<Timestamp> {
     Timestamp::from_millis(read_u64(node)?).map_err(|e| e.at(node.pointer()))
 }
 

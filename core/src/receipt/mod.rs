@@ -20,3 +20,4 @@ pub(crate) use body::{charged_part, receipt_salt};
 pub(crate) use head::{
     DOMAIN_SEPARATOR, import_subject, period_subject, request_subject, window_subject,
 };
+pub(crate) use json::{read as read_parsed, read_time as read_instant, typed_data};

@@ -69,9 +69,35 @@ impl Hours {
     /// The minute of the week that the clock on the wall shows, from midnight on Monday.
     pub(crate) fn minute(zone: Option<&Zone>, at: Timestamp) -> u16 {
         let wall = zone.map_or(at.signed(), |zone| zone.wall(at.signed()));
-        // 1970-01-01 was a Thursday, three days after a Monday.
-        let minute = wall.saturating_add(3 * DAY).div_euclid(MINUTE).rem_euclid(OF_WEEK.into());
-        minute.try_into().unwrap_or_default()
+        minute_of(of_week(wall))
+    }
+
+    /// The first instant after `at` at which these hours begin, if they are not now, or end; `None` if
+    /// they never do.
+    pub(crate) fn changes_at(&self, zone: Option<&Zone>, at: Timestamp) -> Option<Timestamp> {
+        if matches!(self.ranges.as_slice(), [] | [(0, OF_WEEK)]) {
+            return None;
+        }
+        let now = self.contains(zone, at);
+        let mut t = at.signed();
+        // In an offset that stays for a week the hours change at the first or the second edge, and no
+        // zone has an offset for every day up to the year 9999.
+        while t <= Timestamp::MAX.signed() {
+            let (offset, until) = zone.map_or((0, i64::MAX), |zone| zone.at(t));
+            let shown = of_week(t.saturating_add(offset));
+            if self.has(minute_of(shown)) != now {
+                return Some(Timestamp::nearest(t));
+            }
+            let edges = self.ranges.iter().flat_map(|(start, end)| [*start, *end]);
+            let ahead = edges.map(|edge| {
+                match i64::from(edge).saturating_mul(MINUTE).saturating_sub(shown) {
+                    ahead if ahead > 0 => ahead,
+                    behind => behind.saturating_add(i64::from(OF_WEEK).saturating_mul(MINUTE)),
+                }
+            });
+            t = t.saturating_add(ahead.min()?).min(until);
+        }
+        None
     }
 
     /// Whether this minute of the week is one of these.
@@ -96,9 +122,20 @@ impl Hours {
     }
 }
 
+/// How far local time is into its week, in milliseconds. 1970-01-01 was a Thursday, three days after a
+/// Monday.
+fn of_week(wall: i64) -> i64 {
+    wall.saturating_add(3 * DAY).rem_euclid(7 * DAY)
+}
+
+/// The minute of the week that a time of the week is in.
+fn minute_of(time: i64) -> u16 {
+    time.div_euclid(MINUTE).try_into().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
-    use alloc::collections::BTreeSet;
+    use alloc::{collections::BTreeSet, string::ToString};
 
     use proptest::prelude::*;
 
@@ -124,7 +161,38 @@ mod tests {
         assert_eq!(added(&[]).meet(&added(&whole)), None);
     }
 
+    #[test]
+    fn hours_change_where_the_clock_on_the_wall_says() {
+        let berlin = Zone::new("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let nights = added(&[(6, 120, 180)]); // 02:00 to 03:00 on Sunday
+        let next =
+            |zone, at: &str| nights.changes_at(zone, at.parse().unwrap()).unwrap().to_string();
+        assert_eq!(next(None, "2026-03-28T12:00:00Z"), "2026-03-29T02:00:00.000Z");
+        assert_eq!(next(None, "2026-03-29T02:00:00Z"), "2026-03-29T03:00:00.000Z");
+        // The hour that the clock leaves out, and the one that it shows twice.
+        assert_eq!(next(Some(&berlin), "2026-03-28T12:00:00Z"), "2026-04-05T00:00:00.000Z");
+        assert_eq!(next(Some(&berlin), "2026-10-25T00:30:00Z"), "2026-10-25T02:00:00.000Z");
+        assert_eq!(added(&[]).changes_at(None, Timestamp::MIN), None);
+        assert_eq!(nights.changes_at(None, Timestamp::MAX), None);
+    }
+
     proptest! {
+        /// Minute by minute: nothing changes before, and there it does.
+        #[test]
+        fn the_next_change_is_the_first(
+            parts in proptest::collection::vec((0..7_u16, 0..1_440_u16, 0..1_440_u16), 1..4),
+            minute in 0..30_000_i64,
+        ) {
+            let hours = added(&parts);
+            let zone = Zone::new("X", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+            let at = Timestamp::nearest(1_774_000_000_000 + minute * MINUTE + 1);
+            let now = hours.contains(Some(&zone), at);
+            let change = hours.changes_at(Some(&zone), at);
+            let later = (1..20_200).map(|n| Timestamp::nearest((at.signed() / MINUTE + n) * MINUTE));
+            let first = later.into_iter().find(|t| hours.contains(Some(&zone), *t) != now);
+            prop_assert_eq!(change, first);
+        }
+
         #[test]
         fn a_set_of_minutes(
             a in proptest::collection::vec((0..7_u16, 0..1_440_u16, 0..1_440_u16), 0..6),

@@ -195,7 +195,7 @@ impl Zone {
 
     /// The offset in milliseconds at an instant, and the first instant after it at which another may
     /// begin.
-    fn at(&self, t: i64) -> (i64, i64) {
+    pub(super) fn at(&self, t: i64) -> (i64, i64) {
         let past = self.transitions.partition_point(|part| part.until.signed() <= t);
         match self.transitions.get(past) {
             Some(part) => (i64::from(part.offset).saturating_mul(SECOND), part.until.signed()),

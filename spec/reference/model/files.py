@@ -140,11 +140,16 @@ def read_reclaimed(r):
     r.raw(32), r.time()
 
 
+def read_presented(r):
+    r.raw(52), r.text(), r.time(), r.time(), check_form(r.raw(65)), r.time()
+
+
 READERS = {1: ("instance", read_instance), 2: ("plan", read_plan), 4: ("hold", read_hold),
            5: ("denied", read_denied), 7: ("release", read_release),
            8: ("checkpoint", read_checkpoint), 9: ("collected", read_collected), 10: ("granted", read_granted),
            11: ("voided", read_voided), 12: ("leased", read_leased), 13: ("stated", read_stated),
-           14: ("absorbed", read_absorbed), 15: ("reclaimed", read_reclaimed)}
+           14: ("absorbed", read_absorbed), 15: ("reclaimed", read_reclaimed),
+           18: ("presented", read_presented)}
 
 
 # Frames: length u32 ‖ index u64 ‖ CRC-32 u32 ‖ payload.

@@ -3,9 +3,8 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import aggregates, credits, grants, leases, logs, receipts
+from . import aggregates, conditions, credits, evidence, grants, leases, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
-from .conditions import evaluate
 from .document import is_control
 from .entries import attributes as attribute_bytes
 from .entries import encode
@@ -331,9 +330,10 @@ def deny_by_terms(sub, attributes, at):
     if end is not None and end <= at:
         return deny("term_ended", "duration")
     if plan.condition:
-        holds, clause = evaluate(plan.condition, attributes)
-        if not holds:
-            return deny("condition_failed", "condition" + clause)
+        call = conditions.Call(attributes, at, plan.zone, sub["payer"], sub["evidence"])
+        if not conditions.holds(plan.condition, call):
+            path, value, changes_at = conditions.decided(plan.condition, call)
+            return deny("condition_failed", "condition" + path, value=value, retry_at=changes_at)
     return None
 
 
@@ -1187,7 +1187,7 @@ def fold_open(state, e):
             "name": e["account"], "started_at": e["started_at"],
             "account": account, "lease": lease, "closed": False, "leased": 0, "returned": 0,
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0,
-            "credits": {}}
+            "credits": {}, "evidence": {}}
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])
     state.lanes[digest] = {
@@ -1387,6 +1387,10 @@ def fold_voided(state, e):
     grants.fold_voided(the_subscription(state, e["subscription"]), e)
 
 
+def fold_presented(state, e):
+    evidence.fold_presented(the_subscription(state, e["subscription"]), e)
+
+
 def fold_checkpoint(state, e):
     state.checkpoints += 1
     state.checkpointed = e["size"]
@@ -1402,14 +1406,18 @@ LEASES = ["leased", "stated", "absorbed", "reclaimed"]
 FOLDS = {"instance": fold_instance, "plan": fold_plan, "open": fold_open, "hold": fold_hold,
          "denied": fold_denied, "receipt": fold_receipt, "release": fold_release,
          "checkpoint": fold_checkpoint, "collected": fold_collected, "granted": fold_granted,
-         "voided": fold_voided}
+         "voided": fold_voided, "presented": fold_presented}
 
 
 def audit(journal, signer, signed):
     """Folds a journal that somebody else kept, and refuses what does not follow. So many checkpoints
     were signed."""
     state = State()
-    for kind, entry in journal:
+    for n, (kind, entry) in enumerate(journal):
+        if kind == "hold" and entry["lane"] in state.lanes:
+            sub = state.subscriptions[root(state.lanes[entry["lane"]]["open"])]
+            refused = deny_by_terms(sub, entry["attributes"], entry["authorized_at"])
+            need(refused is None, "audit_mismatch", f"entry {n}")
         if kind == "open":
             need(entry["lane"]["plan"] in state.plans, "plan_unknown")
         if kind in ("open", "receipt", "checkpoint", "leased", "stated"):

@@ -39,21 +39,25 @@ def read(fields):
         need(good, "plan_invalid", context.pointer)
         selector["context"] = (meter.value, low, high)
     if effective is not None:
-        inner = effective.fields()
-        span = [0, ENDLESS]
-        found = 0
-        for place, name in enumerate(("from", "until")):
-            node = inner.get(name)
-            if node is not None:
-                span[place] = node.integer()
-                need(span[place] <= LAST, "time_invalid", node.pointer)
-                found += 1
-        inner.finish()
-        need(found and span[0] < span[1], "plan_invalid", effective.pointer)
-        selector["effective"] = tuple(span)
+        start, end = read_effective(effective)
+        selector["effective"] = (0 if start is None else start, ENDLESS if end is None else end)
     if hours is not None:
         selector["hours"] = read_hours(hours)
     return selector
+
+
+def read_effective(node):
+    """(from, until), either of them None where it is not there."""
+    fields, span = node.fields(), []
+    for name in ("from", "until"):
+        bound = fields.get(name)
+        span.append(None if bound is None else bound.integer())
+        need(bound is None or span[-1] <= LAST, "time_invalid", bound and bound.pointer)
+    fields.finish()
+    start, end = span
+    good = (start, end) != (None, None) and (end is None or (start or 0) < end)
+    need(good, "plan_invalid", node.pointer)
+    return start, end
 
 
 def read_match(match):
@@ -104,10 +108,15 @@ def read_hours(node):
     return minutes
 
 
+def minute_of_week(at, zone):
+    """What the clock on the wall shows, from midnight on Monday. Day 0 was a Thursday."""
+    wall = zone.wall(at) if zone else at
+    return (wall // 60_000 + 3 * 1440) % 10_080
+
+
 def lies_in(dimension, allowed, usage, attributes, at, zone):
     if dimension == "hours":
-        wall = zone.wall(at) if zone else at
-        return (wall // 60_000 + 3 * 1440) % 10_080 in allowed
+        return minute_of_week(at, zone) in allowed
     if dimension == "context":
         meter, low, high = allowed
         return low < usage.meters.get(meter, 0) <= high

@@ -1,6 +1,7 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import (amounts, credits, document, files, grants, leases, logs, meters, plans, receipts,
+from . import (amounts, credits, document, evidence, files, grants, leases, logs, meters, plans,
+               receipts,
                settlements, signing, streams, usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
@@ -344,6 +345,32 @@ def _(s, g):
     on_meter(s, g, lambda state: grants.void(
         meters.the_subscription(state, id_), id_, g["grant"], time(g["now"])))
     return {}, None
+
+
+@operation("meter.present")
+def _(s, g):
+    id_ = digest(g["subscription"])
+    on_meter(s, g, lambda state: evidence.present(
+        meters.the_subscription(state, id_), id_, g["evidence"], time(g["now"])))
+    return {}, None
+
+
+@operation("evidence.sign")
+def _(s, g):
+    key = s.object(g, "key")
+    e = {"payer": digest(g["payer"]), "seller": address(g["seller"]), "statement": g["statement"],
+         "issued_at": time(g["issuedAt"]), "expires_at": time(g["expiresAt"]),
+         "attestor": optional(g.get("attestor"), address) or key.address}
+    e["signature"] = key.sign(evidence.digest_of(e))
+    return {"digest": hexed(evidence.digest_of(e)), "typedData": evidence.typed(e),
+            "json": evidence.to_json(evidence.verify(e))}, None
+
+
+@operation("evidence.read")
+def _(_, g):
+    e = evidence.from_json(g["text"])
+    return {"digest": hexed(evidence.digest_of(e)), "attestor": signing.checksummed(e["attestor"]),
+            **evidence.message(e)}, None
 
 
 @operation("meter.credit")

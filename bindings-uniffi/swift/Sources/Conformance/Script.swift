@@ -148,6 +148,32 @@ final class Script {
             try given.known("key digest")
             let key = try get(given, "key", LocalKey.self)
             return .object(["signature": .text(try key.sign(digest: try given.text("digest")))])
+        case "evidence.sign":
+            try given.known("key payer seller statement issuedAt expiresAt attestor")
+            let key = try get(given, "key", LocalKey.self)
+            let evidence = Evidence(
+                payer: try given.text("payer"), seller: try given.text("seller"),
+                statement: try given.text("statement"), issuedAt: try given.instant("issuedAt"),
+                expiresAt: try given.instant("expiresAt"))
+            let digest = try evidenceDigest(evidence: evidence)
+            let attestor = try given.maybe("attestor") ?? key.address()
+            let signed = try VerifiedEvidence.verify(
+                evidence: evidence, attestor: attestor, signature: try key.sign(digest: digest))
+            return .object([
+                "digest": .text(digest),
+                "typedData": .text(try evidenceTypedData(evidence: evidence)),
+                "json": .text(signed.toJson()),
+            ])
+        case "evidence.read":
+            try given.known("text")
+            let read = try VerifiedEvidence.fromJson(document: try given.text("text"))
+            let stated = read.evidence()
+            return .object([
+                "digest": .text(read.digest()), "attestor": .text(read.attestor()),
+                "payer": .text(stated.payer), "seller": .text(stated.seller),
+                "statement": .text(stated.statement), "issuedAt": number(stated.issuedAt),
+                "expiresAt": number(stated.expiresAt),
+            ])
         case _ where op.hasPrefix("meter."): return try meterArm(op, given)
         case "receipt.header":
             try given.known("receipt key")
@@ -343,6 +369,12 @@ final class Script {
             try given.known("meter subscription grant now journal")
             try meter(given).void(
                 try given.text("subscription"), grant: try given.text("grant"),
+                now: try given.instant("now"))
+            return .object([:])
+        case "meter.present":
+            try given.known("meter subscription evidence now journal")
+            try meter(given).present(
+                try given.text("subscription"), evidence: try given.text("evidence"),
                 now: try given.instant("now"))
             return .object([:])
         case "meter.credit":

@@ -168,6 +168,15 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
+    /// Shows the meter evidence that the plan's condition asks for: the signed document. Calls after it
+    /// may rely on it.
+    public func present(_ subscription: String, evidence: String, now: Int64? = nil) throws {
+        let at = now ?? clock()
+        _ = try submit {
+            try machine.proposePresent(subscription: subscription, evidence: evidence, now: at)
+        }
+    }
+
     /// Gives back what `receipt` cost: an exact `amount` of atomic units, or all that is left. A receipt,
     /// or a replay. The receipt has its body and is signed by the meter's key; the same `id` gives back
     /// once.

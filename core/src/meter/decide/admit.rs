@@ -10,6 +10,7 @@ use crate::{
     error::{Code, Error, Result},
     meter::{Hold, State, Subscription},
     plan::{Aggregate, Call, Limit, LimitRule, Plan, whole},
+    rules::Facts,
     time::{Timestamp, Window},
     usage::Usage,
 };
@@ -64,10 +65,21 @@ pub(super) fn deny_before_money(
         return Ok(Some(Denial::new(DenialCode::TermEnded, String::from("duration"))));
     }
     if let Some(condition) = plan.condition() {
-        let verdict = condition.evaluate(attributes);
-        if !verdict.holds {
-            let rule = format!("condition{}", verdict.clause);
-            return Ok(Some(Denial::new(DenialCode::ConditionFailed, rule)));
+        let facts = Facts {
+            attributes,
+            at,
+            zone: plan.zone(),
+            payer: &subscription.payer,
+            evidence: &subscription.evidence,
+        };
+        if !condition.holds(&facts) {
+            let decided = condition.decided(&facts);
+            let rule = format!("condition{}", decided.path);
+            return Ok(Some(Denial {
+                value: decided.value,
+                retry_at: decided.changes_at,
+                ..Denial::new(DenialCode::ConditionFailed, rule)
+            }));
         }
     }
     Ok(None)

@@ -8,6 +8,7 @@ mod grant;
 mod import;
 mod lease;
 mod open;
+mod present;
 mod settle;
 mod sign;
 
@@ -57,6 +58,9 @@ impl State {
             Command::Statement { lease, closing } => self.decide_statement(lease, *closing, now),
             Command::Absorb { statement, signature } => {
                 self.decide_absorb(statement, *signature, now)
+            }
+            Command::Present { subscription, evidence } => {
+                self.decide_present(subscription, evidence, now)
             }
             Command::Collect(collected) => {
                 self.lane(&collected.lane).map_err(|_| {

@@ -5,6 +5,7 @@ mod credit;
 mod hold;
 mod lease;
 mod open;
+mod presented;
 mod receipt;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
@@ -69,6 +70,7 @@ impl State {
             Entry::Stated(e) => self.apply_stated(e)?,
             Entry::Absorbed(e) => self.apply_absorbed(e)?,
             Entry::Reclaimed(e) => self.apply_reclaimed(e)?,
+            Entry::Presented(e) => self.apply_presented(e)?,
         }
         self.entries = self.entries.checked_add(1).ok_or(Code::AmountOverflow)?;
         Ok(())

@@ -28,6 +28,10 @@ fn totals<const N: usize>(tariff: &Tariff, counters: [u64; N]) -> [alloc::string
     counters.map(|counter| tariff.total(counter).unwrap().to_string())
 }
 
+fn usd() -> Currency {
+    Currency::new_fiat("USD").unwrap()
+}
+
 #[test]
 fn bounds_are_inclusive_and_free_units_advance_nothing() {
     let graduated = tariff(Model::Graduated { tiers: tiers(&[(100, "1")], "0.5") }, 10);
@@ -71,33 +75,36 @@ fn tiers_are_refused_unless_they_ascend_to_an_open_one() {
 #[test]
 fn steps_in_words() {
     let what = |tariff: &Tariff, before, after| {
-        let steps = tariff.lines(before, after).unwrap();
+        let steps = tariff.lines(before, after, "tokens", &usd()).unwrap();
         steps.into_iter().map(|step| step.what).collect::<Vec<_>>()
     };
     let graduated = tariff(Model::Graduated { tiers: tiers(&[(1_000, "2.5")], "2") }, 100);
     assert_eq!(
         what(&graduated, 50, 2_100),
         [
-            "50 units free",
-            "1,000 units at 2.5 (tier up to 1,000)",
-            "1,000 units at 2 (tier above 1,000)"
+            "50 tokens free",
+            "1,000 tokens at 0.025 USD each (tier up to 1,000)",
+            "1,000 tokens at 0.02 USD each (tier above 1,000)"
         ]
     );
     assert_eq!(what(&graduated, 50, 50), [""; 0]);
     let volume = tariff(Model::Volume { tiers: tiers(&[(15, "10")], "5") }, 0);
-    assert_eq!(what(&volume, 3, 4), ["1 unit at 10 (tier up to 15)"]);
-    assert_eq!(what(&volume, 10, 40), ["all 40 units at 5 (tier above 15), less 10 at 10"]);
+    assert_eq!(what(&volume, 3, 4), ["1 tokens at 0.1 USD each (tier up to 15)"]);
+    assert_eq!(
+        what(&volume, 10, 40),
+        ["all 40 tokens at 0.05 USD each (tier above 15), less 10 at 0.1 USD each"]
+    );
     let package = tariff(Model::Package { size: 1000, price: "2".parse().unwrap() }, 0);
-    assert_eq!(what(&package, 1, 2500), ["2 packages of 1,000 at 2"]);
+    assert_eq!(what(&package, 1, 2500), ["2 × 1,000 tokens at 0.02 USD a package"]);
     assert_eq!(what(&package, 1, 2), ["within a package charged already"]);
     let flat = tariff(Model::Flat { amount: "7".parse().unwrap() }, 0);
     assert_eq!(
         [what(&flat, 0, 1), what(&flat, 1, 2)],
-        [["flat amount of 7"], ["flat amount charged already"]]
+        [["flat amount of 0.07 USD"], ["flat amount charged already"]]
     );
     let per_unit = tariff(Model::PerUnit { price: price("2.5") }, 0);
-    assert_eq!(what(&per_unit, 0, 1_000_000), ["1,000,000 units at 2.5"]);
-    assert_eq!(per_unit.lines(2, 1).unwrap_err().code(), Code::AmountOverflow);
+    assert_eq!(what(&per_unit, 0, 1_000_000), ["1,000,000 tokens at 0.025 USD each"]);
+    assert_eq!(per_unit.lines(2, 1, "tokens", &usd()).unwrap_err().code(), Code::AmountOverflow);
 }
 
 #[test]
@@ -155,16 +162,17 @@ fn a_flat_amount_is_due_as_its_tier_is_entered() {
     assert_eq!(totals(&zero, [0, 1, 5, 6]), ["10", "11", "15", "62"]);
     let what = |steps: Vec<Step>| steps.into_iter().map(|step| step.what).collect::<Vec<_>>();
     assert_eq!(
-        what(graduated.lines(4, 6).unwrap()),
+        what(graduated.lines(4, 6, "tokens", &usd()).unwrap()),
         [
-            "flat amount of 50 (tier above 5)",
-            "1 unit at 1 (tier up to 5)",
-            "1 unit at 2 (tier above 5)"
+            "flat amount of 0.5 USD (tier above 5)",
+            "1 tokens at 0.01 USD each (tier up to 5)",
+            "1 tokens at 0.02 USD each (tier above 5)"
         ]
     );
     assert_eq!(
-        what(zero.lines(4, 6).unwrap()),
-        ["all 6 units at 2 plus 50 (tier above 5), less 4 at 1 plus 10"]
+        what(zero.lines(4, 6, "tokens", &usd()).unwrap()),
+        ["all 6 tokens at 0.02 USD each plus 0.5 USD (tier above 5), less 4 at 0.01 USD each \
+             plus 0.1 USD"]
     );
 }
 
@@ -173,8 +181,11 @@ fn discount_and_cap_cut_the_steps() {
     let terms = Terms { off: exact("30"), cap: Some(exact("50")), ..Terms::default() };
     let per_unit = tariff(Model::PerUnit { price: price("10") }, 0).with(terms).unwrap();
     assert_eq!(totals(&per_unit, [0, 3, 4, 8, 9]), ["0", "0", "10", "50", "50"]);
-    let steps = per_unit.lines(0, 9).unwrap();
-    assert_eq!(steps[0].what, "9 units at 10, less 30 discount, up to the cap");
+    let steps = per_unit.lines(0, 9, "tokens", &usd()).unwrap();
+    assert_eq!(
+        steps[0].what,
+        "9 tokens at 0.1 USD each, less a discount of 0.3 USD, at most 0.5 USD in all"
+    );
     assert_eq!(steps[0].amount, exact("50"));
     let low = Terms { minimum: exact("51"), ..terms };
     let refused = tariff(Model::PerUnit { price: price("1") }, 0).with(low).unwrap_err();
@@ -199,7 +210,9 @@ fn per_call_prices_do_not_see_the_counter() {
     );
     assert_eq!(card.pays(7, exact("9"), 1_000).unwrap(), exact("59"));
     assert_eq!(card.worst_increase(7, 7, 1_000).unwrap(), exact("59"));
-    assert_eq!(card.lines(0, 1).unwrap()[0].what, "0.029 of 1 units worth 1, plus 30, at least 50");
+    let steps = card.lines(0, 1, "tokens", &usd()).unwrap();
+    let told = "0.029 of 1 tokens at 0.01 USD each, plus 0.3 USD, at least 0.5 USD";
+    assert_eq!(steps[0].what, told);
     let plus = |plus| tariff(Model::CostPlus(CostPlus { cost: worth, plus }), 0);
     let markup = plus(Plus::Markup(part("0.25")));
     let margin = plus(Plus::Margin(part("0.2")));
@@ -326,7 +339,7 @@ proptest! {
         let (mut counter, mut billed) = (0, Exact::ZERO);
         for quantity in counters {
             let (before, after) = (counter, counter + quantity);
-            let steps = tariff.lines(before, after).unwrap();
+            let steps = tariff.lines(before, after, "tokens", &usd()).unwrap();
             let sum = steps.iter().try_fold(Exact::ZERO, |sum, step| sum.checked_add(step.amount)).unwrap();
             let from = if before == 0 { Exact::ZERO } else { tariff.total(before).unwrap() };
             prop_assert_eq!(sum, tariff.total(after).unwrap().minus_or_zero(from));

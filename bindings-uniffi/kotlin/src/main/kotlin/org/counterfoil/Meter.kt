@@ -159,6 +159,15 @@ class Meter(
     }
 
     /**
+     * Shows the meter evidence that the plan's condition asks for: the signed document. Calls after it may
+     * rely on it.
+     */
+    fun present(subscription: String, evidence: String, now: Long? = null) {
+        val at = now ?: clock()
+        submit { machine.proposePresent(subscription, evidence, at) }
+    }
+
+    /**
      * Gives back what [receipt] cost: an exact [amount] of atomic units, or all that is left: a receipt,
      * or a replay. The receipt has its body and is signed by the meter's key; the same [id] gives back
      * once.

@@ -253,6 +253,45 @@ class Script {
             meter(given).void(given.text("subscription"), given.text("grant"), given.instant("now"))
             json()
         }
+        "meter.present" -> {
+            given.known("meter", "subscription", "evidence", "now", "journal")
+            val evidence = given.text("evidence")
+            meter(given).present(given.text("subscription"), evidence, given.instant("now"))
+            json()
+        }
+        "evidence.sign" -> {
+            given.known("key", "payer", "seller", "statement", "issuedAt", "expiresAt", "attestor")
+            val key = get<LocalKey>(given, "key")
+            val evidence = Evidence(
+                payer = given.text("payer"),
+                seller = given.text("seller"),
+                statement = given.text("statement"),
+                issuedAt = given.instant("issuedAt"),
+                expiresAt = given.instant("expiresAt"),
+            )
+            val digest = evidenceDigest(evidence)
+            val attestor = given.maybe("attestor") ?: key.address()
+            val signed = VerifiedEvidence.verify(evidence, attestor, key.sign(digest))
+            json(
+                "digest" to digest,
+                "typedData" to evidenceTypedData(evidence),
+                "json" to signed.toJson(),
+            )
+        }
+        "evidence.read" -> {
+            given.known("text")
+            val read = VerifiedEvidence.fromJson(given.text("text"))
+            val stated = read.evidence()
+            json(
+                "digest" to read.digest(),
+                "attestor" to read.attestor(),
+                "payer" to stated.payer,
+                "seller" to stated.seller,
+                "statement" to stated.statement,
+                "issuedAt" to stated.issuedAt,
+                "expiresAt" to stated.expiresAt,
+            )
+        }
         "meter.credit" -> {
             given.known("meter", "subscription", "id", "json", "amount", "reason", "now", "journal")
             val done = meter(given).credit(
