@@ -101,9 +101,8 @@ fn settle(dir: &Path, meter: &Meter, extent: Extent, closing: bool) -> Result<Ve
     let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
     let mut plans: BTreeMap<Digest, Digest> = BTreeMap::new();
     for totals in meter.lanes() {
-        let Some(subscription) = meter.subscription(&totals.subscription) else { continue };
-        let Some(plan) = meter.plan(&subscription.plan) else { continue };
-        plans.insert(totals.lane, subscription.plan);
+        let Some(plan) = meter.plan(&totals.plan) else { continue };
+        plans.insert(totals.lane, totals.plan);
         batches
             .entry(plan.currency().id())
             .or_insert_with(|| Batch::new(plan.currency().clone()))

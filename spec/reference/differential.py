@@ -833,6 +833,7 @@ class Case:
         for meter in [self.meter, *(HOLDERS if self.leasing else [])]:
             self.add("ledger.audit", meter=meter, key="k")
             self.add("meter.entries", meter=meter)
+            self.add("ledger.settle", meter=meter, extent="everything", closing=True)
         for extent in ("collected", "everything"):
             self.add("ledger.settle", meter=self.meter, extent=extent, closing=self.r.random() < 0.5)
 

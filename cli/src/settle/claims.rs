@@ -72,10 +72,7 @@ fn lane_on(
         }
     }
     let lane = newest.ok_or_else(|| refused("no lane is on this channel"))?;
-    let plan = meter
-        .subscription(&lane.subscription)
-        .and_then(|subscription| meter.plan(&subscription.plan))
-        .ok_or_else(|| Error::new(Code::PlanUnknown))?;
+    let plan = meter.plan(&lane.plan).ok_or_else(|| Error::new(Code::PlanUnknown))?;
     let network = format!("eip155:{}", contract.chain_id());
     match plan.currency() {
         Currency::Token { network: own, .. }

@@ -74,7 +74,7 @@ fn settled(input: &mut Input, objects: &Objects) -> Outcome<Settlement> {
     };
     let plan_of = |lane| -> Option<&Plan> {
         let totals = host.meter.lanes().find(|totals| totals.lane == lane)?;
-        host.meter.plan(&host.meter.subscription(&totals.subscription)?.plan)
+        host.meter.plan(&totals.plan)
     };
     let mut batch = Batch::new(currency);
     for totals in host.meter.lanes() {

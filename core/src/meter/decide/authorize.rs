@@ -93,7 +93,7 @@ impl State {
         if let Some(denial) = deny_before_money(&plan, subscription, attributes, at)? {
             return Ok(Err(denial));
         }
-        if let Some(denial) = deny_by_lease(subscription, &Hold::of(entry))? {
+        if let Some(denial) = deny_by_lease(subscription, entry) {
             return Ok(Err(denial));
         }
         if let Some(denial) = deny_by_values(&plan, &subscription.account, attributes, at) {

@@ -11,11 +11,11 @@ use crate::{
     account::Caller,
     amount::{Amount, Rounding},
     crypto::{Digest, Signature, check},
-    entry::{Absorbed, Denial, DenialCode, Entry, Opening, Reclaimed, SignedLease},
+    entry::{Absorbed, Denial, DenialCode, Entry, HoldEntry, Opening, Reclaimed, SignedLease},
     error::{Code, Error, Result},
     lease::{Interval, Lease, Statement, UnitShare},
     meter::{
-        Hold, LeaseRequest, Outcome, Signed, State, Subscription,
+        LeaseRequest, Outcome, Signed, State, Subscription,
         draft::{check_windows, room_to_lend},
     },
     plan::{LimitRule, Plan, whole},
@@ -265,16 +265,16 @@ fn shares(plan: &Plan, request: &LeaseRequest) -> Vec<UnitShare> {
 }
 
 /// What a lease refuses that its plan would allow.
-pub(super) fn deny_by_lease(subscription: &Subscription, hold: &Hold) -> Result<Option<Denial>> {
-    let Some(lease) = &subscription.lease else { return Ok(None) };
+pub(super) fn deny_by_lease(subscription: &Subscription, hold: &HoldEntry) -> Option<Denial> {
+    let lease = subscription.lease.as_ref()?;
     let (plan, at) = (&*subscription.plan, hold.authorized_at);
     let denied = |rule| Denial::new(DenialCode::LeaseExhausted, rule);
     if at >= lease.until {
-        return Ok(Some(denied(String::from("lease/until"))));
+        return Some(denied(String::from("lease/until")));
     }
     let names = plan.limits().iter().flat_map(|limit| limit.matches.keys().chain(&limit.per));
     if let Some(name) = differing(names, &hold.attributes, &lease.attributes) {
-        return Ok(Some(denied(alloc::format!("lease/attributes/{name}"))));
+        return Some(denied(alloc::format!("lease/attributes/{name}")));
     }
     for &(index, units) in &*hold.units {
         let Some(charge) = plan.charges().get(index) else { continue };
@@ -291,7 +291,7 @@ pub(super) fn deny_by_lease(subscription: &Subscription, hold: &Hold) -> Result<
         };
         let left = most.saturating_sub(used).saturating_sub(held);
         if units > left {
-            return Ok(Some(Denial {
+            return Some(Denial {
                 window,
                 meter: Some(charge.meter.clone()),
                 most: Some(whole(most)),
@@ -299,10 +299,10 @@ pub(super) fn deny_by_lease(subscription: &Subscription, hold: &Hold) -> Result<
                 needed: Some(whole(units)),
                 available: Some(whole(left)),
                 ..denied(alloc::format!("lease/charges/{}", charge.id))
-            }));
+            });
         }
     }
-    Ok(None)
+    None
 }
 
 /// The first of these names whose values differ.
