@@ -202,6 +202,28 @@ def _(s, meter, subscription, id, usage, now, content=None):
         subscription, id, values.usage(usage), content=content, now=instant(now))))
 
 
+@arm("meter.settlePart", "meter subscription id usage now", "content journal")
+def _(s, meter, subscription, id, usage, now, content=None):
+    return outcome(s.keep(s.meter(meter).settle_part(
+        subscription, id, values.usage(usage), content=content, now=instant(now))))
+
+
+@arm("meter.extend", "meter subscription id now", "journal")
+def _(s, meter, subscription, id, now):
+    extended = s.meter(meter).extend(subscription, id, now=instant(now))
+    return {"subject": extended.subject, "deadline": str(extended.deadline)}
+
+
+@arm("meter.holds", "meter subscription")
+def _(s, meter, subscription):
+    holds = s.meter(meter).holds(subscription)
+    if holds is None:
+        raise c.Error("subscription_unknown", "no such subscription", None, None)
+    return {"holds": [{"subject": one.subject, "state": one.state,
+                       "authorizedAt": str(one.authorized_at), "deadline": str(one.deadline),
+                       "parts": str(one.parts), "charged": one.charged} for one in holds]}
+
+
 @arm("meter.release", "meter subscription id reason now", "journal")
 def _(s, meter, subscription, id, reason, now):
     unknown = {"released": False, "unknown": True}[reason]

@@ -12,7 +12,7 @@ use crate::plan::{Plan, Usage};
 use crate::receipt::Receipt;
 use crate::sign::{SignRequest, request};
 use crate::values::{Address, Amount, Digest, Exact, Signature, Timestamp, secret};
-use crate::view::{LaneTotals, SubscriptionView};
+use crate::view::{HoldView, LaneTotals, SubscriptionView};
 
 /// A meter without its journal: what it decides is yours to record. `Meter`, the layer over it,
 /// does that.
@@ -167,6 +167,30 @@ impl StepMachine {
         let content = content.unwrap_or(Digest::ZERO);
         let command = Settle { subscription, id, usage: usage.read()?, content };
         self.propose(&Command::Settle(command), now)
+    }
+
+    /// Charges what a running call has used so far; its hold goes on for the rest.
+    fn propose_settle_part(
+        &self,
+        subscription: Digest,
+        id: String,
+        usage: &Usage,
+        content: Option<Digest>,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        let content = content.unwrap_or(Digest::ZERO);
+        let command = Settle { subscription, id, usage: usage.read()?, content };
+        self.propose(&Command::SettlePart(command), now)
+    }
+
+    /// Lets a hold reserve for longer, while it still reserves.
+    fn propose_extend(
+        &self,
+        subscription: Digest,
+        id: String,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        self.propose(&Command::Extend { subscription, id }, now)
     }
 
     /// Ends a hold without a charge, or marks its outcome unknown.
@@ -366,6 +390,11 @@ impl StepMachine {
     /// One subscription.
     fn subscription(&self, id: Digest) -> Result<Option<SubscriptionView>> {
         Ok(self.lock().subscription(&id))
+    }
+
+    /// The holds of a subscription: those that reserve, and those that expired and may still be settled.
+    fn holds(&self, subscription: Digest) -> Result<Option<Vec<HoldView>>> {
+        Ok(self.lock().holds(&subscription))
     }
 
     /// Whether the subscription's lane belongs to the current log: if not, subscribe again.

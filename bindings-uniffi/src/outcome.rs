@@ -27,6 +27,8 @@ pub enum Outcome {
     Denied { value: Denial },
     /// The call is settled, or a window trued up.
     Receipt { value: Issued },
+    /// The hold reserves for longer.
+    Extended { value: Extended },
     /// The hold has ended or changed.
     Released { value: Released },
     /// The same request was made before; nothing was recorded.
@@ -136,6 +138,15 @@ pub struct Crossed {
     pub window: Window,
 }
 
+/// A hold that reserves for longer, or as long as before where the plan lets it not.
+#[derive(uniffi::Record)]
+pub struct Extended {
+    /// The hold's subject.
+    pub subject: Digest,
+    /// When it expires.
+    pub deadline: Timestamp,
+}
+
 /// A hold that has ended or changed.
 #[derive(uniffi::Record)]
 pub struct Released {
@@ -223,6 +234,9 @@ impl From<Decided> for Outcome {
                 let receipt = Arc::new(Receipt(receipt));
                 let sign = sign.map(request);
                 Outcome::Receipt { value: Issued { receipt, digest, position, sign, crossed } }
+            }
+            Decided::Extended { subject, deadline } => {
+                Outcome::Extended { value: Extended { subject, deadline } }
             }
             Decided::Released { subject } => Outcome::Released { value: Released { subject } },
             Decided::Replayed(replay) => Outcome::Replayed { value: replay.into() },

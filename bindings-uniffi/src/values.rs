@@ -10,6 +10,7 @@ pub(crate) type Basis = counterfoil::usage::Basis;
 pub(crate) type DenialCode = counterfoil::entry::DenialCode;
 pub(crate) type Digest = counterfoil::Digest;
 pub(crate) type Exact = counterfoil::Exact;
+pub(crate) type HoldState = counterfoil::meter::HoldState;
 pub(crate) type Kind = counterfoil::receipt::Kind;
 pub(crate) type Signature = counterfoil::Signature;
 pub(crate) type Surface = counterfoil::usage::Surface;
@@ -48,7 +49,8 @@ macro_rules! names {
 names! {
     Basis: Basis::parse;
     DenialCode: |text: &str| DenialCode::ALL.iter().copied().find(|code| code.as_str() == text);
-    Kind: |text: &str| [Kind::Call, Kind::Period, Kind::TrueUp, Kind::Credit].into_iter().find(|kind| kind.as_str() == text);
+    HoldState: |text: &str| HoldState::ALL.into_iter().find(|state| state.as_str() == text);
+    Kind: |text: &str| Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
     Surface: |text: &str| Surface::ALL.iter().copied().find(|surface| surface.as_str() == text);
 }
 

@@ -1,9 +1,10 @@
 //! What a meter shows.
 
-use crate::values::{Amount, Digest, Exact, Timestamp, Window};
+use crate::values::{Amount, Digest, Exact, HoldState, Timestamp, Window};
 
 pub(crate) type LaneTotals = counterfoil::meter::LaneTotals;
 pub(crate) type SubscriptionView = counterfoil::meter::SubscriptionView;
+pub(crate) type HoldView = counterfoil::meter::HoldView;
 type CounterView = counterfoil::meter::CounterView;
 type GrantView = counterfoil::meter::GrantView;
 
@@ -97,4 +98,21 @@ pub struct CounterView {
     pub units: u64,
     /// What they were billed, exact.
     pub billed: Exact,
+}
+
+/// A hold that reserves, or that expired and may still be settled.
+#[uniffi::remote(Record)]
+pub struct HoldView {
+    /// The hash of the request id; names the hold.
+    pub subject: Digest,
+    /// `open`, `unknown` or `expired`.
+    pub state: HoldState,
+    /// The instant that fixed window and prices.
+    pub authorized_at: Timestamp,
+    /// When it expires.
+    pub deadline: Timestamp,
+    /// How many parts charged what the call used so far.
+    pub parts: u64,
+    /// What they charged together, exact, what grants paid of it included.
+    pub charged: Exact,
 }

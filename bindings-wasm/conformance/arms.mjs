@@ -34,6 +34,7 @@ const write = {
   }),
   replayed: ({ state, receipt }) => ({ replayed: { state, receipt: orNull(receipt) } }),
   released: ({ subject }) => ({ subject }),
+  extended: ({ subject, deadline }) => ({ subject, deadline: String(deadline) }),
   receipt: ({ receipt: r, position, sign, crossed }) => ({
     receipt: {
       ...texts({
@@ -59,6 +60,13 @@ const write = {
     },
   }),
 };
+
+function used(given) {
+  return {
+    subscription: given.text("subscription"), id: given.text("id"), usage: given.usage("usage"),
+    content: given.maybe("content"), now: given.instant("now"),
+  };
+}
 
 function signText(sign) {
   if (!sign) return null;
@@ -179,12 +187,22 @@ export const arms = {
     return [write[outcome.kind](outcome), outcome instanceof Hold ? outcome : undefined];
   },
   async "meter.settle"(given) {
-    const settle = {
-      subscription: given.text("subscription"), id: given.text("id"), usage: given.usage("usage"),
-      content: given.maybe("content"), now: given.instant("now"),
-    };
-    const outcome = await meter(given).settle(settle);
+    const outcome = await meter(given).settle(used(given));
     return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
+  },
+  async "meter.settlePart"(given) {
+    const outcome = await meter(given).settlePart(used(given));
+    return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
+  },
+  async "meter.extend"(given) {
+    const extend = {
+      subscription: given.text("subscription"), id: given.text("id"), now: given.instant("now"),
+    };
+    return decided(await meter(given).extend(extend));
+  },
+  "meter.holds"(given) {
+    const holds = given.handle("meter", Host).meter.holds(given.text("subscription"));
+    return [{ holds: holds.map(texts) }];
   },
   async "meter.release"(given) {
     const release = {

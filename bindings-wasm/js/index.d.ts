@@ -1,5 +1,5 @@
 import type {
-  Absorb, Accept, Authorize, Authorized, Begin, Checkpointed, Collect, Credit, Denied, Grant, Import,
+  Absorb, Accept, Authorize, Authorized, Begin, Checkpointed, Collect, Credit, Denied, Extend, Extended, Grant, HoldView, Import,
   LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Reclaimed, Released, Replayed,
   Settle, Settled, SignRequest, Stated, StatementRequest, Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage, Void,
 } from "../pkg/counterfoil.js";
@@ -13,7 +13,7 @@ export {
 } from "../pkg/counterfoil.js";
 export type {
   Absorb, Accept, Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,
-  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Evidence, Exact, Extent, Grant, GrantState, Hex, HoldFields, Import,
+  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Evidence, Exact, Extend, Extended, Extent, Grant, GrantState, Hex, HoldFields, HoldView, Import,
   ImportMark, InclusionProof, Instant, LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Reclaimed, Release, Released, Replayed, Rounding, Settle, Settled,
   Stated, StatementRequest, Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
@@ -82,6 +82,10 @@ export class Meter {
   subscribe(subscribe: Omit<Subscribe, "startedAt"> & { startedAt?: Instant } & Now): Promise<Opened>;
   authorize(request: Authorize & Now): Promise<Hold | Denied | Replayed>;
   settle(settle: Settle & Now): Promise<Settled | Replayed>;
+  /** Charges what a running call has used so far: `usage` is all of it. Its hold goes on for the rest. */
+  settlePart(settle: Settle & Now): Promise<Settled | Replayed>;
+  /** While it still reserves: a whole hold of the plan from now on, at most its grace in all. */
+  extend(extend: Extend & Now): Promise<Extended>;
   /** `released`: the call was not made, or is free. `unknown`: nobody knows; it stays reserved. */
   release(
     release: { subscription: Hex; id: string; reason?: "released" | "unknown" } & Now,
@@ -134,6 +138,9 @@ export class Meter {
   lanes(): LaneTotals[];
   subscription(id: Hex): Subscription | undefined;
   subscriptions(): Subscription[];
+  /** Those that reserve, also of calls whose outcome is unknown, and those that expired and may still be
+   * settled. */
+  holds(subscription: Hex): HoldView[] | undefined;
   /** To read from, and to settle from. Propose through this class only. */
   readonly raw: RawMeter;
 }
@@ -152,6 +159,10 @@ export class Hold implements Authorized {
   readonly attributes: Record<string, string>;
   readonly reserved: Exact;
   settle(usage: Usage, options?: { content?: Hex } & Now): Promise<Settled | Replayed>;
+  /** Charges what the call has used so far, while it goes on. */
+  settlePart(usage: Usage, options?: { content?: Hex } & Now): Promise<Settled | Replayed>;
+  /** Reserves for longer, while it still reserves. */
+  extend(options?: Now): Promise<Extended>;
   release(options?: Now): Promise<Released>;
   [Symbol.asyncDispose](): Promise<void>;
   [Symbol.dispose](): void;

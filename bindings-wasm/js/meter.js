@@ -63,6 +63,14 @@ export class Meter {
     return this.#run(Command.settle(settle), now);
   }
 
+  async settlePart({ now, ...settle }) {
+    return this.#run(Command.settlePart(settle), now);
+  }
+
+  async extend({ now, ...extend }) {
+    return this.#run(Command.extend(extend), now);
+  }
+
   async release({ now, reason = "released", ...release }) {
     return this.#run(Command.release({ reason, ...release }), now);
   }
@@ -226,6 +234,9 @@ export class Meter {
   subscription(id) {
     return this.#raw.subscription(id);
   }
+  holds(subscription) {
+    return this.#raw.holds(subscription);
+  }
   subscriptions() {
     return this.#raw.subscriptions();
   }
@@ -245,6 +256,16 @@ export class Hold {
 
   async settle(usage, { content, now } = {}) {
     return this.#end(() => this.#meter.settle({ ...this.#call, usage, content, now }));
+  }
+
+  async settlePart(usage, { content, now } = {}) {
+    return this.#meter.settlePart({ ...this.#call, usage, content, now });
+  }
+
+  async extend({ now } = {}) {
+    const extended = await this.#meter.extend({ ...this.#call, now });
+    this.deadline = extended.deadline;
+    return extended;
   }
 
   async release({ now } = {}) {

@@ -76,13 +76,26 @@ impl Command {
     pub fn settle(
         #[wasm_bindgen(unchecked_param_type = "Settle")] settle: JsValue,
     ) -> Result<Command, Thrown> {
-        let mut members = Members::of(&settle)?;
-        let command = meter::Command::Settle(meter::Settle {
+        Ok(Command(meter::Command::Settle(used(&settle)?)))
+    }
+
+    /// Charges what a running call has used so far; its hold goes on for the rest.
+    #[wasm_bindgen(js_name = settlePart)]
+    pub fn settle_part(
+        #[wasm_bindgen(unchecked_param_type = "Settle")] settle: JsValue,
+    ) -> Result<Command, Thrown> {
+        Ok(Command(meter::Command::SettlePart(used(&settle)?)))
+    }
+
+    /// Lets a hold reserve for longer, while it still reserves.
+    pub fn extend(
+        #[wasm_bindgen(unchecked_param_type = "Extend")] extend: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&extend)?;
+        let command = meter::Command::Extend {
             subscription: members.required("subscription", input::parsed)?,
             id: members.required("id", input::text)?,
-            usage: members.required("usage", usage)?,
-            content: members.digest_or_zero("content")?,
-        });
+        };
         members.finish()?;
         Ok(Command(command))
     }
@@ -266,6 +279,18 @@ impl Command {
         members.finish()?;
         Ok(Command(command))
     }
+}
+
+fn used(settle: &JsValue) -> Result<meter::Settle, Thrown> {
+    let mut members = Members::of(settle)?;
+    let settle = meter::Settle {
+        subscription: members.required("subscription", input::parsed)?,
+        id: members.required("id", input::text)?,
+        usage: members.required("usage", usage)?,
+        content: members.digest_or_zero("content")?,
+    };
+    members.finish()?;
+    Ok(settle)
 }
 
 fn reason(value: &JsValue) -> Result<ReleaseReason, Thrown> {

@@ -189,6 +189,16 @@ impl RawMeter {
         Ok(self.0.subscription(&id).map(|view| subscription(view).unchecked_into()))
     }
 
+    /// A subscription's holds: those that reserve, and those that expired and may still be settled.
+    #[wasm_bindgen(unchecked_return_type = "HoldView[] | undefined")]
+    pub fn holds(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Hex")] subscription: JsValue,
+    ) -> Result<Option<js_sys::Object>, Thrown> {
+        let id: Digest = input::parsed(&subscription)?;
+        Ok(self.0.holds(&id).map(|holds| list(holds, hold).unchecked_into()))
+    }
+
     /// Whether the subscription's lane belongs to the current log: if not, subscribe again.
     #[wasm_bindgen(js_name = isCurrent)]
     pub fn is_current(
@@ -233,6 +243,17 @@ pub(crate) fn lane(totals: LaneTotals) -> JsValue {
         .text("credited", totals.credited)
         .set("collected", totals.collected.atomic())
         .set("fee", totals.fee.atomic())
+        .into()
+}
+
+fn hold(view: meter::HoldView) -> JsValue {
+    Record::new()
+        .text("subject", view.subject)
+        .set("state", view.state.as_str())
+        .instant("authorizedAt", view.authorized_at)
+        .instant("deadline", view.deadline)
+        .set("parts", view.parts)
+        .text("charged", view.charged)
         .into()
 }
 

@@ -32,6 +32,9 @@ pub(crate) fn outcome(outcome: Outcome) -> JsValue {
             .set("position", position)
             .maybe("sign", wanted.map(sign))
             .set("crossed", list(crossed, crossing)),
+        Outcome::Extended { subject, deadline } => {
+            Record::of("extended").text("subject", subject).instant("deadline", deadline)
+        }
         Outcome::Released { subject } => Record::of("released").text("subject", subject),
         Outcome::Replayed(replay) => replayed(&replay),
         Outcome::Leased { lease, sign: wanted } => Record::of("leased")

@@ -13,7 +13,7 @@ export type Surface =
   | "plain";
 export type Basis = "reported" | "measured" | "estimated";
 export type Rounding = "carry" | "up" | "down" | "half_even";
-export type ReceiptKind = "call" | "period" | "true_up" | "credit";
+export type ReceiptKind = "call" | "part" | "period" | "true_up" | "credit";
 
 /** What one call consumed. Quantities that are read are always `bigint`. */
 export interface Usage {
@@ -61,6 +61,7 @@ export interface Settle {
   /** SHA-256 of the bytes that the usage was read from. */
   content?: Hex | null;
 }
+export interface Extend { subscription: Hex; id: string }
 export interface Release { subscription: Hex; id: string; reason: "released" | "unknown" }
 export interface ImportMark {
   input: Hex; ordinal: bigint | number; offset: bigint | number; digest: Hex;
@@ -176,6 +177,8 @@ export interface Crossed {
   fraction: Exact;
   start: Instant; end: Instant;
 }
+/** Where the plan lets it not reserve for longer, the deadline is as before. */
+export interface Extended { kind: "extended"; subject: Hex; deadline: Instant }
 export interface Released { kind: "released"; subject: Hex }
 export type Replayed =
   | ({ kind: "replayed"; state: "held" } & HoldFields)
@@ -189,8 +192,8 @@ export interface Stated { kind: "stated"; statement: Uint8Array; sign: SignReque
 /** A lease is over whose last word did not come. */
 export interface Reclaimed { kind: "reclaimed"; lease: Hex }
 export type Outcome =
-  | Done | Nothing | Opened | Authorized | Denied | Settled | Released | Replayed | Checkpointed
-  | Leased | Stated | Reclaimed;
+  | Done | Nothing | Opened | Authorized | Denied | Settled | Extended | Released | Replayed
+  | Checkpointed | Leased | Stated | Reclaimed;
 
 export interface LaneTotals {
   lane: Hex; subscription: Hex; plan: Hex; payer: Hex; rail: Hex; number: number; sequence: bigint;
@@ -204,6 +207,13 @@ export interface Subscription {
 }
 export interface Counter {
   charge: string; start: Instant; end: Instant; units: bigint; billed: Exact;
+}
+
+/** A hold that reserves, or that expired and may still be settled. */
+export interface HoldView {
+  subject: Hex; state: "open" | "unknown" | "expired"; authorizedAt: Instant; deadline: Instant;
+  /** How many parts charged what the call used so far, and what they charged together. */
+  parts: bigint; charged: Exact;
 }
 
 /** A grant and what is left of it. */

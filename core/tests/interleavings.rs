@@ -171,6 +171,9 @@ enum Act {
     Authorize(u64, u64),
     /// One of the open holds, and how many percent of what it may use.
     Settle(usize, u64),
+    /// As a settle, and the call goes on.
+    Part(usize, u64),
+    Extend(usize),
     Release(usize),
     Doubt(usize),
     Import(u64, u64),
@@ -187,7 +190,11 @@ fn acts(most_percent: u64) -> impl Strategy<Value = Vec<(Act, u64)>> {
     let act = prop_oneof![
         5 => (0..25_u64, 0..25_u64).prop_map(|(a, b)| Act::Authorize(a, b)),
         4 => (0..9_usize, 0..=most_percent).prop_map(|(n, percent)| Act::Settle(n, percent)),
-        1 => (0..9_usize).prop_map(Act::Release),
+        4 => (0..9_usize, 0..=most_percent).prop_map(|(n, percent)| Act::Part(n, percent)),
+        2 => (0..9_usize, any::<bool>()).prop_map(|(n, extend)| match extend {
+            true => Act::Extend(n),
+            false => Act::Release(n),
+        }),
         1 => (0..9_usize).prop_map(Act::Doubt),
         2 => (0..25_u64, 0..25_u64).prop_map(|(a, b)| Act::Import(a, b)),
         1 => (1..40_u64, any::<bool>()).prop_map(|(amount, units)| Act::Grant(amount, units)),
@@ -212,6 +219,8 @@ struct Story {
     host: Host,
     sub: Digest,
     open: Vec<(String, u64, u64)>,
+    /// What parts said of running calls.
+    readings: BTreeMap<String, (u64, u64)>,
     calls: u64,
     now: u64,
     /// A hold past its deadline may outlive a grant: where the plan has grants, and only there more
@@ -227,10 +236,17 @@ impl Story {
             host,
             sub,
             open: Vec::new(),
+            readings: BTreeMap::new(),
             calls: 0,
             now: 0,
             punctual: plan.grants().next().is_some(),
         }
+    }
+
+    /// So much of what a call may use, and no less than its parts said.
+    fn reading(&self, id: &str, (a, b): (u64, u64), percent: u64) -> (u64, u64) {
+        let (least_a, least_b) = self.readings.get(id).copied().unwrap_or_default();
+        (least_a.max(a * percent / 100), least_b.max(b * percent / 100))
     }
 
     fn step(&mut self, act: &Act, wait: u64) {
@@ -251,7 +267,8 @@ impl Story {
             }
             Act::Settle(n, percent) if !self.open.is_empty() => {
                 let (id, a, b) = self.open.remove(n % self.open.len());
-                let used = usage(&[("a", a * percent / 100), ("b", b * percent / 100)]);
+                let (a, b) = self.reading(&id, (a, b), *percent);
+                let (host, used) = (&mut self.host, usage(&[("a", a), ("b", b)]));
                 match host.settle(self.sub, &id, used, now) {
                     Ok(outcome) => assert!(matches!(outcome, Outcome::Receipt { .. })),
                     // Its window is closed, or it is forgotten.
@@ -262,6 +279,27 @@ impl Story {
                         )
                     }
                 }
+            }
+            Act::Part(n, percent) if !self.open.is_empty() => {
+                let (id, a, b) = self.open[n % self.open.len()].clone();
+                let (a, b) = self.reading(&id, (a, b), *percent);
+                match self.host.settle_part(self.sub, &id, usage(&[("a", a), ("b", b)]), now) {
+                    Ok(Outcome::Receipt { receipt, .. }) => {
+                        assert_eq!(receipt.head.kind, Kind::Part);
+                        self.readings.insert(id, (a, b));
+                    }
+                    Ok(outcome) => assert!(matches!(outcome, Outcome::Replayed(_)), "{outcome:?}"),
+                    Err(e) => {
+                        assert!(
+                            ["window_closed", "hold_unknown"].contains(&e.code().as_str()),
+                            "{e}"
+                        )
+                    }
+                }
+            }
+            Act::Extend(n) if !self.open.is_empty() => {
+                let (id, ..) = &self.open[n % self.open.len()];
+                let _ = host.extend(self.sub, id, now);
             }
             Act::Release(n) if !self.open.is_empty() => {
                 let (id, ..) = self.open.remove(n % self.open.len());
@@ -317,6 +355,25 @@ impl Story {
             _ => {}
         }
     }
+}
+
+/// What limits count less at the end of a call whose parts were charged more than it costs.
+fn over(plan: &Plan, receipt: &ReceiptEntry) -> Exact {
+    let (mut charged, mut whole) = (Exact::ZERO, Exact::ZERO);
+    for item in &receipt.body.items {
+        match item {
+            Item::Part { charged: before, .. } if receipt.head.kind == Kind::Call => {
+                charged = *before;
+            }
+            Item::Line { amount, .. } => whole = whole.checked_add(*amount).unwrap(),
+            _ => {}
+        }
+    }
+    let whole = match plan.rounding() {
+        Rounding::Carry => whole,
+        rounding => Exact::from_amount(rounding.bill(whole, 0).unwrap().amount),
+    };
+    charged.minus_or_zero(whole)
 }
 
 fn price(receipt: &ReceiptEntry) -> Option<(Exact, Exact, bool)> {
@@ -389,6 +446,11 @@ fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window, Str
             for window in windows(plan, window, receipt.head.authorized_at, receipts) {
                 let sum = sums.entry((index, window, value.clone())).or_insert(Exact::ZERO);
                 *sum = sum.checked_add(billed).unwrap();
+                // At no time more than the limit, whatever comes back later.
+                if let LimitRule::Spend { most, .. } = limit.rule {
+                    assert!(limit.soft || *sum <= most, "{sum} of {most} in {window:?}");
+                }
+                *sum = sum.checked_sub(over(plan, receipt)).unwrap();
             }
         }
     }
@@ -524,7 +586,8 @@ proptest! {
                 }
                 prop_assert!(owed <= credit(&plan), "{owed} owed");
                 // A late call reserves nothing, and still moves the counters under the others.
-                let calls = all.iter().filter(|receipt| receipt.head.kind == Kind::Call);
+                let a_call = |kind| matches!(kind, Kind::Call | Kind::Part);
+                let calls = all.iter().filter(|receipt| a_call(receipt.head.kind));
                 let prices: Vec<_> = calls.filter_map(price).collect();
                 if prices.iter().all(|(_, _, late)| !late) {
                     prop_assert!(prices.iter().all(|(_, uncollected, _)| uncollected.is_zero()));

@@ -185,7 +185,7 @@ def test_every_field_has_a_description():
     def walk(node, path):
         if isinstance(node, dict):
             for name, field in (node.get("properties") or {}).items():
-                if isinstance(field, dict) and path and not path.endswith(("if", "then")):
+                if isinstance(field, dict) and path and not path.endswith(("if", "then", "else")):
                     target = field
                     while "description" not in target and "$ref" in target:
                         target = schema["$defs"][target["$ref"].removeprefix("#/$defs/")]

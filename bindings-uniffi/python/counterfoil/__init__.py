@@ -8,8 +8,8 @@ from ._errors import Error, InDoubt
 from ._meter import Clock, Hold, Journal, Meter, MemoryJournal
 from ._native import (
     Auditor, Authorized, Batch, Billed, Channel, Checkpoint, Checkpointed, ClaimRow,
-    CounterView, Counts, Crossed, Currency, Denial, Evidence, Expected, Extent,
-    GrantView, Head, Issued, Item,
+    CounterView, Counts, Crossed, Currency, Denial, Evidence, Expected, Extended, Extent, GrantView,
+    Head, HoldView, Issued, Item,
     LaneTotals, LeaseRequest, Leased, LocalKey, Mark, Opened, PayeeLine, PayerCheck, Payout, Plan, Quote, QuoteLine, QuoteStep,
     Receipt, Reclaimed, Released, Replay, ReplayState, Rounding, Settlement, SignRequest, Stated, SubscriptionView,
     Totals, Usage, UsageStream, VerifiedCheckpoint, VerifiedEvidence, VerifiedReceipt, VerifiedVoucher,
@@ -22,7 +22,7 @@ from ._native import (
 __all__ = [
     "Auditor", "Authorized", "Batch", "Billed", "Channel", "Checkpoint", "Checkpointed",
     "ClaimRow", "Clock", "CounterView", "Counts", "Crossed", "Currency", "Denial", "Error", "Evidence",
-    "Expected", "Extent", "GrantView", "Head", "Hold", "InDoubt", "Issued", "Item", "Journal", "LaneTotals",
+    "Expected", "Extended", "Extent", "GrantView", "Head", "Hold", "HoldView", "InDoubt", "Issued", "Item", "Journal", "LaneTotals",
     "LeaseRequest", "Leased", "LocalKey",
     "Mark", "MemoryJournal", "Meter", "Opened", "PayeeLine", "PayerCheck", "Payout", "Plan",
     "Quote", "QuoteLine", "QuoteStep", "Receipt", "Reclaimed", "Released", "Replay", "ReplayState",

@@ -146,6 +146,34 @@ class Meter:
         )
         return settled
 
+    def settle_part(
+        self,
+        subscription: str,
+        id: str,
+        usage: native.Usage,
+        *,
+        content: Optional[str] = None,
+        now: Optional[int] = None,
+    ) -> Union[native.Issued, native.Replay]:
+        """Charges what a running call has used so far: ``usage`` is all of it. The hold goes on for
+        the rest."""
+        at = self._at(now)
+        charged: Union[native.Issued, native.Replay] = self._submit(
+            lambda: self._native.propose_settle_part(subscription, id, usage, content, at)
+        )
+        return charged
+
+    def extend(
+        self, subscription: str, id: str, *, now: Optional[int] = None
+    ) -> native.Extended:
+        """Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now
+        on, and not longer than its grace after the call was authorised."""
+        at = self._at(now)
+        extended: native.Extended = self._submit(
+            lambda: self._native.propose_extend(subscription, id, at)
+        )
+        return extended
+
     def release(
         self, subscription: str, id: str, *, unknown: bool = False, now: Optional[int] = None
     ) -> native.Released:
@@ -331,6 +359,11 @@ class Meter:
         """One subscription's counters in their newest windows, its grants, and what is reserved."""
         return self._native.subscription(id)
 
+    def holds(self, subscription: str) -> Optional[list[native.HoldView]]:
+        """A subscription's holds: those that reserve, also of calls whose outcome is unknown, and
+        those that expired and may still be settled."""
+        return self._native.holds(subscription)
+
     def snapshot(self) -> bytes:
         """The durable state as bytes."""
         return self._native.snapshot()
@@ -440,6 +473,20 @@ class Hold:
         done = self._meter.settle(self.subscription, self.id, usage, content=content, now=now)
         self._ended = True
         return done
+
+    def settle_part(
+        self, usage: native.Usage, *, content: Optional[str] = None, now: Optional[int] = None
+    ) -> Union[native.Issued, native.Replay]:
+        """Charges what the call has used so far, while it goes on."""
+        return self._meter.settle_part(
+            self.subscription, self.id, usage, content=content, now=now
+        )
+
+    def extend(self, *, now: Optional[int] = None) -> native.Extended:
+        """Reserves for longer, while it still reserves."""
+        extended = self._meter.extend(self.subscription, self.id, now=now)
+        self.deadline = extended.deadline
+        return extended
 
     def release(self, *, now: Optional[int] = None) -> native.Released:
         """Gives the hold back: the call was not made, or is free."""

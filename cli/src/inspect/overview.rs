@@ -20,9 +20,9 @@ fn lanes_of<'a>(
     subscription: &'a SubscriptionView,
 ) -> impl Iterator<Item = LaneTotals> + 'a {
     // Under a lease, what a meter shows goes by the lease's id, and has one lane.
-    meter.lanes().filter(|lane| {
-        lane.subscription == subscription.id || lane.lane == subscription.lane
-    })
+    meter
+        .lanes()
+        .filter(|lane| lane.subscription == subscription.id || lane.lane == subscription.lane)
 }
 
 fn lines(meter: &Meter) -> Vec<String> {

@@ -35,6 +35,9 @@ struct Collector {
     latest: VecDeque<(counterfoil::Digest, ReceiptRow)>,
     period: Option<(u64, u64)>,
     uncollected: Exact,
+    /// Of calls that are charged in parts, what the last part counted, by subscription and subject: each
+    /// part counts all that its call has used.
+    running: HashMap<(counterfoil::Digest, counterfoil::Digest), Vec<(String, u64, Exact)>>,
     /// The subscription of each lane.
     lanes: HashMap<counterfoil::Digest, counterfoil::Digest>,
     plan: Option<Plan>,
@@ -98,16 +101,24 @@ impl Collector {
         let head = &receipt.head;
         let at = head.authorized_at.millis();
         let charge = head.charge.atomic();
-        let call = u64::from(head.kind == Kind::Call);
+        let subscription = self.lanes.get(&head.lane).copied().unwrap_or(head.lane);
+        let counted = self.running.remove(&(subscription, head.subject));
+        for (meter, units, amount) in counted.iter().flatten() {
+            if let Some((quantity, sum)) = self.meters.get_mut(meter) {
+                *quantity = quantity.saturating_sub(u128::from(*units));
+                *sum = sum.minus_or_zero(*amount);
+            }
+        }
+        let a_call = matches!(head.kind, Kind::Call | Kind::Part);
+        let call = u64::from(a_call && counted.is_none());
         let step = self.step(at);
         step.calls = step.calls.saturating_add(call);
         step.charged = step.charged.saturating_add(charge);
         self.seen(at);
-        let subscription = self.lanes.get(&head.lane).copied().unwrap_or(head.lane);
         let sums = self.subscribers.entry(subscription).or_default();
         sums.calls = sums.calls.saturating_add(call);
         sums.charged = sums.charged.saturating_add(charge);
-        let mut usage = Vec::new();
+        let (mut usage, mut lines) = (Vec::new(), Vec::new());
         let mut exact = Exact::ZERO;
         for item in &receipt.body.items {
             match item {
@@ -118,6 +129,7 @@ impl Collector {
                     let charges = self.plan.as_ref().map_or(&[][..], |plan| plan.charges());
                     let found = charges.iter().find(|c| c.id == *charge);
                     let meter = found.map_or_else(|| charge.clone(), |c| c.meter.clone());
+                    lines.push((meter.clone(), *units, *amount));
                     let (quantity, sum) = self.meters.entry(meter).or_insert((0, Exact::ZERO));
                     let units = u128::from(*units);
                     *quantity = match found.map(|c| &c.aggregate) {
@@ -132,6 +144,9 @@ impl Collector {
                 }
                 _ => {}
             }
+        }
+        if head.kind == Kind::Part {
+            self.running.insert((subscription, head.subject), lines);
         }
         if self.latest.len() >= LATEST {
             self.latest.pop_back();

@@ -56,13 +56,46 @@ pub(super) fn authorize(input: &mut Input, objects: &mut Objects) -> Done {
 }
 
 pub(super) fn settle(input: &mut Input, objects: &mut Objects) -> Done {
-    let command = Command::Settle(Settle {
+    let command = Command::Settle(used(input)?);
+    propose(input, objects, &command, "now")
+}
+
+pub(super) fn settle_part(input: &mut Input, objects: &mut Objects) -> Done {
+    let command = Command::SettlePart(used(input)?);
+    propose(input, objects, &command, "now")
+}
+
+fn used(input: &mut Input) -> Outcome<Settle> {
+    Ok(Settle {
         subscription: input.parsed("subscription")?,
         id: input.text("id")?,
         usage: input.usage("usage")?,
         content: input.digest_or_zero("content")?,
+    })
+}
+
+pub(super) fn extend(input: &mut Input, objects: &mut Objects) -> Done {
+    let (subscription, id) = (input.parsed("subscription")?, input.text("id")?);
+    propose(input, objects, &Command::Extend { subscription, id }, "now")
+}
+
+pub(super) fn holds(input: &mut Input, objects: &Objects) -> Outcome {
+    let host = a_meter(input, "meter", objects)?;
+    let id: Digest = input.parsed("subscription")?;
+    let Some(holds) = host.meter.holds(&id) else {
+        return fault(format!("no subscription {id}"));
+    };
+    let holds = holds.into_iter().map(|hold| {
+        json!({
+            "subject": text(hold.subject),
+            "state": hold.state.as_str(),
+            "authorizedAt": instant(hold.authorized_at),
+            "deadline": instant(hold.deadline),
+            "parts": text(hold.parts),
+            "charged": text(hold.charged),
+        })
     });
-    propose(input, objects, &command, "now")
+    Ok(json!({"holds": holds.collect::<Vec<_>>()}))
 }
 
 pub(super) fn release(input: &mut Input, objects: &mut Objects) -> Done {
@@ -201,6 +234,9 @@ fn show(decided: Decided) -> (Value, Option<Object>) {
             json!({"receipt": output::receipt(receipt, *position, sign.as_ref(), crossed)})
         }
         Decided::Released { subject } => json!({"subject": text(subject)}),
+        Decided::Extended { subject, deadline } => {
+            json!({"subject": text(subject), "deadline": instant(*deadline)})
+        }
         Decided::Replayed(replay) => {
             let (state, receipt) = match replay {
                 Replay::Held(_) => ("held", None),

@@ -5,7 +5,11 @@
 //! never below the other, and the same where no price depends on a counter: most admissions need no
 //! look at the holds.
 
-use crate::{amount::Exact, meter::Hold, plan::Plan};
+use crate::{
+    amount::{Amount, Exact, Rounding},
+    meter::Hold,
+    plan::Plan,
+};
 
 /// Of these holds together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,14 +25,18 @@ pub(crate) struct Ceiling {
 impl Ceiling {
     /// Of one hold, and whether it depends on no counter; `None` where it is too large.
     fn of(plan: &Plan, hold: &Hold) -> Option<(Exact, bool)> {
-        let (mut sum, mut exact) = (Exact::ZERO, true);
+        // What parts have charged already lowers it, and rounds it anew.
+        let (mut sum, mut exact) = (Exact::ZERO, hold.parts.is_none());
         for (index, units) in &*hold.units {
             let charge = plan.charges().get(*index)?;
             let tariff = &charge.tariff;
             exact &= charge.aggregate.adds() && (tariff.is_plain() || tariff.is_per_call());
             sum = sum.checked_add(charge.worst_single(*units).ok()?).ok()?;
         }
-        let sum = plan.rounding().compared(sum).ok()?;
+        let mut sum = plan.rounding().compared(sum).ok()?;
+        if hold.parts.is_some() && plan.rounding() != Rounding::Carry {
+            sum = sum.checked_add(Exact::from_amount(Amount::from_atomic(1))).ok()?;
+        }
         // So many that they do not fit are never held.
         (sum.whole() < 1 << 96).then_some((sum, exact))
     }
@@ -106,6 +114,7 @@ mod tests {
             limited: Vec::new().into(),
             reserved: Vec::new().into(),
             attributes: Arc::default(),
+            parts: None,
         }
     }
 

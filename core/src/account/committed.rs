@@ -41,6 +41,24 @@ impl Committed {
 }
 
 impl Account {
+    /// Takes what a call's parts were billed out of the commitments of their charge again.
+    pub(super) fn uncommit(
+        &mut self,
+        plan: &Plan,
+        (line, amount): (usize, Exact),
+        at: Timestamp,
+    ) -> Result<()> {
+        for (commitment, committed) in plan.commitments().iter().zip(&mut self.commitments) {
+            if commitment.charges.contains(&line)
+                && let Some(window) = committed.billed.containing(at)
+                && let Some(billed) = committed.billed.get_mut(window)
+            {
+                *billed = billed.checked_sub(amount)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds what a line billed at this instant to its commitments: those of its charge, or the one that
     /// it bills.
     pub(super) fn commit(

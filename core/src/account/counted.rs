@@ -7,9 +7,9 @@ use crate::{
     amount::Exact,
     entry::ReceiptEntry,
     error::Result,
-    meter::Crossed,
+    meter::{Crossed, Parts},
     plan::{Limit, LimitRule, Plan, whole},
-    receipt::Item,
+    receipt::{Item, Kind},
     time::Timestamp,
 };
 
@@ -18,7 +18,11 @@ use crate::{
 pub(crate) struct Counted<'a> {
     /// What it costs, as limits compare it.
     money: Exact,
+    /// What its parts were counted above its price, if it is the end of a call.
+    over: Exact,
     items: &'a [Item],
+    /// What its parts have counted already.
+    earlier: Option<&'a Parts>,
     /// The attributes that it was authorised with.
     pub(crate) attributes: &'a BTreeMap<String, String>,
     /// When it was authorised.
@@ -32,6 +36,7 @@ impl<'a> Counted<'a> {
         plan: &Plan,
         receipt: &'a ReceiptEntry,
         attributes: &'a BTreeMap<String, String>,
+        earlier: Option<&'a Parts>,
     ) -> Result<Counted<'a>> {
         let items = receipt.body.items.as_slice();
         let price = items.iter().find_map(|item| match item {
@@ -40,19 +45,36 @@ impl<'a> Counted<'a> {
         });
         // What the call costs before grants pay.
         let money = plan.rounding().compared(price.unwrap_or(Exact::ZERO))?;
-        Ok(Counted { money, items, attributes, at: receipt.head.authorized_at })
+        let over = match receipt.head.kind {
+            Kind::Call => over(plan, items)?,
+            _ => Exact::ZERO,
+        };
+        Ok(Counted { money, over, items, earlier, attributes, at: receipt.head.authorized_at })
     }
 
     /// The value under which a limit counts the call, and how much; `None` where it counts nothing.
     pub(crate) fn under(&self, limit: &Limit) -> Option<(&'a str, Exact)> {
         let more = match limit.rule {
             LimitRule::Spend { .. } => self.money,
-            LimitRule::Units { .. } => whole(limit.units(|meter| self.quantity(meter))?),
+            LimitRule::Units { .. } => {
+                let counted = |parts: &Parts| limit.units(|meter| parts.quantity(meter));
+                let before = self.earlier.and_then(counted).unwrap_or(0);
+                let used = limit.units(|meter| self.quantity(meter))?;
+                whole(used.saturating_sub(before))
+            }
             LimitRule::Credit { .. } | LimitRule::Concurrency { .. } | LimitRule::Rate(_) => {
                 return None;
             }
         };
         Some((limit.value(self.attributes)?, more))
+    }
+
+    /// What a limit counts less, because the call's parts were counted more than it costs.
+    pub(crate) fn over(&self, limit: &Limit) -> Exact {
+        match limit.rule {
+            LimitRule::Spend { .. } => self.over,
+            _ => Exact::ZERO,
+        }
     }
 
     /// A meter's quantity; 0 where the body has none.
@@ -63,6 +85,20 @@ impl<'a> Counted<'a> {
         });
         found.unwrap_or(0)
     }
+}
+
+/// What the parts before the end of a call charged above what its lines come to.
+fn over(plan: &Plan, items: &[Item]) -> Result<Exact> {
+    let charged = items.iter().find_map(|item| match item {
+        Item::Part { charged, .. } => Some(*charged),
+        _ => None,
+    });
+    let Some(charged) = charged else { return Ok(Exact::ZERO) };
+    let whole = items.iter().try_fold(Exact::ZERO, |sum, item| match item {
+        Item::Line { amount, .. } => sum.checked_add(*amount),
+        _ => Ok(sum),
+    })?;
+    Ok(charged.minus_or_zero(plan.rounding().compared(whole)?))
 }
 
 impl Account {

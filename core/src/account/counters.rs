@@ -1,13 +1,15 @@
 //! Counters and the rating of one call against them.
 
 use alloc::{collections::BTreeSet, vec::Vec};
+use core::cell::OnceCell;
 
 use crate::{
     account::{Caller, Committed, Counted, Grants, Pace, Pending, Seen, Tally, Windows},
     amount::{Exact, overflow},
     error::{Code, Error, Result},
-    meter::Hold,
+    meter::{Hold, PartLine},
     plan::{Aggregate, Charge, Limit, Plan},
+    rating::Tariff,
     time::{Cycle, Timestamp, Window},
 };
 
@@ -155,12 +157,14 @@ impl Account {
             .chain(limits)
     }
 
-    /// Prices the units of one call from the counters as they stand.
+    /// Prices the units of one call from the counters as they stand without what its parts have in them,
+    /// `earlier`.
     pub(crate) fn rate(
         &self,
         plan: &Plan,
         units: &[(usize, u64)],
         caller: Caller<'_>,
+        earlier: &[PartLine],
     ) -> Result<Vec<Rated>> {
         let mut lines = Vec::with_capacity(units.len());
         for &(index, quantity) in units {
@@ -171,7 +175,12 @@ impl Account {
             };
             let window = self.window_of(plan, charge, windows, caller.at);
             let counter = windows.get(window);
-            let (before, billed) = counter.map_or((0, Exact::ZERO), |c| (c.units, c.billed));
+            let (mut before, mut billed) =
+                counter.map_or((0, Exact::ZERO), |c| (c.units, c.billed));
+            if let Some(own) = earlier.iter().find(|line| line.charge == index) {
+                before = before.checked_sub(own.units).ok_or(Code::EntryMisplaced)?;
+                billed = billed.checked_sub(own.amount)?;
+            }
             let units = match counter {
                 Some(counter) => counter.seen.units(&charge.aggregate, before, quantity, caller),
                 None => quantity,
@@ -187,6 +196,21 @@ impl Account {
             });
         }
         Ok(lines)
+    }
+
+    /// Takes out of the counters what a call has in them, before they are moved by all that it used.
+    pub(crate) fn rewind(&mut self, plan: &Plan, lines: &[PartLine], at: Timestamp) -> Result<()> {
+        for line in lines {
+            self.uncommit(plan, (line.charge, line.amount), at)?;
+            let charge = plan.charges().get(line.charge).ok_or(Code::EntryMisplaced)?;
+            let windows = self.counters.get(line.charge).ok_or(Code::EntryMisplaced)?;
+            let window = self.window_of(plan, charge, windows, at);
+            let windows = self.counters.get_mut(line.charge).ok_or(Code::EntryMisplaced)?;
+            let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
+            counter.units = counter.units.checked_sub(line.units).ok_or(Code::EntryMisplaced)?;
+            counter.billed = counter.billed.checked_sub(line.amount)?;
+        }
+        Ok(())
     }
 
     /// Moves the counters of a settled call, or of a window that is billed without one (`called`).
@@ -237,7 +261,8 @@ impl Account {
     pub(crate) fn count(&mut self, plan: &Plan, call: &Counted<'_>) -> Result<()> {
         for (limit, tally) in plan.limits().iter().zip(self.tallies.iter_mut()) {
             if let Some(added) = call.under(limit) {
-                tally.count(plan, limit, self.started_at, call.at, added)?;
+                let over = call.over(limit);
+                tally.count(plan, limit, self.started_at, call.at, added, over)?;
             }
         }
         Ok(())
@@ -293,7 +318,8 @@ impl Account {
         Ok(())
     }
 
-    /// Adds a hold's units to what is outstanding. Returns the windows that are new, by charge.
+    /// Adds what a hold may still use to what is outstanding. Returns the windows that are new, by
+    /// charge.
     ///
     /// # Errors
     /// `amount_overflow`; nothing has changed then.
@@ -302,11 +328,13 @@ impl Account {
         plan: &Plan,
         units: &[(usize, u64)],
         caller: Caller<'_>,
+        parts: &[PartLine],
     ) -> Result<Vec<(usize, Window)>> {
         let mut opened = Vec::new();
-        for (done, &(index, quantity)) in units.iter().enumerate() {
-            if let Err(error) = self.reserve_one(plan, index, quantity, caller, &mut opened) {
-                self.free(plan, units.get(..done).unwrap_or_default(), caller)?;
+        for (done, &(index, most)) in units.iter().enumerate() {
+            let held = (index, most, PartLine::used(parts, index));
+            if let Err(error) = self.reserve_one(plan, held, caller, &mut opened) {
+                self.free(plan, units.get(..done).unwrap_or_default(), caller, parts)?;
                 self.close(&opened);
                 return Err(error);
             }
@@ -317,24 +345,26 @@ impl Account {
     fn reserve_one(
         &mut self,
         plan: &Plan,
-        index: usize,
-        quantity: u64,
+        (index, most, used): (usize, u64, u64),
         caller: Caller<'_>,
         opened: &mut Vec<(usize, Window)>,
     ) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
         let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
+        if used > 0 && used >= most {
+            return Ok(());
+        }
         let window = self.window_of(plan, charge, windows, caller.at);
         let counter = self.counter(index, window, opened)?;
         let outstanding = counter
             .outstanding
-            .checked_add(quantity)
+            .checked_add(most.saturating_sub(used))
             .ok_or_else(|| Error::new(Code::AmountOverflow).value(&charge.id))?;
         let mut after = Counter { outstanding, ..counter.clone() };
         if charge.tariff.is_per_call() {
-            after.held = after.held.checked_add(charge.tariff.total(quantity)?)?;
+            after.held = after.held.checked_add(price_left(&charge.tariff, most, used)?)?;
         }
-        after.seen.enter(&charge.aggregate, quantity, caller);
+        after.seen.enter(&charge.aggregate, most, caller);
         after.reserve = reserved(charge, &after)?;
         *counter = after;
         Ok(())
@@ -349,25 +379,34 @@ impl Account {
         }
     }
 
-    /// Takes a hold's units out again.
+    /// Takes what a hold may still use out again.
     pub(crate) fn free(
         &mut self,
         plan: &Plan,
         units: &[(usize, u64)],
         caller: Caller<'_>,
+        parts: &[PartLine],
     ) -> Result<()> {
-        for &(index, quantity) in units {
+        for &(index, most) in units {
+            let used = PartLine::used(parts, index);
+            // Of what is used up nothing is outstanding, and its window may be gone.
+            if used > 0 && used >= most {
+                continue;
+            }
             let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
             let windows = self.counters.get(index).ok_or(Code::EntryMisplaced)?;
             let window = self.window_of(plan, charge, windows, caller.at);
             let windows = self.counters.get_mut(index).ok_or(Code::EntryMisplaced)?;
             let counter = windows.get_mut(window).ok_or(Code::EntryMisplaced)?;
-            counter.outstanding =
-                counter.outstanding.checked_sub(quantity).ok_or(Code::EntryMisplaced)?;
+            counter.outstanding = counter
+                .outstanding
+                .checked_sub(most.saturating_sub(used))
+                .ok_or(Code::EntryMisplaced)?;
             if charge.tariff.is_per_call() {
-                counter.held = counter.held.checked_sub(charge.tariff.total(quantity)?)?;
+                let left = price_left(&charge.tariff, most, used)?;
+                counter.held = counter.held.checked_sub(left)?;
             }
-            counter.seen.leave(&charge.aggregate, quantity, caller);
+            counter.seen.leave(&charge.aggregate, most, caller);
             self.refresh(plan, index, window)?;
         }
         Ok(())
@@ -391,10 +430,16 @@ impl Account {
             });
         }
         self.counters = counters;
-        let earliest = self.earliest_period().into_iter().chain(self.earliest_lent()).min();
-        for (limit, tally) in plan.limits().iter().zip(&mut self.tallies) {
-            tally.forget_closed(plan, limit, now, earliest);
+        let mut tallies = core::mem::take(&mut self.tallies);
+        let known = OnceCell::new();
+        let earliest = || {
+            let all = || self.earliest_period(plan).into_iter().chain(self.earliest_lent()).min();
+            *known.get_or_init(all)
+        };
+        for (limit, tally) in plan.limits().iter().zip(&mut tallies) {
+            tally.forget_closed(plan, limit, now, &earliest);
         }
+        self.tallies = tallies;
     }
 
     pub(super) fn counter(
@@ -417,8 +462,9 @@ impl Account {
         if let Some(counter) =
             self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
         {
-            counter.owes = (charge.can_fall() || counter.returned)
-                && counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
+            // A call whose parts leave a charge again may leave any total too high, and so may a lease.
+            counter.owes =
+                counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
             if counter.returned {
                 counter.short = charge.tariff.total(counter.units)?.minus_or_zero(counter.billed);
             }
@@ -426,6 +472,11 @@ impl Account {
         }
         Ok(())
     }
+}
+
+/// Under a per-call model: what a call of up to `most` units may still cost that was billed for `used`.
+pub(super) fn price_left(tariff: &Tariff, most: u64, used: u64) -> Result<Exact> {
+    Ok(tariff.total(most)?.minus_or_zero(tariff.total(used.min(most))?))
 }
 
 impl Counter {

@@ -104,7 +104,9 @@ impl Account {
                 && let Some(value) = limit.value(&lease.attributes)
             {
                 let when = (self.started_at, lease.at);
-                tally.change(plan, limit, when, value, |sum| change(sum, more))?;
+                tally.change(plan, limit, when, value, |sum| {
+                    change(sum.unwrap_or(Exact::ZERO), more)
+                })?;
             }
         }
         Ok(())

@@ -187,9 +187,8 @@ impl Account {
         })
     }
 
-    /// The earliest window of any charge that is still to be billed.
-    pub(super) fn earliest_period(&self) -> Option<Timestamp> {
-        let charges = self.pending.iter().flat_map(|pending| [pending.start, pending.close]);
-        charges.chain(self.commitments.iter().map(|committed| committed.from)).flatten().min()
+    /// The earliest instant whose limits are still to count a period.
+    pub(super) fn earliest_period(&self, plan: &Plan) -> Option<Timestamp> {
+        self.periods(plan).iter().map(|period| period.at).min()
     }
 }

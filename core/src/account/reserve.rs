@@ -11,11 +11,11 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, Held, Tally},
+    account::{Account, Counter, Held, Tally, counters::price_left},
     amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
-    meter::Hold,
+    meter::{Hold, PartLine},
     plan::Plan,
     time::{Timestamp, Window},
 };
@@ -245,8 +245,7 @@ fn singly(books: Books<'_>, subjects: &BTreeSet<Digest>, window: Window) -> Resu
     let mut sum = Exact::ZERO;
     let mut add = |hold: &Hold| -> Result<()> {
         if books.without.is_none_or(|without| without.subject != hold.subject) {
-            let worst = worst_of(books, hold)?;
-            sum = sum.checked_add(books.plan.rounding().compared(worst)?)?;
+            sum = sum.checked_add(worst_case(books, hold)?)?;
         }
         Ok(())
     };
@@ -263,10 +262,19 @@ fn singly(books: Books<'_>, subjects: &BTreeSet<Digest>, window: Window) -> Resu
     Ok(sum)
 }
 
+/// The most that one hold can still be charged, as a limit compares it: beside what its parts were.
+fn worst_case(books: Books<'_>, hold: &Hold) -> Result<Exact> {
+    let worst = worst_of(books, hold)?;
+    let Some(parts) = &hold.parts else { return books.plan.rounding().compared(worst) };
+    let so_far = parts.lines.iter().map(|line| line.amount);
+    let price = so_far.into_iter().try_fold(worst, Exact::checked_add)?;
+    Ok(books.plan.rounding().compared(price)?.minus_or_zero(parts.priced()?))
+}
+
 /// The most that one hold can add to what is billed, wherever the others leave the counters.
 fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
     let mut worst = Exact::ZERO;
-    for &(index, units) in &*hold.units {
+    for &(index, most) in &*hold.units {
         let (Some(charge), Some(windows)) =
             (books.plan.charges().get(index), books.counters.counters.get(index))
         else {
@@ -275,7 +283,12 @@ fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
         let window = books.counters.window_of(books.plan, charge, windows, hold.authorized_at);
         let none = Counter::default();
         let counter = windows.get(window).unwrap_or(&none);
-        worst = worst.checked_add(counter.worst(charge, units, hold.caller())?)?;
+        let used = PartLine::used(hold.lines(), index);
+        let more = match charge.tariff.is_per_call() {
+            true => price_left(&charge.tariff, most, used)?,
+            false => counter.worst(charge, most.saturating_sub(used), hold.caller())?,
+        };
+        worst = worst.checked_add(more)?;
     }
     Ok(worst)
 }

@@ -206,7 +206,7 @@ mod tests {
     fn settle(plan: &Plan, account: &mut Account, (quantity, value, hours): Sized) -> Exact {
         let attributes = attributes(value);
         let caller = Caller { attributes: &attributes, at: at(hours) };
-        let rated = account.rate(plan, &units(plan, quantity), caller).unwrap();
+        let rated = account.rate(plan, &units(plan, quantity), caller, &[]).unwrap();
         account.advance(plan, &rated, caller, true).unwrap();
         total(&rated).unwrap()
     }
@@ -216,8 +216,8 @@ mod tests {
         let caller = Caller { attributes: &attributes, at: at(hours) };
         let units = units(plan, quantity);
         match free {
-            false => drop(account.reserve(plan, &units, caller).unwrap()),
-            true => account.free(plan, &units, caller).unwrap(),
+            false => drop(account.reserve(plan, &units, caller, &[]).unwrap()),
+            true => account.free(plan, &units, caller, &[]).unwrap(),
         }
     }
 

@@ -185,7 +185,7 @@ impl Tally {
             .map(move |(reach, end)| (reach.end, Window { start: end, end: window.end }))
     }
 
-    /// Adds what a call at this instant counts.
+    /// Adds what a call at this instant counts, less what its parts were counted too much.
     pub(crate) fn count(
         &mut self,
         plan: &Plan,
@@ -193,8 +193,12 @@ impl Tally {
         started_at: Timestamp,
         at: Timestamp,
         (value, more): (&str, Exact),
+        over: Exact,
     ) -> Result<()> {
-        self.change(plan, limit, (started_at, at), value, |sum| sum.checked_add(more))
+        self.change(plan, limit, (started_at, at), value, |sum| match sum {
+            Some(sum) => sum.checked_add(more)?.checked_sub(over),
+            None => Ok(more),
+        })
     }
 
     /// Changes what calls at this instant counted.
@@ -204,14 +208,14 @@ impl Tally {
         limit: &Limit,
         (started_at, at): (Timestamp, Timestamp),
         value: &str,
-        change: impl Fn(Exact) -> Result<Exact>,
+        change: impl Fn(Option<Exact>) -> Result<Exact>,
     ) -> Result<()> {
         let Some(part) = self.part(plan, limit, started_at, at) else { return Ok(()) };
         if let (Some(values), _) = self.0.open(part) {
             match values.counted.get_mut(value) {
-                Some(sum) => *sum = change(*sum)?,
+                Some(sum) => *sum = change(Some(*sum))?,
                 None => {
-                    values.counted.insert(String::from(value), change(Exact::ZERO)?);
+                    values.counted.insert(String::from(value), change(None)?);
                 }
             }
         }
@@ -236,7 +240,7 @@ impl Tally {
         }
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_add(1);
-            held.units = held.units.saturating_add(units_of(hold, index));
+            held.units = held.units.saturating_add(units_of(limit, hold, index));
             if limit.is_partial() {
                 held.subjects.insert(hold.subject);
             }
@@ -260,7 +264,7 @@ impl Tally {
         let Some(values) = self.0.get_mut(part) else { return };
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_sub(1);
-            held.units = held.units.saturating_sub(units_of(hold, index));
+            held.units = held.units.saturating_sub(units_of(limit, hold, index));
             held.subjects.remove(&hold.subject);
             if let Some(ceiling) = &mut held.ceiling {
                 ceiling.remove(plan, hold);
@@ -275,19 +279,20 @@ impl Tally {
     }
 
     /// Forgets parts of which every window is closed at `now` and in which nothing reserves; not those
-    /// after `earliest`, the start of the first window that is still to be billed without a call.
+    /// that have `earliest`, the first instant at which a window is still to be billed without a call.
+    /// It is asked for only where something may be forgotten.
     pub(crate) fn forget_closed(
         &mut self,
         plan: &Plan,
         limit: &Limit,
         now: Timestamp,
-        earliest: Option<Timestamp>,
+        earliest: &dyn Fn() -> Option<Timestamp>,
     ) {
         self.0.drop_where(|part, values| {
             let reach = limit.reach(part);
             values.held.is_empty()
                 && closes_at(reach, plan).is_some_and(|closes| closes <= now)
-                && earliest.is_none_or(|earliest| reach.end <= earliest)
+                && earliest().is_none_or(|earliest| reach.end <= earliest)
         });
     }
 
@@ -303,10 +308,10 @@ impl Tally {
     }
 }
 
-/// The units that a hold holds under the limit of this index.
-fn units_of(hold: &Hold, index: usize) -> u128 {
-    hold.limited
-        .iter()
-        .find(|(limit, _)| *limit == index)
-        .map_or(0, |(_, units)| u128::from(*units))
+/// The units that a hold holds under the limit of this index, beside those that its parts used.
+fn units_of(limit: &Limit, hold: &Hold, index: usize) -> u128 {
+    let held = hold.limited.iter().find(|(limit, _)| *limit == index).map_or(0, |held| held.1);
+    let parts = hold.parts.as_ref();
+    let used = parts.and_then(|parts| limit.units(|meter| parts.quantity(meter))).unwrap_or(0);
+    u128::from(held.saturating_sub(used))
 }

@@ -10,7 +10,7 @@ use core::fmt;
 use crate::{
     account::Edge,
     crypto::{Address, Digest, Signature, check},
-    entry::{Denial, Entry, HoldEntry, ReceiptEntry},
+    entry::{Denial, Entry, Extended, HoldEntry, ReceiptEntry},
     error::{Code, Error, Result},
     lease::Lease,
     log::Checkpoint,
@@ -127,6 +127,7 @@ impl Auditor {
             Entry::Receipt(receipt) => self.recompute(receipt)?,
             Entry::Hold(hold) => self.admit_again(hold).map_err(|e| e.within(place()))?,
             Entry::Leased(lease) => self.lend_again(lease).map_err(|e| e.within(place()))?,
+            Entry::Extended(e) => self.extend_again(e).map_err(|e| e.within(place()))?,
             _ => {}
         }
         if let Entry::Plan(document) = &entry {
@@ -231,7 +232,7 @@ impl Auditor {
                 .at(format!("{place} sequence")));
         }
         let again = match recorded.head.kind {
-            Kind::Call => self.draft_again(recorded),
+            Kind::Call | Kind::Part => self.draft_again(recorded),
             Kind::Period => self.period_again(recorded),
             Kind::TrueUp => self.true_up_again(recorded),
             Kind::Credit => self.credit_again(recorded),
@@ -277,6 +278,18 @@ impl Auditor {
             Ok(_) => Err(Error::new(Code::AuditMismatch).at("lease")),
             Err(denial) => Err(refused(denial)),
         }
+    }
+
+    /// The deadline must be that of the plan. Whether there is a hold to extend, the fold says.
+    fn extend_again(&self, extended: &Extended) -> Result<()> {
+        let subscription = self.state.lane(&extended.lane)?.open.root();
+        let subscription = self.state.subscription(&subscription)?;
+        if let Some(hold) = subscription.holds.get(&extended.subject)
+            && hold.extended(&subscription.plan, extended.at)? != extended.deadline
+        {
+            return Err(Error::new(Code::AuditMismatch).at("deadline").value(extended.deadline));
+        }
+        Ok(())
     }
 
     fn draft_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {
@@ -332,6 +345,7 @@ impl Auditor {
             authorized_at: hold.map_or(recorded.head.authorized_at, |hold| hold.authorized_at),
             issued_at: recorded.head.issued_at,
             import: recorded.import.as_ref(),
+            part: recorded.head.kind == Kind::Part,
         };
         let call = draft_call(&self.state, &facts)?;
         if recorded.import.is_some() && call.short.is_some() {

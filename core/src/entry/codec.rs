@@ -7,9 +7,9 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest, Signature},
     entry::{
-        Absorbed, Collected, Denial, DenialCode, Denied, Entry, Granted, HoldEntry, ImportMark,
-        Instance, Opening, Presented, ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease,
-        Voided,
+        Absorbed, Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry,
+        ImportMark, Instance, Opening, Presented, ReceiptEntry, Reclaimed, Release, ReleaseReason,
+        SignedLease, Voided,
     },
     error::{Code, Error, Result},
     lease::{Lease, Statement},
@@ -39,6 +39,7 @@ impl Entry {
             Entry::Stated(_) => 13,
             Entry::Absorbed(_) => 14,
             Entry::Reclaimed(_) => 15,
+            Entry::Extended(_) => 17,
             Entry::Presented(_) => 18,
         }
     }
@@ -62,6 +63,7 @@ impl Entry {
             Entry::Stated(_) => "stated",
             Entry::Absorbed(_) => "absorbed",
             Entry::Reclaimed(_) => "reclaimed",
+            Entry::Extended(_) => "extended",
             Entry::Presented(_) => "presented",
         }
     }
@@ -151,6 +153,12 @@ impl Entry {
             }
             Entry::Reclaimed(e) => {
                 w.raw(e.lease.bytes()).u64(e.at.millis());
+            }
+            Entry::Extended(e) => {
+                w.raw(e.lane.bytes())
+                    .raw(e.subject.bytes())
+                    .u64(e.at.millis())
+                    .u64(e.deadline.millis());
             }
             Entry::Presented(e) => {
                 w.raw(e.subscription.bytes())
@@ -257,6 +265,12 @@ impl Entry {
                 at: read_time(r)?,
             }),
             15 => Entry::Reclaimed(Reclaimed { lease: Digest::new(r.array()?), at: read_time(r)? }),
+            17 => Entry::Extended(Extended {
+                lane: Digest::new(r.array()?),
+                subject: Digest::new(r.array()?),
+                at: read_time(r)?,
+                deadline: read_time(r)?,
+            }),
             18 => Entry::Presented(Presented {
                 subscription: Digest::new(r.array()?),
                 attestor: Address::new(r.array()?),

@@ -46,6 +46,8 @@ pub enum Entry {
     Absorbed(Absorbed),
     /// The lender took back what a lease did not use, without its holder's last word.
     Reclaimed(Reclaimed),
+    /// A hold goes on for longer.
+    Extended(Extended),
     /// Evidence is presented.
     Presented(Presented),
 }
@@ -193,6 +195,19 @@ pub enum ReleaseReason {
     Expired,
     /// The host does not know whether the call was made. Still reserved until the deadline.
     Unknown,
+}
+
+/// A hold that goes on for longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extended {
+    /// The hold's lane.
+    pub lane: Digest,
+    /// The hold's subject.
+    pub subject: Digest,
+    /// When.
+    pub at: Timestamp,
+    /// The instant at which it expires now.
+    pub deadline: Timestamp,
 }
 
 /// Money that arrived for a lane.

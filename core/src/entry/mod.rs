@@ -11,8 +11,8 @@ mod kinds;
 
 pub use denial::{Denial, DenialCode};
 pub use kinds::{
-    Absorbed, Collected, Denied, Entry, Granted, HoldEntry, ImportMark, Instance, Opening,
-    Presented, ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease, Voided,
+    Absorbed, Collected, Denied, Entry, Extended, Granted, HoldEntry, ImportMark, Instance,
+    Opening, Presented, ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease, Voided,
 };
 
 pub(crate) use codec::{

@@ -31,6 +31,16 @@ pub enum Command {
     Authorize(Request),
     /// Charges what the call really used.
     Settle(Settle),
+    /// Charges what a call has used so far. Its hold goes on for the rest.
+    SettlePart(Settle),
+    /// Lets a hold reserve for longer, while it still reserves: a whole `hold` of the plan from now on,
+    /// and not longer than `grace` after it was authorised.
+    Extend {
+        /// The subscription.
+        subscription: Digest,
+        /// The request id.
+        id: String,
+    },
     /// Ends a hold without a charge, or marks its outcome unknown.
     Release {
         /// The subscription.
@@ -153,7 +163,7 @@ pub struct Settle {
     pub subscription: Digest,
     /// The request id of the hold.
     pub id: String,
-    /// What was used; its attributes join those of the request.
+    /// What was used in all, earlier parts included; its attributes join those of the request.
     pub usage: Usage,
     /// SHA-256 of the bytes that the usage was read from, or zero.
     pub content: Digest,

@@ -4,17 +4,20 @@
 //! facts: both use the functions here, so a recorded receipt either is this result or is wrong.
 
 mod credit;
+mod part;
 mod period;
 
 pub(crate) use credit::{CreditFacts, draft_credit};
 pub(crate) use period::draft_period;
+
+use self::part::{Due, counts_parts, part_item, surplus, take_granted};
 
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     account::{
         Books, Caller, Given, Rated, Room, admit, backing, closes_at, credit_room, draw_money,
-        draw_units, room, tighter, total,
+        draw_units, room, tighter,
     },
     amount::{Amount, Billed, Exact, Rounding},
     crypto::Digest,
@@ -22,7 +25,7 @@ use crate::{
     error::{Code, Error, Result},
     lease::Lease,
     meter::{Hold, Lane, State, Subscription},
-    plan::{Call, Plan},
+    plan::{Call, Late, Plan},
     receipt::{Body, Head, Item, Kind, Receipt, window_subject},
     time::{Timestamp, Window},
     usage::Usage,
@@ -39,6 +42,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) authorized_at: Timestamp,
     pub(crate) issued_at: Timestamp,
     pub(crate) import: Option<&'a ImportMark>,
+    /// Whether the call goes on.
+    pub(crate) part: bool,
 }
 
 impl Facts<'_> {
@@ -81,7 +86,14 @@ impl Draft {
 pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> {
     let (subscription, _) = state.current(&facts.subscription)?;
     subscription.need_open()?;
+    if facts.part {
+        subscription.need_whole()?;
+    }
     check_windows(subscription, facts.authorized_at, facts.issued_at)?;
+    let hold = subscription.holds.get(&facts.subject);
+    if let Some(parts) = hold.and_then(|hold| hold.parts.as_ref()) {
+        parts.check_reading(|meter| facts.usage.get(meter))?;
+    }
     draft_units(state, facts, subscription.plan.charged_units(&facts.call())?)
 }
 
@@ -94,14 +106,37 @@ pub(crate) fn draft_units(
     let (subscription, lane) = state.current(&facts.subscription)?;
     let plan = &*subscription.plan;
     let hold = subscription.holds.get(&facts.subject);
+    let parts = hold.and_then(|hold| hold.parts.as_deref());
+    if let Some(parts) = parts {
+        take_granted(plan, &parts.granted, &mut units);
+    }
     let (at, issued_at) = (facts.authorized_at, facts.issued_at);
-    let usable = subscription.account.grants.usable(plan, facts.attributes, at, issued_at)?;
+    let late = hold.is_some_and(|hold| !hold.is_reserved());
+    let free = late && plan.times().late == Late::Mark;
+    let usable = match free {
+        true => Vec::new(),
+        false => subscription.account.grants.usable(plan, facts.attributes, at, issued_at)?,
+    };
     let own = hold.filter(|hold| hold.is_reserved()).map_or(&[][..], |hold| &*hold.reserved);
     let granted = draw_units(plan, &usable, own, &mut units)?;
+    if facts.part {
+        units.retain(|(charge, _)| counts_parts(plan, *charge));
+    }
     let attributes = hold.map_or(facts.attributes, |hold| &hold.attributes);
-    let rated = subscription.account.rate(plan, &units, Caller { attributes, at })?;
-    let price = total(&rated)?;
-    let needed = plan.rounding().compared(price)?;
+    let earlier = parts.map_or(&[][..], |parts| &parts.lines);
+    if let Some(parts) = parts {
+        parts.add_left(&mut units);
+    }
+    let caller = Caller { attributes, at };
+    let mut rated = subscription.account.rate(plan, &units, caller, earlier)?;
+    if let Some(parts) = parts.filter(|_| facts.part) {
+        parts.keep_billed(&mut rated)?;
+    }
+    let due = match (parts, facts.part) {
+        (None, false) => Due::whole(&rated)?,
+        _ => Due::of_part(plan, parts, &rated)?,
+    };
+    let needed = plan.rounding().compared(due.price)?;
     let asked = Asked {
         hold,
         attributes,
@@ -112,6 +147,7 @@ pub(crate) fn draft_units(
         usable: &usable,
         called: true,
         imported: facts.import.is_some(),
+        part: facts.part,
     };
     let (short, room) = match &subscription.lease {
         // The lender's limits have room for all of it.
@@ -122,7 +158,14 @@ pub(crate) fn draft_units(
             (short, room)
         }
     };
-    let priced = Priced::new(plan, lane, &rated, room, &usable)?;
+    let priced = match free {
+        true => Priced::marked(plan, lane, &due)?,
+        false => Priced::new(plan, lane, &due, room, &usable)?,
+    };
+    let surplus = match facts.part {
+        true => None,
+        false => surplus(plan, lane, parts, &rated)?,
+    };
 
     let mut items =
         Vec::with_capacity(rated.len().saturating_add(facts.attributes.len()).saturating_add(8));
@@ -141,8 +184,20 @@ pub(crate) fn draft_units(
     for line in rated {
         items.push(line.item(plan)?);
     }
-    items.push(priced.item(lane, hold.is_some_and(|hold| !hold.is_reserved())));
+    if facts.part || parts.is_some() {
+        items.push(part_item(parts)?);
+    }
+    items.push(priced.item(lane, late));
     items.extend(priced.draws);
+    let mut credited = lane.credited;
+    if let Some((exact, billed)) = surplus {
+        credited = credited.checked_add(billed.amount)?;
+        items.push(Item::Surplus {
+            exact,
+            remainder_before: lane.credited_remainder,
+            remainder_after: billed.remainder,
+        });
+    }
     for (name, value) in facts.attributes {
         items.push(Item::Attribute { name: name.clone(), value: value.clone() });
     }
@@ -156,14 +211,14 @@ pub(crate) fn draft_units(
         lane,
         subscription.lane,
         items,
-        Parts {
-            kind: Kind::Call,
+        HeadParts {
+            kind: if facts.part { Kind::Part } else { Kind::Call },
             subject: facts.subject,
             authorized_at: facts.authorized_at,
             issued_at: facts.issued_at,
             charge: priced.billed.amount,
             cumulative,
-            credited: lane.credited,
+            credited,
             import: facts.import.cloned(),
         },
     )?;
@@ -224,7 +279,7 @@ pub(crate) fn draft_true_up(
         lane,
         subscription.lane,
         alloc::vec![item],
-        Parts {
+        HeadParts {
             kind: Kind::TrueUp,
             subject: window_subject(&charge.id, window.start),
             authorized_at: issued_at,
@@ -246,16 +301,15 @@ struct Priced {
 }
 
 impl Priced {
-    /// The price of these lines, cut to what a limit that is short or a lease leaves, less what grants
-    /// pay.
+    /// What is due, cut to what a limit that is short or a lease leaves, less what grants pay.
     fn new(
         plan: &Plan,
         lane: &Lane,
-        rated: &[Rated],
+        due: &Due<'_>,
         room: Option<Exact>,
         usable: &[Given],
     ) -> Result<Priced> {
-        let price = total(rated)?;
+        let price = due.price;
         let exact = match room {
             None => price,
             Some(room) => match plan.rounding() {
@@ -264,9 +318,15 @@ impl Priced {
             },
         };
         let compared = plan.rounding().compared(exact)?;
-        let (draws, net) = draw_money(plan.rounding(), usable, rated, compared)?;
+        let (draws, net) = draw_money(plan.rounding(), usable, &due.lines, compared)?;
         let billed = plan.rounding().bill(net, lane.cumulative_remainder)?;
         Ok(Priced { exact, uncollected: price.checked_sub(exact)?, draws, billed })
+    }
+
+    /// A late settle under a plan that marks it: nothing is charged.
+    fn marked(plan: &Plan, lane: &Lane, due: &Due<'_>) -> Result<Priced> {
+        let billed = plan.rounding().bill(Exact::ZERO, lane.cumulative_remainder)?;
+        Ok(Priced { exact: Exact::ZERO, uncollected: due.price, draws: Vec::new(), billed })
     }
 
     fn item(&self, lane: &Lane, late: bool) -> Item {
@@ -294,7 +354,7 @@ impl Rated {
     }
 }
 
-struct Parts {
+struct HeadParts {
     kind: Kind,
     subject: Digest,
     authorized_at: Timestamp,
@@ -305,7 +365,7 @@ struct Parts {
     import: Option<ImportMark>,
 }
 
-fn draft(lane: &Lane, id: Digest, items: Vec<Item>, parts: Parts) -> Result<Draft> {
+fn draft(lane: &Lane, id: Digest, items: Vec<Item>, parts: HeadParts) -> Result<Draft> {
     let head = Head {
         lane: id,
         sequence: lane.sequence.checked_add(1).ok_or(Code::AmountOverflow)?,
@@ -383,8 +443,9 @@ pub(crate) fn room_to_lend(
     needed: Exact,
 ) -> Result<Option<Room>> {
     let (hold, units, usable) = (None, &[][..], &[][..]);
-    let (called, imported) = (true, true);
-    let asked = Asked { hold, attributes, at, units, rated, needed, usable, called, imported };
+    let (called, imported, part) = (true, true, false);
+    let asked =
+        Asked { hold, attributes, at, units, rated, needed, usable, called, imported, part };
     room_for(subscription, &asked, Exact::ZERO)
 }
 
@@ -397,7 +458,7 @@ struct Asked<'a> {
     at: Timestamp,
     units: &'a [(usize, u64)],
     rated: &'a [Rated],
-    /// The price of the lines, as limits compare it.
+    /// What is due, as limits compare it.
     needed: Exact,
     /// The grants that may pay.
     usable: &'a [Given],
@@ -405,12 +466,15 @@ struct Asked<'a> {
     called: bool,
     /// Whether it was not authorised before: then every limit must have room, not its own alone.
     imported: bool,
+    /// Whether the call goes on under its hold.
+    part: bool,
 }
 
 /// Whether the limits have room for this beside every *other* hold.
 fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Result<Option<Room>> {
     let plan = &*subscription.plan;
-    let Asked { hold, attributes, at, units, rated, needed, usable, called, imported } = *asked;
+    let Asked { hold, attributes, at, units, rated, needed, usable, called, imported, part } =
+        *asked;
     let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
     let books = Books { plan, account, counters: account, holds, without: None };
@@ -422,7 +486,8 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     let reserved = hold.filter(|hold| hold.is_reserved());
     // A call within its hold has room if all holds together have. They may not: a call that used more
     // than it held moves the counters under the others.
-    if reserved.is_some_and(|hold| covers(hold, units)) {
+    let whole = !part && hold.is_none_or(|hold| hold.parts.is_none());
+    if whole && reserved.is_some_and(|hold| covers(hold, units)) {
         let backing = backing(plan, usable, charges(), holds.values())?;
         if room(books, attributes, at, Exact::ZERO)?.is_none()
             && credit_room(books, (owed, backing), Exact::ZERO)?.is_none()
@@ -432,7 +497,10 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     }
     let mut counters = account.counters_only();
     if let Some(hold) = reserved {
-        counters.free(plan, &hold.units, hold.caller())?;
+        counters.free(plan, &hold.units, hold.caller(), hold.lines())?;
+    }
+    if let Some(hold) = hold {
+        counters.rewind(plan, hold.lines(), at)?;
     }
     counters.advance(plan, rated, Caller { attributes, at }, called)?;
     let books = Books { counters: &counters, without: reserved, ..books };

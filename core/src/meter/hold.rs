@@ -2,7 +2,15 @@
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
-use crate::{account::Caller, crypto::Digest, entry::HoldEntry, time::Timestamp};
+use crate::{
+    account::Caller,
+    crypto::Digest,
+    entry::HoldEntry,
+    error::Result,
+    meter::{PartLine, Parts},
+    plan::Plan,
+    time::Timestamp,
+};
 
 /// An authorised call that is not settled yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +27,14 @@ pub struct Hold {
     pub units: Arc<[(usize, u64)]>,
     /// The most units that limits count of the call: (index of the limit in the plan, units).
     pub limited: Arc<[(usize, u64)]>,
-    /// Units beside those that grants pay.
+    /// Units beside those that grants pay, less what parts drew.
     pub reserved: Arc<[ReservedUnits]>,
     /// The call's attributes.
     pub attributes: Arc<BTreeMap<String, String>>,
     /// Whether it is open, in doubt or expired.
     pub state: HoldState,
+    /// What it was charged while it runs, if anything.
+    pub parts: Option<Arc<Parts>>,
 }
 
 /// Units of a grant that a hold reserves.
@@ -49,6 +59,21 @@ pub enum HoldState {
     Expired,
 }
 
+impl HoldState {
+    /// Every state.
+    pub const ALL: [HoldState; 3] = [HoldState::Open, HoldState::Unknown, HoldState::Expired];
+
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            HoldState::Open => "open",
+            HoldState::Unknown => "unknown",
+            HoldState::Expired => "expired",
+        }
+    }
+}
+
 impl Hold {
     /// The open hold that an entry makes.
     pub(crate) fn of(entry: &HoldEntry) -> Hold {
@@ -62,7 +87,21 @@ impl Hold {
             reserved: Arc::clone(&entry.reserved),
             attributes: Arc::clone(&entry.attributes),
             state: HoldState::Open,
+            parts: None,
         }
+    }
+
+    /// The deadline that an extension at `now` gives. `grace` after its start it can still settle,
+    /// whichever window that lies in.
+    pub(crate) fn extended(&self, plan: &Plan, now: Timestamp) -> Result<Timestamp> {
+        let times = plan.times();
+        let latest = self.authorized_at.checked_add(times.grace)?;
+        Ok(now.checked_add(times.hold)?.min(latest))
+    }
+
+    /// What its parts have in the counters.
+    pub(crate) fn lines(&self) -> &[PartLine] {
+        self.parts.as_ref().map_or(&[], |parts| &parts.lines)
     }
 
     /// When and by which attributes it was authorised.

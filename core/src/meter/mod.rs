@@ -15,6 +15,7 @@ mod fold;
 mod hold;
 mod machine;
 mod outcome;
+mod parts;
 mod snapshot;
 mod state;
 mod view;
@@ -23,7 +24,10 @@ pub use command::{Command, Credit, Import, LeaseRequest, Request, Settle, Subscr
 pub use hold::{Hold, HoldState, ReservedUnits};
 pub use machine::{Meter, Step, Ticket};
 pub use outcome::{Crossed, Outcome, Replay, SignRequest, Signed};
-pub use view::{CounterView, GrantView, LaneTotals, OwedPeriod, OwedTrueUp, SubscriptionView};
+pub use parts::{PartLine, Parts};
+pub use view::{
+    CounterView, GrantView, HoldView, LaneTotals, OwedPeriod, OwedTrueUp, SubscriptionView,
+};
 
 pub(crate) use decide::subscription_id;
 pub(crate) use draft::{

@@ -11,7 +11,7 @@ use crate::{
     log::Checkpoint,
     meter::Hold,
     receipt::{Head, LaneOpen},
-    time::Window,
+    time::{Timestamp, Window},
 };
 
 /// The decision of a step, readable once its entry is durable.
@@ -48,6 +48,13 @@ pub enum Outcome {
         /// The shares of limits that the call reached, once each: in the order of the plan, the smaller
         /// first.
         crossed: Vec<Crossed>,
+    },
+    /// The hold reserves until this deadline.
+    Extended {
+        /// The hold's subject.
+        subject: Digest,
+        /// When it expires.
+        deadline: Timestamp,
     },
     /// The hold has ended or changed.
     Released {

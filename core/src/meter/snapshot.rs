@@ -23,7 +23,10 @@ use crate::{
     error::{Code, Error, Result},
     lease::{Lease, Statement},
     log::Frontier,
-    meter::{Hold, HoldState, Lane, Leased, Meter, Remembered, State, Subscription, reclaimable},
+    meter::{
+        Hold, HoldState, Lane, Leased, Meter, PartLine, Parts, Remembered, State, Subscription,
+        reclaimable,
+    },
     plan::{Grant, Plan},
     receipt::LaneOpen,
     rules::{Validity, Wanted},
@@ -152,7 +155,8 @@ fn index(state: &mut State, id: Digest, subscription: &Subscription) {
         state.periods.insert((period.due, id, period.charge, period.edge));
     }
     for (charge, windows) in subscription.account.counters.iter().enumerate() {
-        for (window, _) in windows.iter().filter(|(_, counter)| counter.owes) {
+        let whole = subscription.lease.is_none();
+        for (window, _) in windows.iter().filter(|(_, counter)| counter.owes && whole) {
             if let Some(closes) = closes_at(*window, &subscription.plan) {
                 state.closings.insert((closes, id, charge, window.start));
             }
@@ -220,6 +224,7 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
         write_units(w, &hold.limited);
         write_reserved(w, &hold.reserved);
         write_attributes(w, &hold.attributes);
+        write_option(w, hold.parts.as_deref(), write_parts);
     }
     w.count(s.remembered.len());
     for (subject, known) in &s.remembered {
@@ -276,6 +281,44 @@ fn read_given_back(r: &mut Reader<'_>) -> Result<GivenBack> {
     Ok(given_back)
 }
 
+fn write_parts(w: &mut Writer, parts: &Parts) {
+    w.u64(parts.number).raw(parts.receipt.bytes()).raw(parts.used.bytes());
+    for by_meter in [&parts.quantities, &parts.granted] {
+        w.count(by_meter.len());
+        for (meter, units) in by_meter {
+            w.text(meter).u64(*units);
+        }
+    }
+    w.count(parts.lines.len());
+    for line in &parts.lines {
+        w.count(line.charge).u64(line.units).raw(&line.amount.to_bytes());
+    }
+    for exact in [parts.charged, parts.uncollected, parts.drawn] {
+        w.raw(&exact.to_bytes());
+    }
+}
+
+fn read_parts(r: &mut Reader<'_>) -> Result<Parts> {
+    let number = r.u64()?;
+    let (receipt, used) = (Digest::new(r.array()?), Digest::new(r.array()?));
+    let mut by_meter = || {
+        let mut units = BTreeMap::new();
+        for _ in 0..r.count(12)? {
+            units.insert(r.text()?, r.u64()?);
+        }
+        Ok::<_, Error>(units)
+    };
+    let (quantities, granted) = (by_meter()?, by_meter()?);
+    let mut lines = Vec::new();
+    for _ in 0..r.count(36)? {
+        let charge = r.u32()?.try_into().map_err(|_| r.malformed("no such charge"))?;
+        lines.push(PartLine { charge, units: r.u64()?, amount: Exact::from_bytes(&r.array()?)? });
+    }
+    let mut exact = || Exact::from_bytes(&r.array()?);
+    let (charged, uncollected, drawn) = (exact()?, exact()?, exact()?);
+    Ok(Parts { number, receipt, used, quantities, lines, granted, charged, uncollected, drawn })
+}
+
 fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> {
     let plan = state.plan(&Digest::new(r.array()?))?.clone();
     let payer = Digest::new(r.array()?);
@@ -289,7 +332,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let returned = Exact::from_bytes(&r.array()?)?;
     let mut account = read_account(r, &plan, started_at)?;
     let mut holds = BTreeMap::new();
-    for _ in 0..r.count(93)? {
+    for _ in 0..r.count(94)? {
         let subject = Digest::new(r.array()?);
         let hold = Hold {
             subject,
@@ -306,6 +349,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
             limited: read_units(r)?.into(),
             reserved: read_reserved(r)?.into(),
             attributes: Arc::new(read_attributes(r)?),
+            parts: read_option(r, read_parts)?.map(Arc::new),
         };
         if hold.is_reserved() {
             account.enter(&plan, &hold);

@@ -7,7 +7,7 @@ use crate::{
     amount::{Amount, Exact},
     crypto::{Address, Digest},
     entry::ImportMark,
-    meter::{Lane, Meter, State},
+    meter::{Hold, HoldState, Lane, Meter, State},
     plan::Plan,
     time::{Timestamp, Window},
 };
@@ -105,6 +105,23 @@ pub struct CounterView {
     pub billed: Exact,
 }
 
+/// A hold that reserves, or that expired and may still be settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldView {
+    /// The hash of the request id; names the hold.
+    pub subject: Digest,
+    /// Whether it is open, in doubt or expired.
+    pub state: HoldState,
+    /// The instant that fixed window and prices.
+    pub authorized_at: Timestamp,
+    /// When it expires.
+    pub deadline: Timestamp,
+    /// How many parts charged what the call used so far.
+    pub parts: u64,
+    /// What they charged together, exact, what grants paid of it included.
+    pub charged: Exact,
+}
+
 /// A window whose close will credit something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwedTrueUp {
@@ -180,6 +197,14 @@ impl Meter {
     #[must_use]
     pub fn subscription(&self, id: &Digest) -> Option<SubscriptionView> {
         view(self.durable(), id)
+    }
+
+    /// The holds of a subscription by subject: those that reserve, and those that expired and may still
+    /// be settled. `None` for an unknown subscription.
+    #[must_use]
+    pub fn holds(&self, subscription: &Digest) -> Option<Vec<HoldView>> {
+        let found = self.durable().subscriptions.get(subscription)?;
+        Some(found.holds.values().map(hold).collect())
     }
 
     /// The place up to which an input was imported, pending entries included.
@@ -309,6 +334,18 @@ fn view(state: &State, id: &Digest) -> Option<SubscriptionView> {
         reserved: crate::account::aggregate(&found.account).ok()?,
         grants: found.account.grants.iter().map(grant).collect(),
     })
+}
+
+fn hold(hold: &Hold) -> HoldView {
+    let parts = hold.parts.as_ref();
+    HoldView {
+        subject: hold.subject,
+        state: hold.state,
+        authorized_at: hold.authorized_at,
+        deadline: hold.deadline,
+        parts: parts.map_or(0, |parts| parts.number),
+        charged: parts.map_or(Exact::ZERO, |parts| parts.charged),
+    }
 }
 
 fn grant(given: &Given) -> GrantView {

@@ -68,11 +68,6 @@ impl Charge {
             && self.tariff.terms().minimum.is_zero()
     }
 
-    /// Whether a window may cost less in the end than was billed: then its close owes a true-up.
-    pub(crate) fn can_fall(&self) -> bool {
-        self.aggregate == Aggregate::Latest || self.tariff.can_fall()
-    }
-
     /// What a line of so many units pays in a window whose counter stands at `counter` and which was
     /// billed `billed`: what F of the counter after it lies above that, or a per-call model's price.
     ///

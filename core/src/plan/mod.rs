@@ -38,4 +38,4 @@ pub use notify::Threshold;
 pub use quote::{Quote, QuoteLine};
 pub(crate) use selector::Call;
 pub use selector::{Context, Effective, Selector};
-pub use terms::{Payee, Signing, Times};
+pub use terms::{Late, Payee, Signing, Times};

@@ -118,7 +118,7 @@ impl Signing {
     }
 }
 
-/// Time allowances in milliseconds.
+/// Time allowances in milliseconds, and what comes after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
     /// How long a hold reserves before it expires. Default 10 minutes.
@@ -130,20 +130,43 @@ pub struct Times {
     pub skew: u64,
     /// How long a request id is remembered, so that a retry is told from a new call. Default 24 hours.
     pub replay: u64,
+    /// What a call pays that is settled after its hold expired. Default [`Late::Charge`].
+    pub late: Late,
+}
+
+/// What a late settle charges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Late {
+    /// What the limits still let.
+    Charge,
+    /// Nothing: the receipt says what it would have cost, as uncollected.
+    Mark,
 }
 
 impl Times {
     const MOST: u64 = 366 * 86_400_000;
 
     pub(super) fn read(node: Option<Node<'_>>) -> Result<Times> {
-        let mut times =
-            Times { hold: 600_000, grace: 3_600_000, skew: 300_000, replay: 86_400_000 };
+        let mut times = Times {
+            hold: 600_000,
+            grace: 3_600_000,
+            skew: 300_000,
+            replay: 86_400_000,
+            late: Late::Charge,
+        };
         let Some(node) = node else { return Ok(times) };
         let mut fields = node.fields()?;
         read_ms(&mut fields, "hold", &mut times.hold)?;
         read_ms(&mut fields, "grace", &mut times.grace)?;
         read_ms(&mut fields, "skew", &mut times.skew)?;
         read_ms(&mut fields, "replay", &mut times.replay)?;
+        if let Some(late) = fields.optional("late") {
+            times.late = match late.text()? {
+                "charge" => Late::Charge,
+                "mark" => Late::Mark,
+                _ => return Err(late.error(Code::PlanInvalid).because("charge or mark")),
+            };
+        }
         fields.finish()?;
         if times.grace < times.hold {
             return Err(node

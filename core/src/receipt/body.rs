@@ -39,9 +39,9 @@ pub enum Item {
         charge: String,
         /// The window whose counter it advances.
         window: Window,
-        /// The counter before.
+        /// The counter before, without the call's parts.
         units_before: u64,
-        /// The units of this call.
+        /// The units of this call, its parts included.
         units: u64,
         /// What the window had been billed before.
         billed_before: Exact,
@@ -100,6 +100,25 @@ pub enum Item {
         basis: Basis,
         /// SHA-256 of the bytes that they were read from, or zero.
         content: Digest,
+    },
+    /// Which part of its call a receipt is, and what the parts before it came to. The lines price all
+    /// that the call used; the price is what they are above this.
+    Part {
+        /// From 1; of the receipt that ends the call, one more than its parts.
+        number: u64,
+        /// What the parts before charged, exact, before grants paid of it.
+        charged: Exact,
+        /// What limits did not let them charge, exact.
+        uncollected: Exact,
+    },
+    /// What the end of a call gives back, because its parts were charged more than the whole costs.
+    Surplus {
+        /// What is credited.
+        exact: Exact,
+        /// The lane's credit remainder before, in 10^-18 atomic unit.
+        remainder_before: u64,
+        /// The lane's credit remainder after.
+        remainder_after: u64,
     },
     /// What the close of a window gives back.
     Correction {
@@ -217,6 +236,12 @@ impl Item {
                     .raw(&amount.to_bytes())
                     .raw(&balance.to_bytes());
             }
+            Item::Part { number, charged, uncollected } => {
+                w.u8(9).u64(*number).raw(&charged.to_bytes()).raw(&uncollected.to_bytes());
+            }
+            Item::Surplus { exact, remainder_before, remainder_after } => {
+                w.u8(10).raw(&exact.to_bytes()).u64(*remainder_before).u64(*remainder_after);
+            }
             Item::Correction {
                 charge,
                 window,
@@ -286,6 +311,16 @@ impl Item {
                 amount: Exact::from_bytes(&r.array()?)?,
                 balance: Exact::from_bytes(&r.array()?)?,
             },
+            9 => Item::Part {
+                number: r.u64()?,
+                charged: Exact::from_bytes(&r.array()?)?,
+                uncollected: Exact::from_bytes(&r.array()?)?,
+            },
+            10 => Item::Surplus {
+                exact: Exact::from_bytes(&r.array()?)?,
+                remainder_before: r.u64()?,
+                remainder_after: r.u64()?,
+            },
             16 => Item::Credit {
                 id: r.text()?,
                 reason: r.text()?,
@@ -320,6 +355,8 @@ impl Item {
             Item::Price { .. } => String::from("price"),
             Item::Attribute { name, .. } => alloc::format!("attribute {name}"),
             Item::Source { .. } => String::from("source"),
+            Item::Part { .. } => String::from("part"),
+            Item::Surplus { .. } => String::from("surplus"),
             Item::Correction { charge, .. } => alloc::format!("correction {charge}"),
             Item::DrawUnits { grant, .. } | Item::Draw { grant, .. } => {
                 alloc::format!("draw {grant}")

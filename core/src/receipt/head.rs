@@ -44,6 +44,9 @@ const VERSION: u8 = 0;
 pub enum Kind {
     /// One settled call; its subject is the hash of the request id.
     Call = 1,
+    /// What a call that still runs has used so far, above what its parts before were charged. Its
+    /// subject is the call's.
+    Part = 2,
     /// A window that is billed without a call: what is due as it starts, what returned leases left
     /// unbilled, or what it lacks of its minimum as it closes. Its subject is the hash of charge, window
     /// and which of these.
@@ -57,18 +60,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 5] = [Kind::Call, Kind::Part, Kind::Period, Kind::TrueUp, Kind::Credit];
+
     /// Reads the number that stands in heads.
     ///
     /// # Errors
     /// `bytes_version` for a kind that this version does not know.
     pub fn from_number(number: u8) -> Result<Kind> {
-        match number {
-            1 => Ok(Kind::Call),
-            3 => Ok(Kind::Period),
-            4 => Ok(Kind::TrueUp),
-            5 => Ok(Kind::Credit),
-            _ => Err(Error::new(Code::BytesVersion).value(number).because("receipt kind")),
-        }
+        Kind::ALL
+            .into_iter()
+            .find(|kind| kind.number() == number)
+            .ok_or_else(|| Error::new(Code::BytesVersion).value(number).because("receipt kind"))
     }
 
     /// The number that stands in heads.
@@ -76,6 +79,7 @@ impl Kind {
     pub const fn number(self) -> u8 {
         match self {
             Kind::Call => 1,
+            Kind::Part => 2,
             Kind::Period => 3,
             Kind::TrueUp => 4,
             Kind::Credit => 5,
@@ -87,6 +91,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Kind::Call => "call",
+            Kind::Part => "part",
             Kind::Period => "period",
             Kind::TrueUp => "true_up",
             Kind::Credit => "credit",

@@ -160,6 +160,18 @@ impl Item {
                 ("amount", exact(amount)),
                 ("balance", exact(balance)),
             ]),
+            Item::Part { number: part, charged, uncollected } => Value::object([
+                ("item", Value::from("part")),
+                ("number", number(*part)),
+                ("charged", exact(charged)),
+                ("uncollected", exact(uncollected)),
+            ]),
+            Item::Surplus { exact: credit, remainder_before, remainder_after } => Value::object([
+                ("item", Value::from("surplus")),
+                ("exact", exact(credit)),
+                ("remainderBefore", number(*remainder_before)),
+                ("remainderAfter", number(*remainder_after)),
+            ]),
             Item::Credit {
                 id,
                 reason,
@@ -327,6 +339,16 @@ fn read_item(node: &Node<'_>) -> Result<Item> {
             units: read_u64(&f.required("units")?)?,
             billed: read(&f.required("billed")?)?,
             due: read(&f.required("due")?)?,
+            exact: read(&f.required("exact")?)?,
+            remainder_before: read_u64(&f.required("remainderBefore")?)?,
+            remainder_after: read_u64(&f.required("remainderAfter")?)?,
+        },
+        "part" => Item::Part {
+            number: read_u64(&f.required("number")?)?,
+            charged: read(&f.required("charged")?)?,
+            uncollected: read(&f.required("uncollected")?)?,
+        },
+        "surplus" => Item::Surplus {
             exact: read(&f.required("exact")?)?,
             remainder_before: read_u64(&f.required("remainderBefore")?)?,
             remainder_after: read_u64(&f.required("remainderAfter")?)?,

@@ -93,7 +93,8 @@ impl VerifiedReceipt {
     }
 
     /// Checks that this receipt follows `previous` in its lane: sequence, chain, times and both
-    /// totals. A call credits nothing, and a true-up charges nothing.
+    /// totals. What charges something credits nothing; a part and a period credit nothing, and a true-up
+    /// charges nothing.
     ///
     /// # Errors
     /// `audit_chain` naming the field that does not follow.
@@ -118,8 +119,10 @@ impl VerifiedReceipt {
             return Err(broken("cumulative"));
         }
         let fits = match head.kind {
-            Kind::Call | Kind::Period => head.credited == before.credited,
-            Kind::TrueUp | Kind::Credit => {
+            Kind::Part | Kind::Period => head.credited == before.credited,
+            // A call whose parts were charged more than it costs gives the rest back.
+            Kind::Call if head.credited == before.credited => true,
+            Kind::Call | Kind::TrueUp | Kind::Credit => {
                 head.credited >= before.credited && head.charge.is_zero()
             }
         };

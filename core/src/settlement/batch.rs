@@ -159,13 +159,14 @@ impl Batch {
     pub fn add_receipt(&mut self, receipt: &ReceiptEntry, plan: &Plan) -> Result<()> {
         let Some(line) = self.lanes.get(&receipt.head.lane) else { return Ok(()) };
         match receipt.head.kind {
-            Kind::Call | Kind::Period => {
+            Kind::Call | Kind::Part | Kind::Period => {
                 let (before, after) = charged_part(&receipt.head, &receipt.body.items)?;
                 let part = after.min(line.reach).minus_or_zero(before);
-                share(&mut self.earned, plan, part)
+                share(&mut self.earned, plan, part)?;
             }
-            Kind::TrueUp | Kind::Credit => share(&mut self.reversed, plan, correction(receipt)),
+            Kind::TrueUp | Kind::Credit => {}
         }
+        share(&mut self.reversed, plan, credit(receipt))
     }
 
     /// Adds another batch: lanes of other shards.
@@ -208,14 +209,16 @@ impl Batch {
     }
 }
 
-/// What a true-up or a credit gives back of what lanes charged.
-fn correction(receipt: &ReceiptEntry) -> Exact {
+/// What a receipt gives back of what lanes charged.
+fn credit(receipt: &ReceiptEntry) -> Exact {
     receipt
         .body
         .items
         .iter()
         .find_map(|item| match item {
-            Item::Correction { exact, .. } | Item::Credit { exact, .. } => Some(*exact),
+            Item::Correction { exact, .. }
+            | Item::Credit { exact, .. }
+            | Item::Surplus { exact, .. } => Some(*exact),
             _ => None,
         })
         .unwrap_or(Exact::ZERO)

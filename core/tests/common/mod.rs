@@ -218,6 +218,27 @@ impl Host {
         self.run(&Command::Settle(settle), now)
     }
 
+    /// Charges what a running call has used so far.
+    pub(crate) fn settle_part(
+        &mut self,
+        subscription: Digest,
+        id: &str,
+        usage: Usage,
+        now: Timestamp,
+    ) -> Result<Outcome> {
+        let settle = Settle { subscription, id: id.to_owned(), usage, content: Digest::ZERO };
+        self.run(&Command::SettlePart(settle), now)
+    }
+
+    pub(crate) fn extend(
+        &mut self,
+        subscription: Digest,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Outcome> {
+        self.run(&Command::Extend { subscription, id: id.to_owned() }, now)
+    }
+
     /// Authorises and settles the same quantities; the receipt.
     pub(crate) fn call(
         &mut self,

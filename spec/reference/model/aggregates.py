@@ -1,4 +1,5 @@
-"""R-AGG: how the calls of a window make a counter. A call is (authorized_at, value, quantity)."""
+"""R-AGG: how the calls of a window make a counter. A call is (authorized_at, value, quantity); one that
+is held is (authorized_at, value, units at most, units that its parts used)."""
 
 from .amounts import exact
 from .refused import need
@@ -17,6 +18,10 @@ def line_units(charge, counter, calls, call):
     if charge["aggregate"] == "unique":
         return 0 if value in {known for _, known, _ in calls} else 1
     return quantity
+
+
+def outstanding(held):
+    return sum(quantity - used for _, _, quantity, used in held)
 
 
 def after(charge, counter, units):
@@ -41,23 +46,23 @@ def reachable(charge, counter, calls, held):
     kind = charge["aggregate"]
     if kind == "latest":
         latest = max((at for at, _, _ in calls), default=0)
-        sizes = [quantity for at, _, quantity in held if at >= latest]
+        sizes = [quantity for at, _, quantity, _ in held if at >= latest]
         return (0, max(sizes)) if sizes else None
     if not held:
         return None
     if kind == "max":
-        return counter, max([counter] + [quantity for _, _, quantity in held])
+        return counter, max([counter] + [quantity for _, _, quantity, _ in held])
     if kind == "unique":
         known = {value for _, value, _ in calls}
-        return counter, counter + len({value for _, value, _ in held} - known)
-    return counter, counter + sum(quantity for _, _, quantity in held)
+        return counter, counter + len({value for _, value, _, _ in held} - known)
+    return counter, counter + outstanding(held)
 
 
 def reserve(charge, counter, billed, calls, held):
     """R-LIM-004: the most that the open holds of a counter can still cost."""
     tariff = charge["tariff"]
     if tariff.per_call:
-        return exact(sum(tariff.call(quantity) for _, _, quantity in held))
+        return exact(sum(tariff.call(most) - tariff.call(used) for _, _, most, used in held))
     reached = reachable(charge, counter, calls, held)
     if reached is None:
         return 0
@@ -67,15 +72,17 @@ def reserve(charge, counter, billed, calls, held):
 
 def worst(charge, counter, billed, calls, held, call):
     """R-LIM-005: the most that one open hold can add, wherever the others leave the counter."""
-    kind, quantity = charge["aggregate"], call[2]
+    kind, quantity = charge["aggregate"], call[2] - call[3]
+    if charge["tariff"].per_call:
+        return charge["tariff"].call(call[2]) - charge["tariff"].call(call[3])
     if kind in ("max", "latest"):
         return reserve(charge, counter, billed, calls, [call])
-    others = max(0, sum(more for _, _, more in held) - quantity)
+    others = max(0, outstanding(held) - quantity)
     if kind == "unique":
         known = {value for _, value, _ in calls}
         if call[1] in known:
             return 0
-        others = len({value for _, value, _ in held} - known - {call[1]})
+        others = len({value for _, value, _, _ in held} - known - {call[1]})
     return charge["tariff"].worst_increase(counter, others, quantity)
 
 

@@ -5,7 +5,8 @@ from .receipts import CREDIT, blob, body_bytes, exact, head_bytes, lane_bytes, t
 
 KINDS = {"instance": 1, "plan": 2, "open": 3, "hold": 4, "denied": 5, "receipt": 6, "release": 7,
          "checkpoint": 8, "collected": 9, "granted": 10, "voided": 11, "leased": 12,
-         "stated": 13, "absorbed": 14, "reclaimed": 15, "presented": 18}
+         "stated": 13, "absorbed": 14, "reclaimed": 15, "extended": 17,
+         "presented": 18}
 DENIALS = {"limit_reached": 1, "condition_failed": 2, "rate_exceeded": 3, "term_ended": 4,
            "concurrency_reached": 5, "values_reached": 6, "lease_exhausted": 7}
 REASONS = {"released": 1, "expired": 2, "unknown": 3}
@@ -78,6 +79,8 @@ def encode(kind, e):
                 + u(e["at"], 8))
     if kind == "reclaimed":
         return head + e["lease"] + u(e["at"], 8)
+    if kind == "extended":
+        return head + e["lane"] + e["subject"] + u(e["at"], 8) + u(e["deadline"], 8)
     if kind == "presented":
         return (head + e["subscription"] + e["attestor"] + text(e["statement"])
                 + u(e["issued_at"], 8) + u(e["expires_at"], 8) + e["signature"] + u(e["at"], 8))

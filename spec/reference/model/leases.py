@@ -154,7 +154,7 @@ def over_at(plan, lease):
 
 
 def check_lendable(plan, units, limits, attributes):
-    need(plan.rounding == "carry", "lease_refused")
+    need(plan.rounding == "carry" and plan.late != "mark", "lease_refused")
     need(units, "lease_refused")
     charges = {charge["id"]: charge for charge in plan.charges}
     for id_, wanted in sorted(units.items(), key=lambda pair: pair[0].encode()):
@@ -214,7 +214,7 @@ def lend(state, g, now):
     denial = meters.deny_by_values(plan, account, holds, attributes, now)
     if denial is None:
         short = meters.room_for(state, sub, None, attributes, [], lines, now, needed, True, [],
-                                lane["issued_at"])
+                                lane["issued_at"], False)
         denial = meters.deny_by_money(plan, account, holds, short, needed) if short else None
         denial = denial or meters.deny_by_units(plan, account, holds, limited, attributes, now)
     if denial:
@@ -257,7 +257,6 @@ def fold_leased(state, e):
         need(counter[:2] == [interval["from"], interval["billed"]], "entry_misplaced")
         counter[0] += interval["units"]
         counter[1] = exact(counter[1] + m)
-        account.billed[index][w] = counter[1]
         account.lent[index].setdefault(w, {"out": [], "back": False})["out"].append(m)
         money += m
     count(plan, account, lease, money, {i: most for i, most, _ in shares(plan, lease)}, 1)
@@ -335,7 +334,7 @@ def deny(sub, hold):
         if interval:
             w, most = interval["window"], interval["units"]
             counter, _, outstanding, _ = sub["account"].counter(index, w)
-            used, held = max(0, counter - interval["from"]), sum(n for _, _, n in outstanding)
+            used, held = max(0, counter - interval["from"]), sum(call[2] for call in outstanding)
         if used + held + units > most:
             return meters.deny(
                 "lease_exhausted", "lease/charges/" + charge["id"], window=w, meter=charge["meter"],
@@ -443,9 +442,10 @@ def take_back(state, id_):
         counter = account.counters[index][w]
         counter[0] -= interval["units"] - used
         counter[1] -= m - paid
-        account.billed[index][w] = counter[1]
         account.lent[index][w]["out"].remove(m)
         account.lent[index][w]["back"] = True
+        good = counter[1] - sum(out(account, index, w))
+        account.billed[index][w] = max(account.billed[index].get(w, 0), good)
         charged += paid
         unspent += m - paid
     counted = stated["counted"] if stated else [0] * len(lease["limits"])

@@ -9,7 +9,7 @@ from .document import is_control
 from .entries import attributes as attribute_bytes
 from .entries import encode
 from .plans import REQUESTS, read
-from .receipts import CALL, CREDIT, PERIOD, TRUE_UP, text, u
+from .receipts import CALL, CREDIT, PART, PERIOD, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
 from .windows import ALWAYS, LAST, contains, later, window
@@ -34,9 +34,11 @@ class Account:
         self.grants = grants.Grants(plan, started)
         self.counters = [{} for _ in plan.charges]  # window → [counter, billed, holds, calls]
         self.granted = [{} for _ in plan.charges + plan.commitments]  # window → what grants paid
-        # window → what it was billed, never forgotten: of charges, then of commitments
+        # window → what it was billed at most, never forgotten: of charges, then of commitments; and of
+        # commitments what it is billed now
         self.billed = [{} for _ in plan.charges + plan.commitments]
         self.lent = [{} for _ in plan.charges]      # window → leases that are out; whether one came back
+        self.committed = self.billed[:len(plan.charges)] + [{} for _ in plan.commitments]
 
     def counter(self, index, w):
         return self.counters[index].get(w, [0, 0, [], []])
@@ -107,14 +109,18 @@ def slot(state):
 # Rating and limits.
 
 
-def rate(sub, units, attributes, at):
-    """The lines of a call: each charge pays max(0, F(after) − B), or its G(units)."""
-    lines = []
-    for index, quantity in units:
+def rate(sub, units, attributes, at, parts=None):
+    """The lines of a call: each charge pays max(0, F(after) − B), or its G(units). What earlier parts
+    of the call have in the counters is not in c and B, and is in the lines, if only with 0 units."""
+    lines, own = [], parts["lines"] if parts else {}
+    units = dict(units)
+    for index in sorted({*units, *own}):
         charge = sub["plan"].charges[index]
         w = window(charge["period"], at, sub["started_at"])
         before, billed, _, calls = sub["account"].counter(index, w)
-        call = (at, aggregates.value_of(charge, attributes), quantity)
+        if index in own:
+            before, billed = before - own[index][0], billed - own[index][1]
+        call = (at, aggregates.value_of(charge, attributes), units.get(index, 0))
         quantity = aggregates.line_units(charge, before, calls, call)
         price = aggregates.pays(charge, before, billed, quantity)
         lines.append({"item": "line", "charge": charge["id"], "window": w, "units_before": before,
@@ -135,21 +141,36 @@ def reserve_of(plan, account, index, w):
     return aggregates.reserve(plan.charges[index], units, billed, calls, held)
 
 
+def used_of_charge(hold, index):
+    """The units that parts of a running call have used."""
+    return hold["parts"]["lines"].get(index, (0, 0))[0] if hold["parts"] else 0
+
+
+def held_call(plan, hold, index, quantity):
+    """A hold in a counter: (authorized_at, value, units, units that its parts used of them)."""
+    return (hold["at"], aggregates.value_of(plan.charges[index], hold["attributes"]), quantity,
+            min(quantity, used_of_charge(hold, index)))
+
+
 def aggregate(plan, account):
     return exact(sum(reserve_of(plan, account, i, w)
                      for i, ws in enumerate(account.counters) for w in ws))
 
 
 def worst_of(plan, account, hold):
-    """The most that one hold can add, wherever the others leave the counters."""
+    """The most that one hold can still be charged, wherever the others leave the counters."""
     total = 0
     for index, quantity in hold["units"]:
         charge = plan.charges[index]
         w = window(charge["period"], hold["at"], account.started)
         units, billed, held, calls = account.counter(index, w)
-        call = (hold["at"], aggregates.value_of(charge, hold["attributes"]), quantity)
+        call = held_call(plan, hold, index, quantity)
         total += aggregates.worst(charge, units, billed, calls, held, call)
-    return exact(total)
+    parts = hold["parts"]
+    if parts is None:
+        return compared(plan.rounding, exact(total))
+    total += sum(amount for _, amount in parts["lines"].values())
+    return max(0, compared(plan.rounding, exact(total)) - parts["charged"] - parts["uncollected"])
 
 
 # A limit counts a call in a window of its own period, under a value of its attribute `per`.
@@ -248,7 +269,7 @@ def limit_reserve(plan, account, holds, inside):
             return everything
         return min(everything, sum(worst_of(plan, account, hold) for hold in inside)
                    + leases.short(plan, account))
-    return exact(sum(compared(plan.rounding, worst_of(plan, account, hold)) for hold in inside))
+    return exact(sum(worst_of(plan, account, hold) for hold in inside))
 
 
 def one_limit(plan, account, holds, index, place, more):
@@ -401,7 +422,7 @@ def deny_by_unique(plan, account, units, attributes, at):
             continue
         w = window(charge["period"], at, account.started)
         _, _, held, calls = account.counter(index, w)
-        known = {value for _, value, _ in calls + held}
+        known = {call[1] for call in calls + held}
         value = aggregates.value_of(charge, attributes)
         if value not in known and len(known) >= charge["values"]:
             return deny("values_reached", "charges/" + charge["id"], value=value, window=w,
@@ -419,6 +440,12 @@ def deny_by_money(plan, account, holds, short, needed):
                    retry_at=retry(plan, account, short["limit"], holds, short["place"], missing))
 
 
+def held_units(limit, index, hold):
+    """What a hold holds of a limit on units, beside what its parts counted."""
+    used = quantity_of(limit, hold["parts"]["quantities"]) if hold["parts"] else 0
+    return max(0, dict(hold["limited"]).get(index, 0) - used)
+
+
 def deny_by_units(plan, account, holds, units, attributes, at):
     for index, quantity in units:
         limit = plan.limits[index]
@@ -426,7 +453,7 @@ def deny_by_units(plan, account, holds, units, attributes, at):
             continue
         for place in places_of(account, index, limit, holds, attributes, at):
             spent = counted_in(account, index, place)
-            held = sum(dict(hold["limited"]).get(index, 0) for hold in holds_in(account, limit, holds, place))
+            held = sum(held_units(limit, index, hold) for hold in holds_in(account, limit, holds, place))
             missing = spent + held + quantity - limit["most"]
             if missing <= 0:
                 continue
@@ -478,29 +505,67 @@ def deny_by_rate(plan, account, attributes, at):
 # Drafting receipts.
 
 
-def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, salt, mark):
+def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, salt, mark,
+               goes_on=False):
     """(entry, what the call needs, the limit that cuts it or None)."""
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
     need(not sub["closed"], "lease_closed")
+    if goes_on:
+        need_whole(sub)
     check_windows(sub, at, issued_at)
-    units = plan.charged_units(usage, attributes, at)
     hold = sub["holds"].get(subject)
-    usable = account.grants.usable(attributes, at, issued_at)
+    parts = hold["parts"] if hold else None
+    if parts:
+        need(all(usage.meters.get(m, 0) >= q for m, q in parts["quantities"].items()),
+             "usage_contradiction")
+    units = plan.charged_units(usage, attributes, at)
+    if parts:
+        units = [(index, left) for index, left in (
+            (index, quantity - paid_of(plan, parts, index)) for index, quantity in units) if left > 0]
+    late = bool(hold) and not reserved(hold)
+    marked = late and plan.late == "mark"
+    usable = [] if marked else account.grants.usable(attributes, at, issued_at)
     own = hold["reserved"] if hold and reserved(hold) else []
     granted, units = grants.draw_units(plan, account.grants, usable, own, units, issued_at)
-    lines = rate(sub, units, hold["attributes"] if hold else attributes, at)
+    if goes_on:
+        # What is a reading of the whole call is for its end.
+        units = [(index, n) for index, n in units if plan.charges[index]["aggregate"] in ("sum", "count")]
+    lines = rate(sub, units, hold["attributes"] if hold else attributes, at, parts)
+    if parts and goes_on:
+        keep_billed(plan, lines, parts)
     price = exact(sum(line["amount"] for line in lines))
-    needed = compared(plan.rounding, price)
+    whole = compared(plan.rounding, price)
+    due = whole if goes_on or parts else price
+    if parts:
+        due = max(0, due - parts["charged"] - parts["uncollected"])
+    needed = compared(plan.rounding, due)
     authorized = hold["attributes"] if hold else attributes
     if sub["lease"]:
         short, available = None, leases.left(sub, lines, at)
     else:
         short = room_for(state, sub, hold, authorized, units, lines, at, needed, mark is not None,
-                         usable, issued_at)
+                         usable, issued_at, goes_on)
         available = short["available"] if short else None
-    atomic, paid = priced(plan, account, lane, lines, available, usable, issued_at,
-                          bool(hold) and not reserved(hold))
+    if marked:
+        available = 0
+    atomic, paid = priced(plan, account, lane, due, increases(plan, lines, parts), available, usable,
+                          issued_at, late)
+    if parts or goes_on:
+        paid.insert(0, {"item": "part", "number": parts["number"] + 1 if parts else 1,
+                        "charged": parts["charged"] if parts else 0,
+                        "uncollected": parts["uncollected"] if parts else 0})
+    credited = lane["credited"]
+    if parts and not goes_on:
+        # What parts charged above the price of the whole goes back, as far as money paid it.
+        over = min(max(0, parts["charged"] - whole), max(0, parts["charged"] - parts["drawn"]),
+                   net_of(lane))
+        if over:
+            back, remainder = bill(plan.rounding, over, lane["credited_remainder"])
+            credited = amount(credited + back)
+            paid.append({"item": "surplus", "exact": over,
+                         "remainder_before": lane["credited_remainder"],
+                         "remainder_after": remainder})
     items = [{"item": "quantity", "meter": m, "quantity": q} for m, q in usage.items()]
     items += granted + lines + paid
     items += [{"item": "attribute", "name": n, "value": v} for n, v in sorted(
@@ -508,9 +573,40 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     items.append({"item": "source", "surface": usage.surface, "basis": usage.basis,
                   "content": content})
     body = {"salt": salt, "items": items}
-    head = next_head(sub, lane, body, CALL, subject, at, issued_at, atomic,
-                     amount(lane["cumulative"] + atomic), lane["credited"])
+    head = next_head(sub, lane, body, PART if goes_on else CALL, subject, at, issued_at, atomic,
+                     amount(lane["cumulative"] + atomic), credited)
     return {"head": head, "body": body, "import": mark}, needed, short
+
+
+def paid_of(plan, parts, index):
+    """Units of a charge that grants paid for earlier parts."""
+    charge = plan.charges[index]
+    return parts["granted"].get(charge["meter"], 0) if charge["aggregate"] == "sum" else 0
+
+
+def keep_billed(plan, lines, parts):
+    """Where the sum of the lines fell, those that fell keep of it, in order, what is missing."""
+    missing = sum(a for _, a in parts["lines"].values()) - sum(line["amount"] for line in lines)
+    for line in lines:
+        before = parts["lines"].get(index_of(plan, line["charge"]), (0, 0))[1]
+        kept = max(0, min(before - line["amount"], missing))
+        line["amount"] += kept
+        missing -= kept
+
+
+def increases(plan, lines, parts):
+    """[charge, what its line adds to what earlier parts were billed]."""
+    own = parts["lines"] if parts else {}
+    found = []
+    for line in lines:
+        index = index_of(plan, line["charge"])
+        found.append([index, max(0, line["amount"] - own.get(index, (0, 0))[1])])
+    return found
+
+
+def net_of(lane, elsewhere=0):
+    return max(0, elsewhere + (lane["cumulative"] - lane["credited"]) * GRID
+               + lane["cumulative_remainder"] - lane["credited_remainder"])
 
 
 def credit_room(state, sub, account, holds, usable, charges, more, issued_at):
@@ -540,11 +636,12 @@ def tighter(a, b):
     return min(found, key=lambda short: (short["available"], short["limit"]), default=None)
 
 
-def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, usable, issued_at):
+def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, usable, issued_at,
+             goes_on):
     """Whether the limits have room for a call beside every other hold."""
     plan, account = sub["plan"], sub["account"]
     holds = list(sub["holds"].values())
-    charges = [index for index, _ in units]
+    charges = [index_of(plan, line["charge"]) for line in lines]
 
     def credit(account, holds, more):
         return credit_room(state, sub, account, holds, usable, charges, more, issued_at)
@@ -553,13 +650,15 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
         return tighter(room(plan, account, [], attributes, at, needed),
                        credit(account, [], needed))
     most = dict(hold["units"]) if hold and reserved(hold) else {}
-    if hold and reserved(hold) and all(used <= most.get(i, -1) for i, used in units):
+    whole = not goes_on and not (hold and hold["parts"])
+    if whole and hold and reserved(hold) and all(used <= most.get(i, -1) for i, used in units):
         if (room(plan, account, holds, attributes, at, 0) is None
                 and credit(account, holds, 0) is None):
             return None
     account = deepcopy(account)
     if hold and reserved(hold):
         change_outstanding(plan, account, hold, -1)
+    rewind(plan, account, hold)
     advance(plan, account, lines, at, attributes)
     others = [other for other in holds if other is not hold]
     spend = (admit if imported else room)(plan, account, others, attributes, at, needed)
@@ -593,8 +692,7 @@ def unbilled(sub, index, edge, until):
     if total == 0:
         return
     for w, first, last in term_windows(sub, charge, until):
-        lent = sum(leases.out(sub["account"], index, w))
-        if sub["account"].billed[index].get(w, 0) - lent < total:
+        if sub["account"].billed[index].get(w, 0) < total:
             if edge == START:
                 yield w, first, first, total
             else:
@@ -634,7 +732,7 @@ def draft_period(state, id_, index, edge, issued_at, salt):
         total = account.counter(index, w)[1] + leases.short_of(plan, account, index, w)
     else:
         w, at, _, total = next(unbilled(sub, index, edge, issued_at))
-    units, billed = 0, account.billed[index].get(w, 0)
+    units, billed = 0, account.committed[index].get(w, 0)
     if index < len(plan.charges):
         units, billed, _, _ = account.counter(index, w)
     line = {"item": "line", "charge": charge["id"], "window": w, "units_before": units,
@@ -647,7 +745,8 @@ def draft_period(state, id_, index, edge, issued_at, salt):
     short = tighter(room(plan, after, holds, {}, at, needed), credit_room(
         state, sub, after, holds, usable, [index], needed, issued_at))
     available = short["available"] if short else None
-    atomic, paid = priced(plan, account, lane, [line], available, usable, issued_at, False)
+    atomic, paid = priced(plan, account, lane, line["amount"], increases(plan, [line], None),
+                          available, usable, issued_at, False)
     body = {"salt": salt, "items": [line] + paid}
     subject = sha256(b"counterfoil/period/0\n", u(edge, 1), u(w[0], 8),
                      u(units, 8) if edge == RETURN else b"", charge["id"].encode())
@@ -656,18 +755,16 @@ def draft_period(state, id_, index, edge, issued_at, salt):
     return {"head": head, "body": body, "import": None}
 
 
-def priced(plan, account, lane, lines, available, usable, issued_at, late):
+def priced(plan, account, lane, price, lines, available, usable, issued_at, late):
     """(what is billed, the items that say so): cut to what a short limit or a lease leaves, less what
-    grants pay."""
-    price = exact(sum(line["amount"] for line in lines))
+    grants pay of the lines, [charge, amount]."""
     charged = price
     if available is not None:
         if plan.rounding != "carry":
             available = available // GRID * GRID
         charged = min(price, available)
     draws, net = grants.draw_money(
-        plan, account.grants, usable,
-        [(index_of(plan, line["charge"]), line["amount"]) for line in lines],
+        plan, account.grants, usable, lines,
         compared(plan.rounding, charged), issued_at)
     atomic, remainder = bill(plan.rounding, net, lane["cumulative_remainder"])
     return atomic, [{"item": "price", "exact": charged,
@@ -683,11 +780,9 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     units, billed, _, _ = sub["account"].counter(index, w)
     need(not leases.out(sub["account"], index, w), "entry_misplaced")
     due = charge["tariff"].due_at_close(units, billed)
-    charged = lane["cumulative"] * GRID + lane["cumulative_remainder"] + sub["returned"]
-    returned = lane["credited"] * GRID + lane["credited_remainder"]
     own = billed - sub["account"].granted[index].get(w, 0)
     back = min(compared(plan.rounding, max(0, billed - due)),
-               compared(plan.rounding, max(0, own)), max(0, charged - returned))
+               compared(plan.rounding, max(0, own)), net_of(lane, sub["returned"]))
     atomic, remainder = bill(plan.rounding, back, lane["credited_remainder"])
     body = {"salt": salt, "items": [{
         "item": "correction", "charge": charge["id"], "window": w, "units": units,
@@ -712,15 +807,30 @@ def next_head(sub, lane, body, kind, subject, at, issued_at, charge, cumulative,
 def change_outstanding(plan, account, hold, sign):
     for index, quantity in hold["units"]:
         w = window(plan.charges[index]["period"], hold["at"], account.started)
+        call = held_call(plan, hold, index, quantity)
+        if call[3] and call[3] == quantity:
+            continue  # nothing is outstanding, and the window may be gone
         counter = account.counters[index].setdefault(w, [0, 0, [], []])
-        charge = plan.charges[index]
-        call = (hold["at"], aggregates.value_of(charge, hold["attributes"]), quantity)
         if sign < 0:
             counter[2].remove(call)
             continue
-        need(sum(more for _, _, more in counter[2]) + quantity < 2**64, "amount_overflow")
+        need(aggregates.outstanding(counter[2]) + call[2] - call[3] < 2**64, "amount_overflow")
         counter[2].append(call)
         reserve_of(plan, account, index, w)  # what cannot be reserved is refused
+
+
+def rewind(plan, account, hold):
+    """Takes what a running call has in the counters out of them."""
+    if hold and hold["parts"]:
+        for index, (units, billed) in hold["parts"]["lines"].items():
+            w = window(plan.charges[index]["period"], hold["at"], account.started)
+            counter = account.counters[index][w]
+            counter[0] -= units
+            counter[1] -= billed
+            for number, commitment in enumerate(plan.commitments, len(plan.charges)):
+                if index in commitment["charges"]:
+                    w = window(commitment["period"], hold["at"], account.started)
+                    account.committed[number][w] -= billed
 
 
 def advance(plan, account, lines, at, attributes=None):
@@ -730,8 +840,9 @@ def advance(plan, account, lines, at, attributes=None):
         for number, commitment in enumerate(plan.commitments, len(plan.charges)):
             if index in commitment["charges"] or index == number:
                 w = window(commitment["period"], at, account.started)
-                billed = account.billed[number]
+                billed = account.committed[number]
                 billed[w] = exact(billed.get(w, 0) + line["amount"])
+                account.billed[number][w] = max(account.billed[number].get(w, 0), billed[w])
         if index >= len(plan.charges):
             continue
         counter = account.counters[index].setdefault(line["window"], [0, 0, [], []])
@@ -740,35 +851,41 @@ def advance(plan, account, lines, at, attributes=None):
             counter[0] = aggregates.after(charge, counter[0], line["units"])
             counter[3].append((at, aggregates.value_of(charge, attributes), line["units"]))
         counter[1] = exact(counter[1] + line["amount"])
-        account.billed[index][line["window"]] = counter[1]
+        was = account.billed[index].get(line["window"], 0)
+        lent = sum(leases.out(account, index, line["window"]))
+        account.billed[index][line["window"]] = max(was, counter[1] - lent)
 
 
-def counts(plan, account, e, attributes):
+def counts(plan, account, e, attributes, parts=None):
     """What limits count of a call's receipt: [(index, place, money or units)]."""
     head, items = e["head"], e["body"]["items"]
     price = next(item["exact"] for item in items if item["item"] == "price")
     money = compared(plan.rounding, price)  # before grants pay
+    if parts and head["kind"] == CALL:  # what its parts were counted above its price
+        whole = compared(plan.rounding, sum(i["amount"] for i in items if i["item"] == "line"))
+        money -= max(0, parts["charged"] - whole)
     meters = {i["meter"]: i["quantity"] for i in items if i["item"] == "quantity"}
     found = []
     for index, limit in enumerate(plan.limits):
         place = place_of(account, limit, attributes, head["authorized_at"])
         if place is not None and limit["kind"] in ("spend", "units"):
+            before = quantity_of(limit, parts["quantities"]) if parts and "meter" in limit else 0
             found.append((index, place,
-                          money if limit["kind"] == "spend" else quantity_of(limit, meters)))
+                          money if limit["kind"] == "spend" else quantity_of(limit, meters) - before))
     return found
 
 
-def count(plan, account, e, attributes):
-    for index, place, more in counts(plan, account, e, attributes):
+def count(plan, account, e, attributes, parts=None):
+    for index, place, more in counts(plan, account, e, attributes, parts):
         sums = account.counted[index]
         part = (part_of(account, plan.limits[index], e["head"]["authorized_at"]), place[1])
         sums[part] = exact(sums.get(part, 0) + more)
 
 
-def crossings(plan, account, e, attributes):
+def crossings(plan, account, e, attributes, parts=None):
     """The shares of limits that a call reaches."""
     crossed = []
-    for index, place, more in counts(plan, account, e, attributes):
+    for index, place, more in counts(plan, account, e, attributes, parts):
         limit, before = plan.limits[index], counted_in(account, index, place)
         for share in limit["notify"]:
             if before * GRID < share * limit["most"] <= (before + more) * GRID:
@@ -790,9 +907,7 @@ def advance_rates(plan, account, attributes, at):
 def owes(plan, account, index, w):
     units, billed, _, _ = account.counter(index, w)
     tariff = plan.charges[index]["tariff"]
-    bent = (plan.charges[index]["aggregate"] == "latest" or tariff.can_fall()
-            or leases.came_back(account, index, w))
-    return bent and billed > tariff.due_at_close(units, billed)
+    return billed > tariff.due_at_close(units, billed)
 
 
 def forget_closed(sub, now):
@@ -935,7 +1050,7 @@ def authorize(state, id_, request, created_at, most, now):
     hold = {"lane": sub["lane"], "subject": subject, "input": digest, "at": now,
             "deadline": later(now, plan.times["hold"]), "units": units,
             "limited": limited(plan, most.meters, most.attributes), "reserved": held,
-            "attributes": dict(most.attributes), "state": "open"}
+            "attributes": dict(most.attributes), "state": "open", "parts": None}
     raised, denial = admit_hold(state, id_, hold)
     if denial:
         return None, {"denied": denial}
@@ -1001,7 +1116,7 @@ def used_digest(usage, content):
                   quantities(usage))
 
 
-def settle(state, key, id_, request, usage, content, now):
+def settle(state, key, id_, request, usage, content, now, goes_on=False):
     check_request_id(request)
     sub, lane = current(state, id_)
     subject = request_subject(request)
@@ -1009,15 +1124,34 @@ def settle(state, key, id_, request, usage, content, now):
     if hold is None:
         known = sub["remembered"].get(subject)
         need(known and known["receipt"] not in (ZERO, RELEASED), "hold_unknown")
-        need(known["used"] == used_digest(usage, content), "request_conflict")
+        need(not goes_on and known["used"] == used_digest(usage, content), "request_conflict")
         return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
+    parts = hold["parts"]
+    if goes_on and parts and parts["used"] == used_digest(usage, content):
+        return None, {"replayed": {"state": "settled", "receipt": parts["receipt"]}}
     attributes = {**usage.attributes, **hold["attributes"]}
     issued_at = max(now, lane["issued_at"], hold["at"])
     salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
     entry, _, _ = draft_call(state, id_, subject, usage, attributes, content, hold["at"],
-                             issued_at, salt, None)
+                             issued_at, salt, None, goes_on)
     return receipt_outcome(state, entry, crossings(
-        sub["plan"], sub["account"], entry, hold["attributes"]))
+        sub["plan"], sub["account"], entry, hold["attributes"], parts))
+
+
+def extended(plan, hold, now):
+    return min(later(now, plan.times["hold"]), later(hold["at"], plan.times["grace"]))
+
+
+def extend(state, id_, request, now):
+    sub = the_subscription(state, id_)
+    subject = request_subject(request)
+    hold = sub["holds"].get(subject)
+    need(hold is not None and reserved(hold) and now < hold["deadline"], "hold_unknown")
+    deadline = extended(sub["plan"], hold, now)
+    if deadline <= hold["deadline"]:
+        return None, {"subject": subject, "deadline": hold["deadline"]}
+    entry = {"lane": hold["lane"], "subject": subject, "at": now, "deadline": deadline}
+    return ("extended", entry), {"subject": subject, "deadline": deadline}
 
 
 def release(state, id_, request, reason, now):
@@ -1108,6 +1242,8 @@ def due(state, key, now):
 
 def closings_of(state):
     for id_, sub in state.subscriptions.items():
+        if sub["lease"]:
+            continue
         for index, counters in enumerate(sub["account"].counters):
             for w in counters:
                 closes = closes_at(sub["plan"], w)
@@ -1209,7 +1345,8 @@ def fold_hold(state, e):
     at = e["authorized_at"]
     hold = {"lane": e["lane"], "subject": e["subject"], "input": e["input"], "at": at,
             "deadline": e["deadline"], "units": e["units"], "limited": e["limited"],
-            "reserved": e["reserved"], "attributes": e["attributes"], "state": "open"}
+            "reserved": e["reserved"], "attributes": e["attributes"], "state": "open",
+            "parts": None}
     change_outstanding(plan, sub["account"], hold, 1)
     for name, given_at, units in e["reserved"]:
         issued_at = state.lanes[e["lane"]]["issued_at"]
@@ -1268,6 +1405,13 @@ def fold_release(state, e):
     forget_ended(sub, e["subject"], hold["at"])
 
 
+def fold_extended(state, e):
+    sub = state.subscriptions[root(state.lanes[e["lane"]]["open"])]
+    hold = sub["holds"][e["subject"]]
+    need(reserved(hold) and e["at"] < hold["deadline"] < e["deadline"], "entry_misplaced")
+    hold["deadline"] = e["deadline"]
+
+
 def give_back(account, hold):
     for name, given_at, units in hold["reserved"]:
         account.grants.find(name, given_at).reserved -= units
@@ -1287,6 +1431,8 @@ def fold_receipt(state, e):
     digest = receipts.head_digest(head)
     if head["kind"] == CALL:
         fold_call(state, sub, e, digest)
+    elif head["kind"] == PART:
+        fold_part(sub, e, digest)
     elif head["kind"] == PERIOD:
         fold_period(sub, e)
     elif head["kind"] == CREDIT:
@@ -1304,7 +1450,7 @@ def fold_receipt(state, e):
     for item in items:
         if item["item"] == "price":
             lane["cumulative_remainder"] = item["remainder_after"]
-        if item["item"] in ("correction", "credit"):
+        if item["item"] in ("correction", "credit", "surplus"):
             lane["credited_remainder"] = item["remainder_after"]
     signing = plan.signing
     if signing["mode"] == "checkpoint":
@@ -1325,8 +1471,9 @@ def fold_call(state, sub, e, digest):
     head, plan, account = e["head"], sub["plan"], sub["account"]
     subject, items = head["subject"], e["body"]["items"]
     lines = [item for item in items if item["item"] == "line"]
-    take_draws(plan, account, e, lines)
     hold = sub["holds"].pop(subject, None)
+    parts = hold["parts"] if hold else None
+    take_draws(plan, account, e, lines, parts)
     need((hold is None) == (e["import"] is not None), "entry_misplaced")
     if hold:
         if reserved(hold):
@@ -1337,10 +1484,48 @@ def fold_call(state, sub, e, digest):
         forget_ended(sub, subject, hold["at"])
     attributes = hold["attributes"] if hold else {
         i["name"]: i["value"] for i in items if i["item"] == "attribute"}
+    rewind(plan, account, hold)
     advance(plan, account, lines, head["authorized_at"], attributes)
-    count(plan, account, e, attributes)
+    count(plan, account, e, attributes, parts)
     if e["import"]:
         advance_rates(plan, account, attributes, head["authorized_at"])
+    forget_closed(sub, head["issued_at"])
+
+
+def fold_part(sub, e, digest):
+    head, plan, account = e["head"], sub["plan"], sub["account"]
+    items = e["body"]["items"]
+    lines = [item for item in items if item["item"] == "line"]
+    need(head["subject"] in sub["holds"] and not e["import"], "entry_misplaced")
+    hold = sub["holds"][head["subject"]]
+    parts = hold["parts"]
+    take_draws(plan, account, e, lines, parts)
+    if reserved(hold):
+        change_outstanding(plan, account, hold, -1)
+        give_back(account, hold)
+        drawn = {(i["grant"], i["given_at"]): i["units"] for i in items if i["item"] == "draw_units"}
+        left = [(name, at, units - drawn.get((name, at), 0)) for name, at, units in hold["reserved"]]
+        hold["reserved"] = [part for part in left if part[2] > 0]
+        for name, at, units in hold["reserved"]:
+            account.grants.find(name, at).reserved += units
+    rewind(plan, account, hold)
+    advance(plan, account, lines, head["authorized_at"], hold["attributes"])
+    count(plan, account, e, hold["attributes"], parts)
+    price = next(item for item in items if item["item"] == "price")
+    before = parts or {"number": 0, "granted": {}, "charged": 0, "uncollected": 0, "drawn": 0}
+    granted = dict(before["granted"])
+    for item in items:
+        if item["item"] == "draw_units":
+            granted[item["meter"]] = granted.get(item["meter"], 0) + item["units"]
+    hold["parts"] = {
+        "number": before["number"] + 1, "receipt": digest, "used": used_of(items),
+        "quantities": {i["meter"]: i["quantity"] for i in items if i["item"] == "quantity"},
+        "lines": {index_of(plan, i["charge"]): (i["units"], i["amount"]) for i in lines},
+        "granted": granted, "charged": exact(before["charged"] + price["exact"]),
+        "uncollected": exact(before["uncollected"] + price["uncollected"]),
+        "drawn": before["drawn"] + sum(i["amount"] for i in items if i["item"] == "draw")}
+    if reserved(hold):
+        change_outstanding(plan, account, hold, 1)
     forget_closed(sub, head["issued_at"])
 
 
@@ -1353,10 +1538,11 @@ def fold_period(sub, e):
     forget_closed(sub, e["head"]["issued_at"])
 
 
-def take_draws(plan, account, e, lines):
+def take_draws(plan, account, e, lines, parts=None):
     """What grants paid of a receipt leaves them."""
     head = e["head"]
-    unpaid = [[index_of(plan, line["charge"]), line["amount"]] for line in lines]
+    unpaid = increases(plan, lines, parts)
+    asked = deepcopy(unpaid)
     for item in e["body"]["items"]:
         if item["item"] in ("draw", "draw_units"):
             given = account.grants.use(item["grant"], item["given_at"], head["authorized_at"],
@@ -1366,9 +1552,9 @@ def take_draws(plan, account, e, lines):
                 grants.pay_lines(given.terms, unpaid, item["amount"])
             else:
                 given.drawn += item["units"] * GRID
-    for line, (index, left) in zip(lines, unpaid):
+    for line, (index, more), (_, left) in zip(lines, asked, unpaid):
         paid = account.granted[index]
-        paid[line["window"]] = paid.get(line["window"], 0) + line["amount"] - left
+        paid[line["window"]] = paid.get(line["window"], 0) + more - left
 
 
 def used_of(items):
@@ -1406,7 +1592,7 @@ LEASES = ["leased", "stated", "absorbed", "reclaimed"]
 FOLDS = {"instance": fold_instance, "plan": fold_plan, "open": fold_open, "hold": fold_hold,
          "denied": fold_denied, "receipt": fold_receipt, "release": fold_release,
          "checkpoint": fold_checkpoint, "collected": fold_collected, "granted": fold_granted,
-         "voided": fold_voided, "presented": fold_presented}
+         "voided": fold_voided, "extended": fold_extended, "presented": fold_presented}
 
 
 def audit(journal, signer, signed):

@@ -57,7 +57,7 @@ class Plan:
         self.rounding = rounding.text() if rounding else "carry"
         need(self.rounding in ("carry", "up", "down", "half_even"), "plan_invalid", "/rounding")
         self.signing = self.read_signing(fields.get("signing"))
-        self.times = read_times(fields.get("times"))
+        self.times, self.late = read_times(fields.get("times"))
         fields.finish()
 
     def read_meters(self, node):
@@ -665,16 +665,21 @@ def read_payees(node):
 
 def read_times(node):
     times = {"hold": 600_000, "grace": 3_600_000, "skew": 300_000, "replay": 86_400_000}
+    late = "charge"
     if node is None:
-        return times
+        return times, late
     fields = node.fields()
     for name in times:
         value = fields.get(name)
         if value is not None:
             times[name] = positive(value)
             need(times[name] <= YEAR, "plan_invalid", value.pointer)
+    value = fields.get("late")
+    if value is not None:
+        late = value.text()
+        need(late in ("charge", "mark"), "plan_invalid", value.pointer)
     fields.finish()
     need(times["grace"] >= times["hold"], "plan_invalid", node.pointer)
-    return times
+    return times, late
 
 

@@ -20,8 +20,8 @@ LANE = ("LaneOpen(bytes32 plan,bytes32 subscription,bytes32 payer,uint32 number,
 HEAD = [("lane", 32), ("sequence", 8), ("previous", 32), ("kind", 1), ("subject", 32),
         ("authorized_at", 8), ("issued_at", 8), ("body", 32), ("charge", 16), ("cumulative", 16),
         ("credited", 16)]
-CALL, PERIOD, TRUE_UP, CREDIT = 1, 3, 4, 5
-KINDS = {CALL: "call", PERIOD: "period", TRUE_UP: "true_up", CREDIT: "credit"}
+CALL, PART, PERIOD, TRUE_UP, CREDIT = 1, 2, 3, 4, 5
+KINDS = {CALL: "call", PART: "part", PERIOD: "period", TRUE_UP: "true_up", CREDIT: "credit"}
 BASES = {"reported": 1, "measured": 2, "estimated": 3}
 
 
@@ -101,6 +101,11 @@ def item_bytes(item):
     if kind == "draw":
         return (b"\x08" + text(item["grant"]) + u(item["given_at"], 8) + exact(item["amount"])
                 + exact(item["balance"]))
+    if kind == "part":
+        return b"\x09" + u(item["number"], 8) + exact(item["charged"]) + exact(item["uncollected"])
+    if kind == "surplus":
+        return (b"\x0a" + exact(item["exact"]) + u(item["remainder_before"], 8)
+                + u(item["remainder_after"], 8))
     if kind == "credit":
         wanted = item["amount"]
         asked = b"\0" if wanted is None else b"\x01" + exact(wanted)
@@ -218,7 +223,7 @@ def head_json(head):
             for name, size in HEAD}
 
 
-EXACTS = ("exact", "uncollected", "billed_before", "amount", "billed", "due")
+EXACTS = ("exact", "charged", "uncollected", "billed_before", "amount", "billed", "due")
 
 
 def item_json(item):
@@ -335,6 +340,8 @@ ITEMS = {
     "draw_units": [("grant", "text"), ("given_at", "time"), ("meter", "text"), ("units", "int"),
                    ("balance", "int")],
     "draw": [("grant", "text"), ("given_at", "time"), ("amount", "exact"), ("balance", "exact")],
+    "part": [("number", "int"), ("charged", "exact"), ("uncollected", "exact")],
+    "surplus": [("exact", "exact"), ("remainder_before", "int"), ("remainder_after", "int")],
     "attribute": [("name", "text"), ("value", "text")],
     "source": [("surface", "surface"), ("basis", "basis"), ("content", "hash")],
     "correction": [("charge", "text"), ("window", "window"), ("units", "int"), ("billed", "exact"),

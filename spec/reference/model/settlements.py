@@ -30,9 +30,9 @@ def settle(meter, extent, closing):
             after = head["cumulative"] * GRID + price["remainder_after"]
             part = max(0, min(after, lanes[head["lane"]]["reach"]) - before)
             share(earned, plan, part)
-        else:
-            item = next(i for i in entry["body"]["items"] if i["item"] in ("correction", "credit"))
-            share(reversed_, plan, item["exact"])
+        for item in entry["body"]["items"]:
+            if item["item"] in ("correction", "credit", "surplus"):
+                share(reversed_, plan, item["exact"])
     return totals(next(iter(plans.values())).currency, lanes, earned, reversed_, closing)
 
 

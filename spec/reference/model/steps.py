@@ -285,11 +285,38 @@ def _(s, g):
 
 @operation("meter.settle")
 def _(s, g):
+    return settled(s, g, goes_on=False)
+
+
+@operation("meter.settlePart")
+def _(s, g):
+    return settled(s, g, goes_on=True)
+
+
+def settled(s, g, goes_on):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.settle(
         state, key, digest(g["subscription"]), g["id"], usage_of(g["usage"]),
-        optional(g.get("content"), digest) or meters.ZERO, time(g["now"])))
+        optional(g.get("content"), digest) or meters.ZERO, time(g["now"]), goes_on))
     return outcome_text(out), out.get("receipt")
+
+
+@operation("meter.extend")
+def _(s, g):
+    out = on_meter(s, g, lambda state: meters.extend(
+        state, digest(g["subscription"]), g["id"], time(g["now"])))
+    return {"subject": hexed(out["subject"]), "deadline": str(out["deadline"])}, None
+
+
+@operation("meter.holds")
+def _(s, g):
+    sub = meters.the_subscription(s.object(g, "meter").state, digest(g["subscription"]))
+    return {"holds": [{
+        "subject": hexed(hold["subject"]), "state": hold["state"],
+        "authorizedAt": str(hold["at"]), "deadline": str(hold["deadline"]),
+        "parts": str(hold["parts"]["number"] if hold["parts"] else 0),
+        "charged": amounts.text_of(hold["parts"]["charged"] if hold["parts"] else 0),
+    } for hold in sub["holds"].values()]}, None
 
 
 @operation("meter.release")

@@ -327,6 +327,35 @@ final class Script {
                 try given.text("subscription"), try given.text("id"), try given.usage("usage"),
                 content: try given.maybe("content"), now: try given.instant("now"))
             return try outcome(keep(done))
+        case "meter.settlePart":
+            try given.known("meter subscription id usage content now journal")
+            let done = try meter(given).settlePart(
+                try given.text("subscription"), try given.text("id"), try given.usage("usage"),
+                content: try given.maybe("content"), now: try given.instant("now"))
+            return try outcome(keep(done))
+        case "meter.extend":
+            try given.known("meter subscription id now journal")
+            let extended = try meter(given).extend(
+                try given.text("subscription"), try given.text("id"), now: try given.instant("now"))
+            return .object([
+                "subject": .text(extended.subject), "deadline": number(extended.deadline),
+            ])
+        case "meter.holds":
+            try given.known("meter subscription")
+            guard let holds = try meter(given).holds(try given.text("subscription")) else {
+                throw absent("subscription_unknown")
+            }
+            let found = holds.map {
+                JSON.object([
+                    "subject": .text($0.subject),
+                    "state": .text($0.state),
+                    "authorizedAt": number($0.authorizedAt),
+                    "deadline": number($0.deadline),
+                    "parts": number($0.parts),
+                    "charged": .text($0.charged),
+                ])
+            }
+            return .object(["holds": .array(found)])
         case "meter.release":
             try given.known("meter subscription id reason now journal")
             let reasons = ["released": false, "unknown": true]

@@ -21,6 +21,7 @@ public final class Hold {
         self.authorized = authorized
         self.subscription = subscription
         self.id = id
+        deadline = authorized.deadline
     }
 
     /// The hash of the request id.
@@ -30,7 +31,7 @@ public final class Hold {
     /// The instant that fixes window and prices.
     public var authorizedAt: Int64 { authorized.authorizedAt }
     /// When the hold expires.
-    public var deadline: Int64 { authorized.deadline }
+    public private(set) var deadline: Int64
     /// How much the hold raised the reserve, exact.
     public var reserved: String { authorized.reserved }
 
@@ -56,6 +57,20 @@ public final class Hold {
         let done = try meter.settle(subscription, id, usage, content: content, now: now)
         ended = true
         return done
+    }
+
+    /// Charges what the call has used so far, while it goes on.
+    @discardableResult
+    public func settlePart(_ usage: Usage, content: String? = nil, now: Int64? = nil) throws -> Outcome {
+        try meter.settlePart(subscription, id, usage, content: content, now: now)
+    }
+
+    /// Reserves for longer, while it still reserves.
+    @discardableResult
+    public func extend(now: Int64? = nil) throws -> Extended {
+        let extended = try meter.extend(subscription, id, now: now)
+        deadline = extended.deadline
+        return extended
     }
 
     /// Gives the hold back: the call was not made, or is free.

@@ -104,6 +104,31 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
+    /// Charges what a running call has used so far: `usage` is all of it. Its hold goes on for the rest.
+    @discardableResult
+    public func settlePart(
+        _ subscription: String, _ id: String, _ usage: Usage, content: String? = nil,
+        now: Int64? = nil
+    ) throws -> Outcome {
+        let at = now ?? clock()
+        return try submit {
+            try machine.proposeSettlePart(
+                subscription: subscription, id: id, usage: usage, content: content, now: at)
+        }
+    }
+
+    /// Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now on,
+    /// and not longer than its grace after the call was authorised.
+    @discardableResult
+    public func extend(_ subscription: String, _ id: String, now: Int64? = nil) throws -> Extended {
+        let at = now ?? clock()
+        let done = try submit {
+            try machine.proposeExtend(subscription: subscription, id: id, now: at)
+        }
+        guard case .extended(let extended) = done else { throw unexpected(done) }
+        return extended
+    }
+
     /// Ends a hold without a charge, or marks the outcome of its call unknown.
     @discardableResult
     public func release(
@@ -270,6 +295,12 @@ public final class Meter: @unchecked Sendable {
     /// One subscription's counters in their newest windows, its grants, and what is reserved.
     public func subscription(_ id: String) throws -> SubscriptionView? {
         try machine.subscription(id: id)
+    }
+
+    /// A subscription's holds: those that reserve, also of calls whose outcome is unknown, and those that
+    /// expired and may still be settled.
+    public func holds(_ subscription: String) throws -> [HoldView]? {
+        try machine.holds(subscription: subscription)
     }
 
     /// The durable state as bytes.

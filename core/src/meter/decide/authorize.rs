@@ -108,7 +108,7 @@ impl State {
         // The hold is tried on the account and taken out again: entries alone change the state.
         let subscription = self.subscription_mut(id)?;
         let hold = Hold::of(entry);
-        let opened = subscription.account.reserve(&plan, &entry.units, hold.caller())?;
+        let opened = subscription.account.reserve(&plan, &entry.units, hold.caller(), &[])?;
         subscription.account.enter(&plan, &hold);
         let known = subscription.holds.insert(hold.subject, hold.clone());
         let tried = try_hold(subscription, &plan, &hold, owed, usable);
@@ -117,7 +117,7 @@ impl State {
             None => subscription.holds.remove(&hold.subject),
         };
         subscription.account.leave(&plan, &hold);
-        subscription.account.free(&plan, &entry.units, hold.caller())?;
+        subscription.account.free(&plan, &entry.units, hold.caller(), &[])?;
         subscription.account.close(&opened);
         let (after, short) = tried?;
         if let Some(room) = short {

@@ -89,7 +89,7 @@ impl State {
                 return self.issue(draft.seal(salt), Vec::new());
             }
         };
-        self.receipt_decision(subscription, draft.seal(salt), &BTreeMap::new())
+        self.receipt_decision(subscription, draft.seal(salt), &BTreeMap::new(), None)
     }
 
     pub(super) fn decide_checkpoint(&self) -> Result<Decision> {

@@ -51,6 +51,7 @@ impl State {
             authorized_at: import.at,
             issued_at,
             import: Some(mark),
+            part: false,
         };
         // An unpriced meter or a contradiction is the record's error, not the subscriber's.
         let units = plan.charged_units(&facts.call())?;
@@ -77,6 +78,6 @@ impl State {
         if let Some(denial) = deny_by_rate(plan, account, attributes, import.at)? {
             return Ok(deny(denial));
         }
-        self.receipt_decision(subscription, drafted.draft.seal(salt), attributes)
+        self.receipt_decision(subscription, drafted.draft.seal(salt), attributes, None)
     }
 }

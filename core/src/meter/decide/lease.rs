@@ -18,7 +18,7 @@ use crate::{
         LeaseRequest, Outcome, Signed, State, Subscription,
         draft::{check_windows, room_to_lend},
     },
-    plan::{LimitRule, Plan, whole},
+    plan::{Late, LimitRule, Plan, whole},
     receipt::LaneOpen,
     time::Timestamp,
 };
@@ -70,7 +70,7 @@ impl State {
             .enumerate()
             .filter_map(|(index, charge)| Some((index, *request.units.get(&charge.id)?)))
             .collect();
-        let rated = account.rate(plan, &units, Caller { attributes, at: now })?;
+        let rated = account.rate(plan, &units, Caller { attributes, at: now }, &[])?;
         let limits = plan.limits().iter().zip(&account.tallies);
         let counting = limits.filter(|(limit, _)| limit.value(attributes).is_some());
         let windows = counting.filter_map(|(l, tally)| account.limit_window(plan, l, tally, now));
@@ -214,6 +214,9 @@ fn check_lendable(plan: &Plan, request: &LeaseRequest) -> Result<()> {
     let refused = |why| Error::new(Code::LeaseRefused).because(why);
     if plan.rounding() != Rounding::Carry {
         return Err(refused("receipts that are rounded one by one do not add up over lanes"));
+    }
+    if plan.times().late == Late::Mark {
+        return Err(refused("what is used late and not charged cannot be told from the units"));
     }
     if request.units.is_empty() {
         return Err(refused("a lease has units of a charge"));

@@ -21,7 +21,7 @@ use crate::{
     crypto::Digest,
     entry::{Entry, ReceiptEntry},
     error::{Code, Error, Result},
-    meter::{Command, Crossed, Outcome, State, Subscription},
+    meter::{Command, Crossed, Outcome, Parts, State, Subscription},
     time::Timestamp,
 };
 
@@ -41,7 +41,9 @@ impl State {
             Command::AddPlan(plan) => self.decide_plan(plan),
             Command::Subscribe(subscribe) => self.decide_subscribe(subscribe, now, key),
             Command::Authorize(request) => self.decide_authorize(request, now),
-            Command::Settle(settle) => self.decide_settle(settle, now, key),
+            Command::Settle(settle) => self.decide_settle(settle, false, now, key),
+            Command::SettlePart(settle) => self.decide_settle(settle, true, now, key),
+            Command::Extend { subscription, id } => self.decide_extend(subscription, id, now),
             Command::Release { subscription, id, reason } => {
                 self.decide_release(subscription, id, *reason, now)
             }
@@ -77,15 +79,16 @@ impl State {
     }
 
     /// The receipt of a call or a period, and the shares of limits that it reaches. `attributes` are those
-    /// that a call was authorised with; a period has none.
+    /// that a call was authorised with; a period has none. `earlier` are the call's parts.
     pub(super) fn receipt_decision(
         &self,
         subscription: &Subscription,
         receipt: ReceiptEntry,
         attributes: &BTreeMap<String, String>,
+        earlier: Option<&Parts>,
     ) -> Result<Decision> {
         let plan = &subscription.plan;
-        let counted = Counted::of(plan, &receipt, attributes)?;
+        let counted = Counted::of(plan, &receipt, attributes, earlier)?;
         let crossed = subscription.account.crossed(plan, &counted)?;
         self.issue(receipt, crossed)
     }

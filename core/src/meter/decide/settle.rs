@@ -3,7 +3,7 @@
 use crate::{
     codec::Writer,
     crypto::{Digest, sha256},
-    entry::{Entry, Release, ReleaseReason},
+    entry::{Entry, Extended, Release, ReleaseReason},
     error::{Code, Error, Result},
     meter::{
         HoldState, Outcome, Remembered, Replay, Settle, State,
@@ -19,6 +19,7 @@ impl State {
     pub(super) fn decide_settle(
         &self,
         settle: &Settle,
+        part: bool,
         now: Timestamp,
         key: &Digest,
     ) -> Result<Decision> {
@@ -31,11 +32,17 @@ impl State {
             if known.receipt.is_zero() || known.receipt == Remembered::RELEASED {
                 return Err(unknown());
             }
-            return match used_of(self, settle, known)? {
+            // A part that comes after the end of its call is no repetition of it.
+            return match !part && known.used == usage_digest(&settle.usage, settle.content) {
                 true => Ok((None, Outcome::Replayed(Replay::Settled { receipt: known.receipt }))),
                 false => Err(Error::new(Code::RequestConflict).value(&settle.id)),
             };
         };
+        if let Some(parts) = hold.parts.as_ref().filter(|_| part)
+            && parts.used == usage_digest(&settle.usage, settle.content)
+        {
+            return Ok((None, Outcome::Replayed(Replay::Settled { receipt: parts.receipt })));
+        }
         let attributes = joined(&hold.attributes, settle.usage.attributes().iter());
         let facts = Facts {
             subscription: settle.subscription,
@@ -46,10 +53,34 @@ impl State {
             authorized_at: hold.authorized_at,
             issued_at: now.max(lane.issued_at).max(hold.authorized_at),
             import: None,
+            part,
         };
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let call = draft_call(self, &facts)?;
-        self.receipt_decision(subscription, call.draft.seal(salt), &hold.attributes)
+        let parts = hold.parts.as_deref();
+        self.receipt_decision(subscription, call.draft.seal(salt), &hold.attributes, parts)
+    }
+
+    pub(super) fn decide_extend(
+        &self,
+        subscription: &Digest,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Decision> {
+        let found = self.subscription(subscription)?;
+        let subject = request_subject(id);
+        let hold = found.holds.get(&subject);
+        let hold =
+            hold.filter(|hold| hold.is_reserved() && now < hold.deadline).ok_or_else(|| {
+                Error::new(Code::HoldUnknown).value(id).because("no hold that still reserves")
+            })?;
+        let deadline = hold.extended(&found.plan, now)?;
+        if deadline <= hold.deadline {
+            let deadline = hold.deadline;
+            return Ok((None, Outcome::Extended { subject, deadline }));
+        }
+        let extended = Extended { lane: hold.lane, subject, at: now, deadline };
+        Ok((Some(Entry::Extended(extended)), Outcome::Extended { subject, deadline }))
     }
 
     pub(super) fn decide_release(
@@ -74,12 +105,6 @@ impl State {
         let release = Release { lane: hold.lane, subject, at: now, reason };
         Ok((Some(Entry::Release(release)), Outcome::Released { subject }))
     }
-}
-
-/// Whether a settle repeats the one that made the known receipt.
-fn used_of(state: &State, settle: &Settle, known: &Remembered) -> Result<bool> {
-    state.subscription(&settle.subscription)?;
-    Ok(known.used == usage_digest(&settle.usage, settle.content))
 }
 
 /// The hash of what a settle says was used.

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 
-use super::{Draft, Parts, draft};
+use super::{Draft, HeadParts, draft};
 use crate::{
     account::{Returned, draws, payable},
     amount::{Amount, Exact},
@@ -94,7 +94,7 @@ pub(crate) fn draft_credit(state: &State, facts: &CreditFacts<'_>) -> Result<Dra
             }
         }
     }
-    let parts = Parts {
+    let parts = HeadParts {
         kind: Kind::Credit,
         subject: digest,
         authorized_at: facts.issued_at,

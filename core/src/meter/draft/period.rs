@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
-use super::{Asked, Draft, Parts, Priced, draft, room_for};
+use super::{Asked, Draft, Due, HeadParts, Priced, draft, room_for};
 use crate::{
     account::{Edge, Rated},
     crypto::Digest,
@@ -42,6 +42,7 @@ pub(crate) fn draft_period(
     let at = period.at.min(issued_at);
     let usable = account.grants.usable(plan, &attributes, at, issued_at)?;
     let rated = core::slice::from_ref(&line);
+    let due = Due::whole(rated)?;
     let asked = Asked {
         hold: None,
         attributes: &attributes,
@@ -52,17 +53,18 @@ pub(crate) fn draft_period(
         usable: &usable,
         called: false,
         imported: false,
+        part: false,
     };
     let short = room_for(subscription, &asked, state.owed(subscription)?)?;
     let room = short.map(|room| room.available);
-    let priced = Priced::new(plan, lane, rated, room, &usable)?;
+    let priced = Priced::new(plan, lane, &due, room, &usable)?;
     let mut items = alloc::vec![line.item(plan)?, priced.item(lane, false)];
     items.extend(priced.draws);
     draft(
         lane,
         subscription.lane,
         items,
-        Parts {
+        HeadParts {
             kind: Kind::Period,
             subject: period_subject(edge.number(), id, period.window.start, units_before),
             authorized_at: at,

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use super::{advance_rates, misplaced};
 use crate::{
     crypto::Digest,
-    entry::{HoldEntry, Release, ReleaseReason},
+    entry::{Extended, HoldEntry, Release, ReleaseReason},
     error::Result,
     meter::{Hold, HoldState, Remembered, State, Subscription},
     plan::Plan,
@@ -23,7 +23,7 @@ impl State {
         let plan = Arc::clone(&subscription.plan);
         check_limited(&plan, e)?;
         let hold = Hold::of(e);
-        subscription.account.reserve(&plan, &e.units, hold.caller())?;
+        subscription.account.reserve(&plan, &e.units, hold.caller(), &[])?;
         let grants = &mut subscription.account.grants;
         grants.reserve(&plan, &e.reserved, e.authorized_at, issued_at)?;
         advance_rates(&plan, &mut subscription.account, &e.attributes, e.authorized_at)?;
@@ -36,6 +36,18 @@ impl State {
         );
         subscription.holds.insert(e.subject, hold);
         self.expiries.insert((e.deadline, subscription_id, e.subject));
+        Ok(())
+    }
+
+    pub(super) fn apply_extended(&mut self, e: &Extended) -> Result<()> {
+        let id = self.lane(&e.lane)?.open.root();
+        let hold = self.subscription_mut(&id)?.holds.get_mut(&e.subject);
+        let hold = hold
+            .filter(|hold| hold.is_reserved() && e.at < hold.deadline && hold.deadline < e.deadline)
+            .ok_or_else(|| misplaced("no hold to extend"))?;
+        let before = core::mem::replace(&mut hold.deadline, e.deadline);
+        self.expiries.remove(&(before, id, e.subject));
+        self.expiries.insert((e.deadline, id, e.subject));
         Ok(())
     }
 
@@ -67,7 +79,7 @@ impl State {
         }
         let at = was.authorized_at;
         if reserved {
-            subscription.account.free(&plan, &was.units, was.caller())?;
+            subscription.account.free(&plan, &was.units, was.caller(), was.lines())?;
             subscription.account.leave(&plan, &was);
             subscription.account.grants.free(&was.reserved)?;
         }

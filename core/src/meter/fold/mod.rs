@@ -70,6 +70,7 @@ impl State {
             Entry::Stated(e) => self.apply_stated(e)?,
             Entry::Absorbed(e) => self.apply_absorbed(e)?,
             Entry::Reclaimed(e) => self.apply_reclaimed(e)?,
+            Entry::Extended(e) => self.apply_extended(e)?,
             Entry::Presented(e) => self.apply_presented(e)?,
         }
         self.entries = self.entries.checked_add(1).ok_or(Code::AmountOverflow)?;

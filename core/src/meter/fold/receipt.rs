@@ -1,6 +1,7 @@
 //! Receipts: calls that are settled, windows that are billed or trued up.
 
 use alloc::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     string::String,
     sync::Arc,
@@ -14,7 +15,7 @@ use crate::{
     crypto::{Digest, sha256},
     entry::ReceiptEntry,
     error::{Code, Error, Result},
-    meter::{State, Subscription},
+    meter::{Hold, Parts, ReservedUnits, State, Subscription},
     plan::{Plan, Signing, whole},
     receipt::{Item, Kind, import_subject, period_subject},
     time::{Timestamp, Window},
@@ -25,6 +26,7 @@ impl State {
         self.check_chain(e)?;
         match e.head.kind {
             Kind::Call => self.apply_call(e, hashed)?,
+            Kind::Part => self.apply_part(e, hashed)?,
             Kind::Period => self.apply_period(e)?,
             Kind::TrueUp => self.apply_true_up(e)?,
             Kind::Credit => self.apply_credit(e)?,
@@ -43,7 +45,9 @@ impl State {
         for item in &e.body.items {
             match item {
                 Item::Price { remainder_after, .. } => lane.cumulative_remainder = *remainder_after,
-                Item::Correction { remainder_after, .. } | Item::Credit { remainder_after, .. } => {
+                Item::Correction { remainder_after, .. }
+                | Item::Credit { remainder_after, .. }
+                | Item::Surplus { remainder_after, .. } => {
                     lane.credited_remainder = *remainder_after;
                 }
                 _ => {}
@@ -113,14 +117,17 @@ impl State {
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &e.body.items, charge_index)?;
-        // Before the hold gives back what it reserved: of a voided grant nothing else is left.
-        let unpaid = take_draws(&mut subscription.account.grants, &plan, e, &rated)?;
-        let periods = subscription.account.periods(&plan);
         let hold = subscription.holds.remove(&head.subject);
+        let parts = hold.as_ref().and_then(|hold| hold.parts.as_deref());
+        // Before the hold gives back what it reserved: of a voided grant nothing else is left.
+        let grants = &mut subscription.account.grants;
+        let unpaid = take_draws(grants, &plan, e, &increases(parts, &rated))?;
+        let periods = subscription.account.periods(&plan);
         match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
-                    subscription.account.free(&plan, &hold.units, hold.caller())?;
+                    let account = &mut subscription.account;
+                    account.free(&plan, &hold.units, hold.caller(), hold.lines())?;
                     subscription.account.leave(&plan, hold);
                     subscription.account.grants.free(&hold.reserved)?;
                     self.expiries.remove(&(hold.deadline, id, head.subject));
@@ -140,7 +147,48 @@ impl State {
             Some(hold) => Arc::clone(&hold.attributes),
             None => Arc::new(attributes(&e.body.items)),
         };
-        self.record(&id, e, &rated, &unpaid, &own)?;
+        let counted = Recorded { rated: &rated, unpaid: &unpaid, attributes: &own, earlier: parts };
+        self.record(&id, e, &counted)?;
+        self.note_periods(&id, &periods)
+    }
+
+    fn apply_part(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
+        let head = &e.head;
+        let id = self.lane(&head.lane)?.open.root();
+        let subscription = self
+            .subscriptions
+            .get_mut(&id)
+            .ok_or_else(|| misplaced("a receipt of no subscription"))?;
+        let plan = Arc::clone(&subscription.plan);
+        let rated = lines(&plan, &e.body.items, charge_index)?;
+        let Some(was) =
+            subscription.holds.get(&head.subject).filter(|_| e.import.is_none()).cloned()
+        else {
+            return Err(misplaced("a part of a call that is not held"));
+        };
+        let earlier = was.parts.as_deref();
+        let parts = Parts::with(earlier, e, hashed.used, &rated)?;
+        let grants = &mut subscription.account.grants;
+        let unpaid = take_draws(grants, &plan, e, &increases(earlier, &rated))?;
+        let periods = subscription.account.periods(&plan);
+        let mut hold = Hold { parts: Some(Arc::new(parts)), ..was.clone() };
+        if was.is_reserved() {
+            let (drawn, left) = drawn_reserve(&was.reserved, &e.body.items);
+            subscription.account.grants.free(&drawn)?;
+            hold.reserved = left.into();
+            subscription.account.free(&plan, &was.units, was.caller(), was.lines())?;
+            subscription.account.leave(&plan, &was);
+        }
+        subscription.holds.insert(head.subject, hold.clone());
+        let counted =
+            Recorded { rated: &rated, unpaid: &unpaid, attributes: &was.attributes, earlier };
+        self.record(&id, e, &counted)?;
+        if hold.is_reserved() {
+            let subscription = self.subscription_mut(&id)?;
+            let account = &mut subscription.account;
+            account.reserve(&plan, &hold.units, hold.caller(), hold.lines())?;
+            subscription.account.enter(&plan, &hold);
+        }
         self.note_periods(&id, &periods)
     }
 
@@ -171,30 +219,29 @@ impl State {
         if line.units != 0 || !next(line) || e.import.is_some() {
             return Err(misplaced("not the next window that is billed without a call"));
         }
-        self.record(&id, e, &rated, &unpaid, &BTreeMap::new())?;
+        let none = BTreeMap::new();
+        let counted = Recorded { rated: &rated, unpaid: &unpaid, attributes: &none, earlier: None };
+        self.record(&id, e, &counted)?;
         self.note_periods(&id, &periods)
     }
 
     /// Counters and limits after a call or a period, and the windows that it leaves or closes.
-    fn record(
-        &mut self,
-        id: &Digest,
-        e: &ReceiptEntry,
-        rated: &[Rated],
-        unpaid: &[(usize, Exact)],
-        attributes: &BTreeMap<String, String>,
-    ) -> Result<()> {
+    fn record(&mut self, id: &Digest, e: &ReceiptEntry, recorded: &Recorded<'_>) -> Result<()> {
+        let Recorded { rated, unpaid, attributes, earlier } = *recorded;
         let subscription = self
             .subscriptions
             .get_mut(id)
             .ok_or_else(|| misplaced("a receipt of no subscription"))?;
         let plan = Arc::clone(&subscription.plan);
         let account = &mut subscription.account;
-        let called = e.head.kind == Kind::Call;
+        if let Some(parts) = earlier {
+            account.rewind(&plan, &parts.lines, e.head.authorized_at)?;
+        }
+        let called = e.head.kind != Kind::Period;
         let caller = Caller { attributes, at: e.head.authorized_at };
         account.advance(&plan, rated, caller, called)?;
-        account.note_granted(rated, unpaid)?;
-        account.count(&plan, &Counted::of(&plan, e, attributes)?)?;
+        account.note_granted(&increases(earlier, rated), unpaid)?;
+        account.count(&plan, &Counted::of(&plan, e, attributes, earlier)?)?;
         if e.import.is_some() {
             advance_rates(&plan, account, attributes, e.head.authorized_at)?;
         }
@@ -225,6 +272,48 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// What the receipt of a call, a part or a period moves.
+struct Recorded<'a> {
+    rated: &'a [Rated],
+    /// What grants leave of each line: (charge, amount).
+    unpaid: &'a [(usize, Exact)],
+    /// The attributes that limits go by.
+    attributes: &'a BTreeMap<String, String>,
+    /// The parts before of the same call.
+    earlier: Option<&'a Parts>,
+}
+
+/// What each line adds to what earlier parts of the call were billed.
+fn increases<'a>(parts: Option<&Parts>, rated: &'a [Rated]) -> Cow<'a, [Rated]> {
+    parts.map_or(Cow::Borrowed(rated), |parts| Cow::Owned(parts.increases(rated)))
+}
+
+/// Of what a hold reserves of grants, what a part drew of it, and what is left.
+fn drawn_reserve(
+    reserved: &[ReservedUnits],
+    items: &[Item],
+) -> (Vec<ReservedUnits>, Vec<ReservedUnits>) {
+    let (mut drawn, mut left) = (Vec::new(), Vec::new());
+    for part in reserved {
+        let taken = items.iter().find_map(|item| match item {
+            Item::DrawUnits { grant, given_at, units, .. }
+                if (grant, given_at) == (&part.grant, &part.given_at) =>
+            {
+                Some(*units)
+            }
+            _ => None,
+        });
+        let taken = taken.unwrap_or(0).min(part.units);
+        let rest = part.units.saturating_sub(taken);
+        for (units, list) in [(taken, &mut drawn), (rest, &mut left)] {
+            if units > 0 {
+                list.push(ReservedUnits { units, ..part.clone() });
+            }
+        }
+    }
+    (drawn, left)
 }
 
 /// The lines of a receipt; `number` finds what they name.
@@ -297,7 +386,8 @@ pub(super) fn note_closing(
         .counters
         .get(charge)
         .and_then(|windows| windows.get(window))
-        .is_some_and(|counter| counter.owes);
+        // What a lease cost too much, its lender gives back.
+        .is_some_and(|counter| counter.owes && subscription.lease.is_none());
     if let Some(closes) = closes_at(window, plan) {
         let key = (closes, id, charge, window.start);
         if owes {

@@ -21,6 +21,10 @@ class Hold internal constructor(
 ) : Answer, AutoCloseable {
     private var ended = false
 
+    /** When the hold expires. */
+    var deadline: Long = authorized.deadline
+        private set
+
     /** The hash of the request id. */
     val subject: String get() = authorized.subject
 
@@ -30,15 +34,20 @@ class Hold internal constructor(
     /** The instant that fixes window and prices. */
     val authorizedAt: Long get() = authorized.authorizedAt
 
-    /** When the hold expires. */
-    val deadline: Long get() = authorized.deadline
-
     /** How much the hold raised the reserve, exact. */
     val reserved: String get() = authorized.reserved
 
     /** Charges what the call really used. */
     fun settle(usage: Usage, content: String? = null, now: Long? = null): Outcome =
         meter.settle(subscription, id, usage, content, now).also { ended = true }
+
+    /** Charges what the call has used so far, while it goes on. */
+    fun settlePart(usage: Usage, content: String? = null, now: Long? = null): Outcome =
+        meter.settlePart(subscription, id, usage, content, now)
+
+    /** Reserves for longer, while it still reserves. */
+    fun extend(now: Long? = null): Extended =
+        meter.extend(subscription, id, now).also { deadline = it.deadline }
 
     /** Gives the hold back: the call was not made, or is free. */
     fun release(now: Long? = null): Released =

@@ -99,6 +99,28 @@ class Meter(
         return submit { machine.proposeSettle(subscription, id, usage, content, at) }
     }
 
+    /** Charges what a running call has used so far: [usage] is all of it. Its hold goes on for the rest. */
+    fun settlePart(
+        subscription: String,
+        id: String,
+        usage: Usage,
+        content: String? = null,
+        now: Long? = null,
+    ): Outcome {
+        val at = now ?: clock()
+        return submit { machine.proposeSettlePart(subscription, id, usage, content, at) }
+    }
+
+    /**
+     * Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now on, and
+     * not longer than its grace after the call was authorised.
+     */
+    fun extend(subscription: String, id: String, now: Long? = null): Extended {
+        val at = now ?: clock()
+        val done = submit { machine.proposeExtend(subscription, id, at) }
+        return (done as Outcome.Extended).value
+    }
+
     /** Ends a hold without a charge, or marks the outcome of its call unknown. */
     fun release(
         subscription: String,
@@ -260,6 +282,12 @@ class Meter(
 
     /** One subscription's counters in their newest windows, its grants, and what is reserved. */
     fun subscription(id: String): SubscriptionView? = machine.subscription(id)
+
+    /**
+     * A subscription's holds: those that reserve, also of calls whose outcome is unknown, and those that
+     * expired and may still be settled.
+     */
+    fun holds(subscription: String): List<HoldView>? = machine.holds(subscription)
 
     /** The durable state as bytes. */
     fun snapshot(): ByteArray = machine.snapshot()

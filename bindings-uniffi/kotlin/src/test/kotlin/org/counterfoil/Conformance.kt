@@ -192,6 +192,40 @@ class Script {
             )
             outcome(keep(done))
         }
+        "meter.settlePart" -> {
+            given.known("meter", "subscription", "id", "usage", "content", "now", "journal")
+            val done = meter(given).settlePart(
+                given.text("subscription"),
+                given.text("id"),
+                given.usage("usage"),
+                content = given.maybe("content"),
+                now = given.instant("now"),
+            )
+            outcome(keep(done))
+        }
+        "meter.extend" -> {
+            given.known("meter", "subscription", "id", "now", "journal")
+            val extended = meter(given).extend(
+                given.text("subscription"), given.text("id"), given.instant("now"),
+            )
+            json("subject" to extended.subject, "deadline" to extended.deadline)
+        }
+        "meter.holds" -> {
+            given.known("meter", "subscription")
+            val holds = meter(given).holds(given.text("subscription"))
+                ?: throw absent("subscription_unknown")
+            val found = holds.map {
+                json(
+                    "subject" to it.subject,
+                    "state" to it.state,
+                    "authorizedAt" to it.authorizedAt,
+                    "deadline" to it.deadline,
+                    "parts" to it.parts,
+                    "charged" to it.charged,
+                )
+            }
+            json("holds" to found)
+        }
         "meter.release" -> {
             given.known("meter", "subscription", "id", "reason", "now", "journal")
             val unknown = when (given.text("reason")) {
