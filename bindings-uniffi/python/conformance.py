@@ -263,8 +263,18 @@ def _(s, meter, subscription, terms, now):
 
 @arm("meter.void", "meter subscription grant now", "journal")
 def _(s, meter, subscription, grant, now):
-    s.meter(meter).void(subscription, grant, now=instant(now))
-    return {}
+    return {"refund": str(s.meter(meter).void(subscription, grant, now=instant(now)).refund)}
+
+
+@arm("meter.cancel", "meter subscription now", "journal")
+def _(s, meter, subscription, now):
+    ends_at = s.meter(meter).cancel(subscription, now=instant(now)).ends_at
+    return {"endsAt": None if ends_at is None else str(ends_at)}
+
+
+@arm("meter.switch", "meter subscription plan now", "journal")
+def _(s, meter, subscription, plan, now):
+    return opened(s.meter(meter).switch(subscription, plan, now=instant(now)))
 
 
 @arm("meter.present", "meter subscription evidence now", "journal")
@@ -370,6 +380,7 @@ def _(s, meter, subscription):
     if view is None:
         raise c.Error("subscription_unknown", "no such subscription", None, None)
     return {"lane": view.lane, "denied": str(view.denied), "holds": str(view.holds),
+            "endsAt": None if view.ends_at is None else str(view.ends_at),
             "reserved": view.reserved,
             "counters": [{"charge": one.charge, "start": str(one.window.start),
                           "end": str(one.window.end), "units": str(one.units),
@@ -500,8 +511,8 @@ def _(s, meter, extent, closing):
         batch.add(entry)
     settled = batch.settle(closing)
     totals = settled.totals()
-    names = ["gross", "credited", "collected", "fees", "claimable", "owed", "held", "payouts",
-             "residue"]
+    names = ["gross", "credited", "collected", "fees", "claimable", "owed", "held", "sold",
+             "refunded", "spent", "unearned", "payouts", "residue"]
     return {"currency": settled.currency().id,
             **{name: str(getattr(totals, name)) for name in names},
             "payees": [{"payee": line.payee, "payable": str(line.payable),

@@ -107,6 +107,7 @@ pub struct Batch(Mutex<Lanes>);
 struct Lanes {
     batch: settlement::Batch,
     plans: BTreeMap<Digest, counterfoil::Plan>,
+    /// By lane and by subscription.
     plan_of: BTreeMap<Digest, Digest>,
 }
 
@@ -131,18 +132,32 @@ impl Batch {
             lanes.batch.add_lane(&totals, plan, extent)?;
             lanes.plans.entry(totals.plan).or_insert_with(|| plan.clone());
             lanes.plan_of.insert(totals.lane, totals.plan);
+            lanes.plan_of.insert(totals.subscription, totals.plan);
         }
         let none = || Error::new(Code::CurrencyMismatch).because("no lane has this currency");
         Ok(Arc::new(Batch(Mutex::new(lanes.ok_or_else(none)?))))
     }
 
-    /// Adds one entry of the journal; entries other than receipts add nothing.
+    /// Adds one entry of the journal, in its order: receipts, grants and voids count, others add
+    /// nothing.
     fn add(&self, entry: Vec<u8>) -> Result<()> {
-        let Entry::Receipt(receipt) = Entry::from_bytes(&entry)? else { return Ok(()) };
+        let entry = Entry::from_bytes(&entry)?;
         let mut lanes = self.lock();
         let Lanes { batch, plans, plan_of } = &mut *lanes;
-        if let Some(plan) = plan_of.get(&receipt.head.lane).and_then(|id| plans.get(id)) {
-            batch.add_receipt(&receipt, plan)?;
+        let plan = |of: &Digest| plan_of.get(of).and_then(|id| plans.get(id));
+        match entry {
+            Entry::Receipt(receipt) => {
+                if let Some(plan) = plan(&receipt.head.lane) {
+                    batch.add_receipt(&receipt, plan)?;
+                }
+            }
+            Entry::Granted(granted) => {
+                if let Some(plan) = plan(&granted.subscription) {
+                    batch.add_grant(&granted, plan)?;
+                }
+            }
+            Entry::Voided(voided) => batch.add_void(&voided),
+            _ => {}
         }
         Ok(())
     }
@@ -188,6 +203,14 @@ pub struct Totals {
     pub owed: Amount,
     /// The part of `owed` that is in hand.
     pub held: Amount,
+    /// All that was paid for grants.
+    pub sold: Amount,
+    /// What the buyers of voided ones are owed.
+    pub refunded: Amount,
+    /// What calls have drawn on them is worth.
+    pub spent: Amount,
+    /// The rest: it may still be drawn, or has expired and stays with the seller.
+    pub unearned: Amount,
     /// All payouts.
     pub payouts: Amount,
     /// What flooring left.

@@ -267,6 +267,21 @@ impl StepMachine {
         self.propose(&Command::Void { subscription, grant }, now)
     }
 
+    /// Ends a subscription at once or with its term, as its plan says.
+    fn propose_cancel(&self, subscription: Digest, now: Timestamp) -> Result<Arc<Step>> {
+        self.propose(&Command::Cancel { subscription }, now)
+    }
+
+    /// Ends a subscription now, and opens one of the same payer to another plan, in one entry.
+    fn propose_switch(
+        &self,
+        subscription: Digest,
+        plan: Digest,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        self.propose(&Command::Switch { subscription, plan }, now)
+    }
+
     /// Shows the meter evidence that the plan's condition asks for: the signed document, in JSON.
     fn propose_present(
         &self,

@@ -8,7 +8,7 @@ use crate::Result;
 use crate::log::Checkpoint;
 use crate::receipt::Receipt;
 use crate::sign::{SignRequest, request};
-use crate::values::{DenialCode, Digest, Exact, Timestamp, Window};
+use crate::values::{Amount, DenialCode, Digest, Exact, Timestamp, Window};
 
 /// The decision of a step.
 #[derive(uniffi::Enum)]
@@ -33,6 +33,10 @@ pub enum Outcome {
     Released { value: Released },
     /// The same request was made before; nothing was recorded.
     Replayed { value: Replay },
+    /// What was left of a grant is taken back.
+    Voided { value: Voided },
+    /// The subscription is cancelled, or had an end before.
+    Cancelled { value: Cancelled },
     /// A checkpoint was made.
     Checkpointed { value: Checkpointed },
     /// A lease was made.
@@ -154,6 +158,20 @@ pub struct Released {
     pub subject: Digest,
 }
 
+/// What was left of a grant is taken back.
+#[derive(uniffi::Record)]
+pub struct Voided {
+    /// What the buyer is owed for the rest of a paid grant, in atomic units; nothing for others.
+    pub refund: Amount,
+}
+
+/// A subscription that is cancelled, or had an end before.
+#[derive(uniffi::Record)]
+pub struct Cancelled {
+    /// When it ends; absent where its term does not end.
+    pub ends_at: Option<Timestamp>,
+}
+
 /// A checkpoint was made; it must be signed.
 #[derive(uniffi::Record)]
 pub struct Checkpointed {
@@ -239,6 +257,8 @@ impl From<Decided> for Outcome {
                 Outcome::Extended { value: Extended { subject, deadline } }
             }
             Decided::Released { subject } => Outcome::Released { value: Released { subject } },
+            Decided::Voided { refund } => Outcome::Voided { value: Voided { refund } },
+            Decided::Cancelled { ends_at } => Outcome::Cancelled { value: Cancelled { ends_at } },
             Decided::Replayed(replay) => Outcome::Replayed { value: replay.into() },
             Decided::Checkpointed { checkpoint, sign } => {
                 Outcome::Checkpointed { value: Checkpointed { checkpoint, sign: request(sign) } }

@@ -54,6 +54,8 @@ pub struct SubscriptionView {
     pub name: Option<String>,
     /// When it started.
     pub started_at: Timestamp,
+    /// When it ends, by its term or a cancellation.
+    pub ends_at: Option<Timestamp>,
     /// The lane that takes receipts.
     pub lane: Digest,
     /// How many imported records were refused.

@@ -242,11 +242,22 @@ export const arms = {
     return [{}];
   },
   async "meter.void"(given) {
-    await meter(given).void({
+    const { refund } = await meter(given).void({
       subscription: given.text("subscription"), grant: given.text("grant"),
       now: given.instant("now"),
     });
-    return [{}];
+    return [texts({ refund })];
+  },
+  async "meter.cancel"(given) {
+    const { endsAt } = await meter(given).cancel({
+      subscription: given.text("subscription"), now: given.instant("now"),
+    });
+    return [{ endsAt: orNull(endsAt) }];
+  },
+  async "meter.switch"(given) {
+    return decided(await meter(given).switch({
+      subscription: given.text("subscription"), plan: given.text("plan"), now: given.instant("now"),
+    }));
   },
   async "meter.present"(given) {
     await meter(given).present({
@@ -338,11 +349,12 @@ export const arms = {
   },
   "meter.subscription"(given) {
     const found = given.handle("meter", Host).meter.subscription(given.text("subscription"));
-    const { lane, denied, holds, reserved, counters } = found;
+    const { lane, denied, holds, endsAt, reserved, counters } = found;
     const grants = found.grants.map(({ meter: counted, expiresAt, ...rest }) => ({
       ...texts(rest), meter: counted ?? null, expiresAt: orNull(expiresAt),
     }));
-    return [{ ...texts({ lane, denied, holds, reserved }), counters: counters.map(texts), grants }];
+    const view = { ...texts({ lane, denied, holds, reserved }), endsAt: orNull(endsAt) };
+    return [{ ...view, counters: counters.map(texts), grants }];
   },
   "receipt.header"(given) {
     return [{ header: signed(given).toHeader() }];

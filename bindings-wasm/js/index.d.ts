@@ -1,7 +1,7 @@
 import type {
-  Absorb, Accept, Authorize, Authorized, Begin, Checkpointed, Collect, Credit, Denied, Extend, Extended, Grant, HoldView, Import,
+  Absorb, Accept, Authorize, Authorized, Begin, Cancel, Cancelled, Checkpointed, Collect, Credit, Denied, Extend, Extended, Grant, HoldView, Import,
   LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Reclaimed, Released, Replayed,
-  Settle, Settled, SignRequest, Stated, StatementRequest, Subscribe, Subscription, Hex, Instant, Exact, Plan, Usage, Void,
+  Settle, Settled, SignRequest, Stated, StatementRequest, Subscribe, Subscription, Switch, Hex, Instant, Exact, Plan, Usage, Void, Voided,
 } from "../pkg/counterfoil.js";
 
 export {
@@ -12,11 +12,11 @@ export {
   readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {
-  Absorb, Accept, Authorize, Authorized, Basis, Begin, Billed, Channel, CheckpointFields, Checkpointed, ClaimRow,
+  Absorb, Accept, Authorize, Authorized, Basis, Begin, Billed, Cancel, Cancelled, Channel, CheckpointFields, Checkpointed, ClaimRow,
   Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Evidence, Exact, Extend, Extended, Extent, Grant, GrantState, Hex, HoldFields, HoldView, Import,
   ImportMark, InclusionProof, Instant, LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Reclaimed, Release, Released, Replayed, Rounding, Settle, Settled,
-  Stated, StatementRequest, Subscribe, Subscription, Surface, Totals, TreeHead, Usage, Void, Voucher, VoucherCheck,
+  Stated, StatementRequest, Subscribe, Subscription, Surface, Switch, Totals, TreeHead, Usage, Void, Voided, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
 
 /** What Counterfoil refuses. */
@@ -97,10 +97,17 @@ export class Meter {
   collect(collect: Omit<Collect, "at"> & { at?: Instant }): Promise<void>;
   /** Gives a subscription a grant; the same terms again give nothing. */
   grant(grant: Grant & Now): Promise<void>;
-  /** Takes back what is left of a grant and no hold reserves. */
-  void(grant: Void & Now): Promise<void>;
+  /** Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one is owed. */
+  void(grant: Void & Now): Promise<Voided>;
   /** Shows evidence that the plan's condition asks for: calls after it may rely on it. */
   present(shown: Present & Now): Promise<void>;
+  /**
+   * Ends a subscription at once or with its term, as its plan says. What was billed in advance of a fee
+   * with `prorate` is credited by `due`, once it has ended.
+   */
+  cancel(cancel: Cancel & Now): Promise<Cancelled>;
+  /** Ends a subscription now, and opens one of the same payer to another plan, in one entry. */
+  switch(to: Switch & Now): Promise<Opened>;
   /**
    * Gives back what a receipt cost, in part or whole. The receipt has its body and is signed by the
    * meter's key; the same `id` gives back once.

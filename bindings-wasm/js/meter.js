@@ -96,7 +96,15 @@ export class Meter {
   }
 
   async void({ now, ...grant }) {
-    await this.#run(Command.void(grant), now);
+    return this.#run(Command.void(grant), now);
+  }
+
+  async cancel({ now, ...cancel }) {
+    return this.#run(Command.cancel(cancel), now);
+  }
+
+  async switch({ now, ...plan }) {
+    return this.#run(Command.switch(plan), now);
   }
 
   async present({ now, ...shown }) {

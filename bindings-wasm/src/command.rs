@@ -175,6 +175,30 @@ impl Command {
         Ok(Command(command))
     }
 
+    /// Ends a subscription at once or with its term, as its plan says.
+    pub fn cancel(
+        #[wasm_bindgen(unchecked_param_type = "Cancel")] cancel: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&cancel)?;
+        let subscription = members.required("subscription", input::parsed)?;
+        members.finish()?;
+        Ok(Command(meter::Command::Cancel { subscription }))
+    }
+
+    /// Ends a subscription now, and opens one of the same payer to another plan, in one entry.
+    #[wasm_bindgen(js_name = switch)]
+    pub fn switch_plan(
+        #[wasm_bindgen(unchecked_param_type = "Switch")] switch: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&switch)?;
+        let command = meter::Command::Switch {
+            subscription: members.required("subscription", input::parsed)?,
+            plan: members.required("plan", input::parsed)?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
+
     /// Takes back what is left of a grant.
     #[wasm_bindgen(js_name = void)]
     pub fn void_grant(

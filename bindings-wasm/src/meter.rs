@@ -284,6 +284,7 @@ fn subscription(view: SubscriptionView) -> JsValue {
         .text("payer", view.payer)
         .maybe("account", view.name)
         .instant("startedAt", view.started_at)
+        .maybe("endsAt", view.ends_at.map(crate::output::instant))
         .text("lane", view.lane)
         .set("denied", view.denied)
         .set("holds", view.holds)

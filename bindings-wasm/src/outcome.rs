@@ -36,6 +36,10 @@ pub(crate) fn outcome(outcome: Outcome) -> JsValue {
             Record::of("extended").text("subject", subject).instant("deadline", deadline)
         }
         Outcome::Released { subject } => Record::of("released").text("subject", subject),
+        Outcome::Voided { refund } => Record::of("voided").set("refund", refund.atomic()),
+        Outcome::Cancelled { ends_at } => {
+            Record::of("cancelled").maybe("endsAt", ends_at.map(instant))
+        }
         Outcome::Replayed(replay) => replayed(&replay),
         Outcome::Leased { lease, sign: wanted } => Record::of("leased")
             .text("lease", lease.digest())

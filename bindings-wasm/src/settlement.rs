@@ -23,7 +23,7 @@ use crate::{
 #[wasm_bindgen]
 pub struct Batch {
     batch: settlement::Batch,
-    /// The plan of every lane that was added.
+    /// The plan of every lane that was added, and of its subscription.
     plans: BTreeMap<Digest, Rc<counterfoil::Plan>>,
 }
 
@@ -59,16 +59,26 @@ impl Batch {
         }
     }
 
-    /// Adds an entry of the ledger. Only receipts of lanes that were added count.
+    /// Adds an entry of the ledger, in its order: receipts of lanes that were added count, and grants and
+    /// voids of their subscriptions.
     #[wasm_bindgen(js_name = addEntry)]
     pub fn add_entry(
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "Uint8Array")] entry: JsValue,
     ) -> Result<(), Thrown> {
-        if let Entry::Receipt(receipt) = Entry::from_bytes(&input::bytes(&entry)?)?
-            && let Some(plan) = self.plans.get(&receipt.head.lane)
-        {
-            self.batch.add_receipt(&receipt, plan)?;
+        match Entry::from_bytes(&input::bytes(&entry)?)? {
+            Entry::Receipt(receipt) => {
+                if let Some(plan) = self.plans.get(&receipt.head.lane) {
+                    self.batch.add_receipt(&receipt, plan)?;
+                }
+            }
+            Entry::Granted(granted) => {
+                if let Some(plan) = self.plans.get(&granted.subscription) {
+                    self.batch.add_grant(&granted, plan)?;
+                }
+            }
+            Entry::Voided(voided) => self.batch.add_void(&voided),
+            _ => {}
         }
         Ok(())
     }
@@ -108,6 +118,7 @@ impl Batch {
             }
         };
         self.batch.add_lane(totals, &plan, extent)?;
+        self.plans.insert(totals.subscription, Rc::clone(&plan));
         self.plans.insert(totals.lane, plan);
         Ok(())
     }
@@ -146,6 +157,10 @@ impl Settlement {
             .set("claimable", t.claimable.atomic())
             .set("owed", t.owed.atomic())
             .set("held", t.held.atomic())
+            .set("sold", t.sold.atomic())
+            .set("refunded", t.refunded.atomic())
+            .set("spent", t.spent.atomic())
+            .set("unearned", t.unearned.atomic())
             .set("payouts", t.payouts.atomic())
             .set("residue", t.residue.atomic())
             .into()

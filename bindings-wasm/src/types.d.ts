@@ -81,8 +81,15 @@ export interface Collect {
 
 export interface Grant {
   subscription: Hex;
-  /** JSON in the form of a plan's `grants`, with the instant `expires_at`. */
+  /** JSON in the form of a plan's `grants`, with the instant `expires_at`; of a paid one with `reference`
+   * and, where it gives units, `price`. */
   terms: string;
+}
+export interface Cancel { subscription: Hex }
+export interface Switch {
+  subscription: Hex;
+  /** The other plan's id. */
+  plan: Hex;
 }
 export interface Void { subscription: Hex; grant: string }
 export interface Present {
@@ -180,6 +187,13 @@ export interface Crossed {
 /** Where the plan lets it not reserve for longer, the deadline is as before. */
 export interface Extended { kind: "extended"; subject: Hex; deadline: Instant }
 export interface Released { kind: "released"; subject: Hex }
+/** `refund`: what the buyer is owed for the rest of a paid grant, in atomic units. */
+export interface Voided { kind: "voided"; refund: bigint }
+export interface Cancelled {
+  kind: "cancelled";
+  /** When the subscription ends; absent where its term does not end. */
+  endsAt?: Instant;
+}
 export type Replayed =
   | ({ kind: "replayed"; state: "held" } & HoldFields)
   | { kind: "replayed"; state: "settled"; receipt: Hex }
@@ -192,7 +206,7 @@ export interface Stated { kind: "stated"; statement: Uint8Array; sign: SignReque
 /** A lease is over whose last word did not come. */
 export interface Reclaimed { kind: "reclaimed"; lease: Hex }
 export type Outcome =
-  | Done | Nothing | Opened | Authorized | Denied | Settled | Extended | Released | Replayed
+  | Done | Nothing | Opened | Authorized | Denied | Settled | Extended | Released | Voided | Cancelled | Replayed
   | Checkpointed | Leased | Stated | Reclaimed;
 
 export interface LaneTotals {
@@ -202,7 +216,10 @@ export interface LaneTotals {
   collected: bigint; fee: bigint;
 }
 export interface Subscription {
-  id: Hex; plan: Hex; payer: Hex; account?: string; startedAt: Instant; lane: Hex; denied: bigint;
+  id: Hex; plan: Hex; payer: Hex; account?: string; startedAt: Instant;
+  /** When it ends, by its term or a cancellation. */
+  endsAt?: Instant;
+  lane: Hex; denied: bigint;
   holds: bigint; reserved: Exact; counters: Counter[]; grants: GrantState[];
 }
 export interface Counter {
@@ -218,7 +235,7 @@ export interface HoldView {
 
 /** A grant and what is left of it. */
 export interface GrantState {
-  grant: string; kind: "promotional" | "trial" | "included";
+  grant: string; kind: "promotional" | "trial" | "included" | "paid";
   /** The meter whose units it pays; absent for money. */
   meter?: string;
   givenAt: Instant; expiresAt?: Instant;
@@ -243,7 +260,8 @@ export interface Counts { entries: bigint; receipts: bigint; denied: bigint; che
 export type Extent = "collected" | "everything";
 export interface Totals {
   gross: bigint; credited: bigint; collected: bigint; fees: bigint; claimable: bigint;
-  owed: bigint; held: bigint; payouts: bigint; residue: bigint;
+  owed: bigint; held: bigint; sold: bigint; refunded: bigint; spent: bigint; unearned: bigint;
+  payouts: bigint; residue: bigint;
 }
 export interface PayeeLine { payee: string; payable: bigint; owed: bigint }
 export interface PayoutProof { payee: Hex; token: Hex; cumulative: bigint; proof: Hex[] }

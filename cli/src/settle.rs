@@ -99,10 +99,12 @@ fn true_up(ledger: &Ledger) -> Result<()> {
 /// Settles the receipts of a ledger whose final state is known, one batch per currency.
 fn settle(dir: &Path, meter: &Meter, extent: Extent, closing: bool) -> Result<Vec<Settlement>> {
     let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
+    // The plan of each lane and of each subscription.
     let mut plans: BTreeMap<Digest, Digest> = BTreeMap::new();
     for totals in meter.lanes() {
         let Some(plan) = meter.plan(&totals.plan) else { continue };
         plans.insert(totals.lane, totals.plan);
+        plans.insert(totals.subscription, totals.plan);
         batches
             .entry(plan.currency().id())
             .or_insert_with(|| Batch::new(plan.currency().clone()))
@@ -111,12 +113,20 @@ fn settle(dir: &Path, meter: &Meter, extent: Extent, closing: bool) -> Result<Ve
     // A writer may have gone on meanwhile.
     let known = usize::try_from(meter.entries()).unwrap_or(usize::MAX);
     for entry in counterfoil_journal::Reader::open(dir)?.entries(0)?.take(known) {
-        let Entry::Receipt(receipt) = Entry::from_bytes(&entry?.1)? else { continue };
-        let plan = plans.get(&receipt.head.lane).and_then(|id| meter.plan(id));
-        if let Some(plan) = plan
-            && let Some(batch) = batches.get_mut(&plan.currency().id())
-        {
-            batch.add_receipt(&receipt, plan)?;
+        let entry = Entry::from_bytes(&entry?.1)?;
+        let of = match &entry {
+            Entry::Receipt(receipt) => receipt.head.lane,
+            Entry::Granted(granted) => granted.subscription,
+            Entry::Voided(voided) => voided.subscription,
+            _ => continue,
+        };
+        let Some(plan) = plans.get(&of).and_then(|id| meter.plan(id)) else { continue };
+        let Some(batch) = batches.get_mut(&plan.currency().id()) else { continue };
+        match &entry {
+            Entry::Receipt(receipt) => batch.add_receipt(receipt, plan)?,
+            Entry::Granted(granted) => batch.add_grant(granted, plan)?,
+            Entry::Voided(voided) => batch.add_void(voided),
+            _ => {}
         }
     }
     batches.values().map(|batch| batch.settle(closing)).collect()
@@ -133,6 +143,10 @@ fn tell(settlement: &Settlement) -> Result<()> {
         format!("  collected  {}", t.collected.to_decimal(decimals)),
         format!("  claimable  {}", t.claimable.to_decimal(decimals)),
         format!("  owed       {}", t.owed.to_decimal(decimals)),
+        format!("  sold       {}", t.sold.to_decimal(decimals)),
+        format!("  refunded   {}", t.refunded.to_decimal(decimals)),
+        format!("  spent      {}", t.spent.to_decimal(decimals)),
+        format!("  unearned   {}", t.unearned.to_decimal(decimals)),
         format!("  payouts    {}", t.payouts.to_decimal(decimals)),
         format!("  fees       {}", t.fees.to_decimal(decimals)),
         format!("  residue    {}", t.residue.to_decimal(decimals)),

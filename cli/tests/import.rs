@@ -150,7 +150,7 @@ fn a_registration_keeps_its_id_bounds_and_receivers() {
         }
     }
     let plan = json(&fs::read_to_string(folder.join("plan.json")).unwrap());
-    assert_eq!(plan.root().at("/duration").unwrap().integer().unwrap(), 2_592_000_000);
+    assert_eq!(plan.root().at("/term/length").unwrap().integer().unwrap(), 2_592_000_000);
     assert_eq!(plan.root().at("/payees/1/weight").unwrap().integer().unwrap(), 9_900_000);
 }
 

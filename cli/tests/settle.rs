@@ -24,7 +24,7 @@ fn settlement(text: &str) -> Value {
     );
     assert_eq!(
         total("payouts") + total("fees") + total("residue") + total("held"),
-        total("collected")
+        total("collected") + total("spent")
     );
     let payees = one
         .root()

@@ -282,7 +282,8 @@ codes! {
     ///
     /// Helps: the body with its usage: for a stream, ask for `include_usage`.
     UsageMissing = "usage_missing", "no usage in the response";
-    /// A part is larger than the whole it is included in.
+    /// A part is larger than the whole it is included in, or a call has used less than an earlier part of
+    /// it did.
     ///
     /// Helps: the surface that the body is of: `cached_tokens` lie in `prompt_tokens` for OpenAI
     /// and beside the input for Anthropic.

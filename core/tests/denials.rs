@@ -30,7 +30,7 @@ A call that the plan refuses is no error: the answer is a *denial*, which says w
 | field | |
 | --- | --- |
 | `code` | below, with the HTTP status that a seller answers with |
-| `rule` | the rule in the plan: `limits/<id>`, `charges/<id>` (for its values), `condition` and the path of the clause that decided, `duration`; of a [lease](leases.md): `lease/until`, `lease/attributes/<name>`, `lease/charges/<id>`, all `lease_exhausted` (HTTP 429) |
+| `rule` | the rule in the plan: `limits/<id>`, `charges/<id>` (for its values), `condition` and the path of the clause that decided, `term`, `term/trial`; of a [lease](leases.md): `lease/until`, `lease/attributes/<name>`, `lease/charges/<id>`, all `lease_exhausted` (HTTP 429) |
 | `value` | under a limit with `per`: the value that it refused, `\"\"` for a call without the attribute. Under a condition: the call's value of the attribute that decided, if it carries it |
 | `window` | the window that has no room: its start and the first instant after it |
 | `meter` | under a limit on units, or a charge of a lease: the meter |
@@ -124,6 +124,12 @@ const CASES: [Case; 16] = [
         story: "the call does not say its purpose",
     },
     Case {
+        title: "A trial",
+        member: "term",
+        json: r#"{"trial": {"every": "day", "count": 14}}"#,
+        story: "no grant pays",
+    },
+    Case {
         title: "A condition on the value of an attribute",
         member: "condition",
         json: r#"{"all": [{"attribute": "model", "in": ["s"]}, {"not": {"attribute": "key", "prefix": "test_"}}]}"#,
@@ -143,8 +149,8 @@ const CASES: [Case; 16] = [
     },
     Case {
         title: "The end of the subscription",
-        member: "duration",
-        json: "1000",
+        member: "term",
+        json: r#"{"length": 1000}"#,
         story: "it lasts for a second",
     },
     Case {

@@ -13,7 +13,8 @@ mod common;
 use common::{DAY, HOUR, Host, Terms, a, at, denied, receipt, usage};
 use counterfoil::{
     Amount, Exact, Plan,
-    meter::Outcome,
+    entry::Entry,
+    meter::{Command, Outcome},
     settlement::{Batch, Extent, Settlement},
 };
 use proptest::prelude::*;
@@ -26,6 +27,7 @@ fn batch(hosts: &[&Host], extent: Extent) -> Batch {
         for totals in host.meter.lanes() {
             batch.add_lane(&totals, plan_of(host, totals.subscription), extent).unwrap();
         }
+        add_grants(&mut batch, host);
         for receipt in host.recorded() {
             let subscription = host
                 .meter
@@ -37,6 +39,17 @@ fn batch(hosts: &[&Host], extent: Extent) -> Batch {
         }
     }
     batch
+}
+
+/// What was given and voided, in the order of the ledger.
+fn add_grants(batch: &mut Batch, host: &Host) {
+    for bytes in &host.ledger {
+        match Entry::from_bytes(bytes).unwrap() {
+            Entry::Granted(e) => batch.add_grant(&e, plan_of(host, e.subscription)).unwrap(),
+            Entry::Voided(e) => batch.add_void(&e),
+            _ => {}
+        }
+    }
 }
 
 fn plan_of(host: &Host, subscription: counterfoil::Digest) -> &Plan {
@@ -60,8 +73,9 @@ fn assert_conserved(s: &Settlement) {
     assert_eq!(payouts, t.payouts.atomic());
     assert_eq!(
         payouts + t.fees.atomic() + t.residue.atomic() + t.held.atomic(),
-        t.collected.atomic()
+        t.collected.atomic() + t.spent.atomic()
     );
+    assert_eq!(t.sold.atomic(), t.refunded.atomic() + t.spent.atomic() + t.unearned.atomic());
     assert!(t.held <= t.owed);
 }
 
@@ -242,16 +256,21 @@ struct Story {
     collected: Vec<(u128, u128)>,
     /// (receipt, how many fifths of a unit are given back; 0 is all).
     credits: Vec<(usize, u64)>,
+    /// Grants that are bought before the calls: (subscription, how many, whether in money, whether it is
+    /// voided).
+    bought: Vec<(usize, u64, bool, bool)>,
 }
 
 fn story() -> impl Strategy<Value = Story> {
     let calls = prop::collection::vec((0..3_usize, 1..25_u64, 0..9_u64), 1..40);
     let collected = prop::collection::vec((0..=1000_u128, 0..200_u128), 3);
     let credits = prop::collection::vec((0..40_usize, 0..60_u64), 0..12);
-    (calls, collected, credits).prop_map(|(calls, collected, credits)| Story {
+    let bought = prop::collection::vec((0..3_usize, 1..70_u64, any::<bool>(), any::<bool>()), 0..4);
+    (calls, collected, credits, bought).prop_map(|(calls, collected, credits, bought)| Story {
         calls,
         collected,
         credits,
+        bought,
     })
 }
 
@@ -263,6 +282,15 @@ fn tell(story: &Story, plans: &[Plan], origin: &str) -> Host {
         .enumerate()
         .map(|(n, plan)| host.subscribe_as(plan, &format!("customer {n} of {origin}"), at(0)))
         .collect();
+    for (n, (who, many, in_money, _)) in story.bought.iter().enumerate() {
+        let terms = match in_money {
+            true => format!(r#""money":"{many}""#),
+            false => format!(r#""meter":"a","units":{many},"price":"{}""#, 1 + n),
+        };
+        let terms = format!(r#"{{"id":"g{n}","kind":"paid","reference":"payment {n}",{terms}}}"#);
+        let subscription = subs[who % subs.len()];
+        host.run(&Command::Grant { subscription, terms }, at(0)).unwrap();
+    }
     let mut now = 0;
     for (n, (who, units, later)) in story.calls.iter().enumerate() {
         now += later * HOUR;
@@ -273,6 +301,10 @@ fn tell(story: &Story, plans: &[Plan], origin: &str) -> Host {
     for (sub, (part, fee)) in subs.iter().zip(&story.collected) {
         let amount = host.charged(*sub).floor().atomic() * part / 1000;
         host.collect(host.lane(*sub), amount, amount * fee / 1000, at(now)).unwrap();
+    }
+    for (n, (who, ..)) in story.bought.iter().enumerate().filter(|(_, bought)| bought.3) {
+        let (subscription, grant) = (subs[who % subs.len()], format!("g{n}"));
+        host.run(&Command::Void { subscription, grant }, at(now)).unwrap();
     }
     // Some is given back before the last true-up, some after it.
     let (before, after) = story.credits.split_at(story.credits.len() / 2);
@@ -315,7 +347,7 @@ proptest! {
                     assert_conserved(&settlement);
                     let payees = settlement.payees.len() as u128;
                     let lanes = settlement.lanes.len() as u128;
-                    prop_assert!(settlement.totals.residue.atomic() < payees + lanes);
+                    prop_assert!(settlement.totals.residue.atomic() <= payees + lanes);
                 }
             }
         }
@@ -343,6 +375,7 @@ proptest! {
             for totals in host.meter.lanes() {
                 turned.add_lane(&totals, plan_of(host, totals.subscription), extent).unwrap();
             }
+            add_grants(&mut turned, host);
             let lanes: Vec<_> = host.meter.lanes().collect();
             for receipt in host.recorded().iter().rev() {
                 let lane = lanes.iter().find(|lane| lane.lane == receipt.head.lane).unwrap();
@@ -369,6 +402,35 @@ fn fractional(digits: u8, rounding: &str) -> Plan {
         .with("rounding", format!(r#""{rounding}""#))
         .with("payees", r#"[{"payee":"a","weight":1},{"payee":"b","weight":3},{"payee":"c","weight":3}]"#)
         .plan()
+}
+
+#[test]
+fn a_pack_is_worth_its_price_in_whatever_parts_it_is_drawn() {
+    for (units, price) in [(1_000, "1"), (7, "3"), (3, "200"), (997, "1000003")] {
+        let plan = Terms::new()
+            .token(0)
+            .checkpoints(100_000, "100000000", DAY)
+            .charge(r#"{"id":"a","meter":"a","model":"per_unit","price":"1"}"#)
+            .with("payees", r#"[{"payee":"a","weight":1},{"payee":"b","weight":3}]"#)
+            .plan();
+        let mut host = Host::new();
+        let subscription = host.subscribe(&plan);
+        let terms = format!(
+            r#"{{"id":"g","kind":"paid","meter":"a","units":{units},"price":"{price}","reference":"p"}}"#
+        );
+        host.run(&Command::Grant { subscription, terms }, at(0)).unwrap();
+        let (mut left, mut n) = (units, 0);
+        while left > 0 {
+            let part = left.min(1 + n % 13);
+            host.call(subscription, &format!("{n}"), a(part), at(n));
+            (left, n) = (left - part, n + 1);
+        }
+        let settlement = batch(&[&host], Extent::Collected).settle(true).unwrap();
+        assert_conserved(&settlement);
+        assert_eq!(settlement.totals.spent.to_string(), price);
+        assert_eq!(settlement.totals.payouts.to_string(), price);
+        assert!(settlement.totals.unearned.is_zero());
+    }
 }
 
 #[test]

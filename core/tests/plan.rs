@@ -157,7 +157,7 @@ fn everything_else_with_a_flaw() {
         assert_refused(payees(&list), "plan_order", "/payees/1/payee");
     }
     assert_refused(with("rounding", r#""nearest""#), "plan_invalid", "/rounding");
-    assert_refused(with("duration", "0"), "plan_invalid", "/duration");
+    assert_refused(with("term", r#"{"length":0}"#), "plan_invalid", "/term/length");
     assert_refused(with("signing", r#"{"mode":"sometimes"}"#), "plan_invalid", "/signing/mode");
     assert_refused(
         with("signing", r#"{"mode":"checkpoint"}"#),
@@ -223,7 +223,7 @@ fn contents() -> Vec<Terms> {
         base().with("payees", r#"[{"payee":"seller","weight":2}]"#),
         base().with("rounding", r#""carry""#),
         base().with("rounding", r#""up""#),
-        base().with("duration", "1000"),
+        base().with("term", r#"{"length":1000}"#),
         base().with("signing", r#"{"mode":"each"}"#),
         base().checkpoints(1, "1", 1),
         base().with("times", r#"{"hold":1}"#),

@@ -202,6 +202,9 @@ def charge(r, number):
     flat = part.get("price", part.get("tiers", [{}])[0].get("flat", "0"))
     if model in ("flat", "graduated", "volume") and flat != "0" and r.random() < 0.4:
         part["zero"] = True
+        if model == "flat" and "window" in part and r.random() < 0.5:
+            part["prorate"] = True
+            part.pop("minimum", None)
     return part
 
 
@@ -245,6 +248,10 @@ def grant(r, number, charges, given=False):
     if r.random() < 0.4:
         part["priority"] = r.choice([0, 99, 100, 1000])
     if given is not False:
+        if r.random() < 0.5:
+            part["kind"], part["reference"] = "paid", f"payment {number}"
+            if "units" in part:
+                part["price"] = str(r.randrange(1, 30))
         if r.random() < 0.5:
             part["expires_at"] = given + r.choice([0, 1, 5_000, 900_000, 7_200_000])
         return part
@@ -423,6 +430,12 @@ def plan(r, start):
                 part["meter"] = r.choice([*derived, *derived, r.choice(METERS + PARTS[:1])])
                 if r.random() < 0.2:
                     part["match"] = selector(r, 0, None).get("match", {})
+    if r.random() < 0.3:
+        charges.append({"id": "fee", "model": "flat", "price": price(r), "zero": True,
+                        "window": r.choice(["hour", "day", {"every": "day", "anchor": "start"}]),
+                        "prorate": r.random() < 0.8})
+        if charges[-1]["price"] == "0":
+            charges.pop()
     limits = [limit(r, n) for n in range(r.choice([0, 1, 1, 2, 2, 3, 5]))]
     hold = r.choice([1_000, 60_000, 600_000])
     document = {
@@ -456,8 +469,8 @@ def plan(r, start):
         if r.random() < 0.4:
             stated = {"evidence": {"attestor": ADDRESS, "statement": r.choice(STATEMENTS)}}
             document["condition"] = {r.choice(["all", "any"]): [document["condition"], stated]}
-    if r.random() < 0.3:
-        document["duration"] = r.choice([3_600_000, 86_400_000])
+    if r.random() < 0.5:
+        document["term"] = term(r, charges)
     if r.random() < 0.4:
         document["signing"] = {"mode": "checkpoint", "receipts": r.randrange(1, 6),
                                "value": str(r.randrange(1, 50)), "ms": 600_000}
@@ -487,6 +500,33 @@ def lendable(r, document):
         if part["model"] != "volume" and (part.get("window") == "hour" or r.random() < 0.5):
             part.pop("window", None)
             part.pop("minimum", None)
+
+
+def length(r):
+    if r.random() < 0.5:
+        return r.choice([1_000, 3_600_000, 7_200_001, 86_400_000])
+    found = {"every": r.choice(["hour", "hour", "day", "week", "month"])}
+    if r.random() < 0.4:
+        found["count"] = r.randrange(1, 4)
+    return found
+
+
+def term(r, charges):
+    found = {}
+    due = any(part["model"] != "flat" and part.get("zero") for part in charges)
+    if r.random() < 0.6:
+        found["length"] = length(r)
+        if r.random() < 0.6:
+            found["renewal"] = r.choice(["auto", "auto", "none"])
+    if r.random() < 0.4 and (not due or r.random() < 0.05):
+        found["trial"] = length(r)
+    if r.random() < 0.3:
+        found["once"] = r.choice(["starter", "other"])
+    if r.random() < 0.6:
+        found["cancellation"] = r.choice(["at_end", "immediate"])
+    if r.random() < 0.3:
+        found["notice"] = r.choice([1, 60_000, 3_600_000])
+    return found
 
 
 def payee_order(payee):
@@ -592,11 +632,14 @@ class Case:
         self.steps = []
         self.now = self.r.choice(STARTS) + self.r.randrange(3_600_000)
         self.requests = []
+        self.given = []
         self.readings = {}  # of requests that were charged in parts
         self.ordinal = 0
         self.meter = "m"
         self.leasing = self.r.random() < 0.3
         self.leases = []
+        self.opened = None  # the subscription that events are about
+        self.earlier = []   # those that it took the place of
 
     def add(self, op, as_=None, **given):
         step = {"op": op, "in": given}
@@ -646,19 +689,26 @@ class Case:
         self.charges = [c["id"] for c in document["charges"]]
         loaded = self.add("plan.load", "p", text=json.dumps(document))
         if "error" in loaded:
-            return None
+            return
         self.add("key.load", "k", secret=SECRET)
         self.add("meter.new", "m", saltKey="0x" + "07" * 32)
         self.add("meter.begin", meter="m", origin="log", signer=ADDRESS, now=str(self.now))
         self.add("meter.addPlan", meter="m", plan="p", now=str(self.now))
+        self.plans = [loaded["out"]["id"]]
+        if self.r.random() < 0.5:
+            other = {**document, "name": "Other", "term": term(self.r, document["charges"])}
+            loaded = self.add("plan.load", "q", text=json.dumps(other))
+            if "out" in loaded:
+                self.add("meter.addPlan", meter="m", plan="q", now=str(self.now))
+                self.plans.append(loaded["out"]["id"])
         for holder in HOLDERS if self.leasing else ():
             self.add("meter.new", holder, saltKey="0x" + "09" * 32)
             self.add("meter.begin", meter=holder, origin=holder, signer=ADDRESS, now=str(self.now))
             self.add("meter.addPlan", meter=holder, plan="p", now=str(self.now))
         opened = self.add("meter.subscribe", meter="m", now=str(self.now), account="acme",
-                          plan=loaded["out"]["id"], payer=None, startedAt=str(
+                          plan=self.plans[0], payer=None, startedAt=str(
                               self.now - self.r.choice([0, 1_000, 1_000, 7_200_000])))
-        return opened.get("out")
+        self.opened = opened.get("out")
 
     def lend(self, subscription):
         r, now = self.r, str(self.now)
@@ -708,8 +758,9 @@ class Case:
             self.add("meter.absorb", meter=self.meter, statement=f"@{name}.statement",
                      signature=f"@{name}s.signature", now=now)
 
-    def event(self, subscription, lane):
+    def event(self):
         r, now = self.r, str(self.now)
+        subscription, lane = self.opened["subscription"], self.opened["lane"]
         if self.leasing and r.random() < 0.6:
             if len(self.leases) < 4 and r.random() < 0.5 / (1 + len(self.leases)):
                 self.lend(subscription)
@@ -721,9 +772,9 @@ class Case:
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read", "credit", "part",
-             "extend", "present"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 2, 0.5, 3, 4, 8, 2,
-             9 if self.evidence else 0.1])[0]
+             "extend", "present", "cancel", "switch", "subscribe"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 2,
+             9 if self.evidence else 0.1, 0.8, 1.5, 0.4])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.steps)}"
@@ -788,9 +839,24 @@ class Case:
                      **self.journal())
         elif kind == "grant":
             terms = grant(r, r.randrange(6), self.parts, self.now)
+            self.given.append(terms["id"])
             self.add("meter.grant", terms=json.dumps(terms), now=now, **on, **self.journal())
         elif kind == "void":
-            self.add("meter.void", grant=f"g{r.randrange(6)}", now=now, **on, **self.journal())
+            name = r.choice(self.given + [f"g{r.randrange(6)}"])
+            self.add("meter.void", grant=name, now=now, **on, **self.journal())
+        elif kind == "cancel":
+            self.add("meter.cancel", now=now, **on, **self.journal())
+        elif kind == "switch":
+            to = self.plans[-1] if r.random() < 0.9 else self.plans[0]
+            done = self.add("meter.switch", plan=to, now=now, **on, **self.journal())
+            if "out" in done and r.random() < 0.7:
+                self.earlier.append(self.opened)
+                self.opened = done["out"]
+                if r.random() < 0.5:
+                    self.plans.reverse()
+        elif kind == "subscribe":
+            self.add("meter.subscribe", meter=self.meter, plan=r.choice(self.plans), payer=None,
+                     account=r.choice(["acme", "other"]), startedAt=now, now=now)
         elif kind == "present":
             self.present(on, now)
         elif kind == "credit":
@@ -856,7 +922,7 @@ class Case:
                  json=found["out"]["json"], amount=amount, reason=r.choice(["late", "late", "bad"]),
                  now=now, **on, **self.journal())
 
-    def finish(self, subscription, lane):
+    def finish(self):
         if self.r.random() < 0.5:
             # Windows close.
             self.now += self.r.choice([3_600_000, 90_000_000, 40 * 86_400_000])
@@ -864,8 +930,9 @@ class Case:
                 if self.add("meter.due", meter=self.meter, now=str(self.now)).get("out") == {
                         "nothing": {}}:
                     break
-        self.add("meter.subscription", meter=self.meter, subscription=subscription)
-        self.add("meter.lane", meter=self.meter, lane=lane)
+        for opened in [*self.earlier, self.opened]:
+            self.add("meter.subscription", meter=self.meter, subscription=opened["subscription"])
+            self.add("meter.lane", meter=self.meter, lane=opened["lane"])
         for meter in [self.meter, *(HOLDERS if self.leasing else [])]:
             self.add("ledger.audit", meter=meter, key="k")
             self.add("meter.entries", meter=meter)
@@ -878,12 +945,12 @@ class Case:
 def vector(seed):
     """The vector of a seed, with the model's results."""
     case = Case(seed)
-    opened = case.begin()
-    if opened is not None:
+    case.begin()
+    if case.opened is not None:
         for _ in range(case.r.randrange(4, 26 if case.leasing else 16)):
             case.wait()
-            case.event(opened["subscription"], opened["lane"])
-        case.finish(opened["subscription"], opened["lane"])
+            case.event()
+        case.finish()
     return {"format": "counterfoil/vector/0", "id": f"differential-{seed}",
             "title": "a random script", "rules": [], "scope": "internal", "steps": case.steps}
 

@@ -7,7 +7,7 @@ instants are Unix milliseconds, hashes, addresses and signatures are ``0x`` text
 from ._errors import Error, InDoubt
 from ._meter import Clock, Hold, Journal, Meter, MemoryJournal
 from ._native import (
-    Auditor, Authorized, Batch, Billed, Channel, Checkpoint, Checkpointed, ClaimRow,
+    Auditor, Authorized, Batch, Billed, Cancelled, Channel, Checkpoint, Checkpointed, ClaimRow,
     CounterView, Counts, Crossed, Currency, Denial, Evidence, Expected, Extended, Extent, GrantView,
     Head, HoldView, Issued, Item,
     LaneTotals, LeaseRequest, Leased, LocalKey, Mark, Opened, PayeeLine, PayerCheck, Payout, Plan, Quote, QuoteLine, QuoteStep,
@@ -20,7 +20,7 @@ from ._native import (
 )
 
 __all__ = [
-    "Auditor", "Authorized", "Batch", "Billed", "Channel", "Checkpoint", "Checkpointed",
+    "Auditor", "Authorized", "Batch", "Billed", "Cancelled", "Channel", "Checkpoint", "Checkpointed",
     "ClaimRow", "Clock", "CounterView", "Counts", "Crossed", "Currency", "Denial", "Error", "Evidence",
     "Expected", "Extended", "Extent", "GrantView", "Head", "Hold", "HoldView", "InDoubt", "Issued", "Item", "Journal", "LaneTotals",
     "LeaseRequest", "Leased", "LocalKey",

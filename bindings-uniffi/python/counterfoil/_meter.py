@@ -228,10 +228,31 @@ class Meter:
         at = self._at(now)
         self._submit(lambda: self._native.propose_grant(subscription, terms, at))
 
-    def void(self, subscription: str, grant: str, *, now: Optional[int] = None) -> None:
-        """Takes back what is left of a grant and no hold reserves."""
+    def void(self, subscription: str, grant: str, *, now: Optional[int] = None) -> native.Voided:
+        """Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one
+        is owed."""
         at = self._at(now)
-        self._submit(lambda: self._native.propose_void(subscription, grant, at))
+        voided: native.Voided = self._submit(
+            lambda: self._native.propose_void(subscription, grant, at)
+        )
+        return voided
+
+    def cancel(self, subscription: str, *, now: Optional[int] = None) -> native.Cancelled:
+        """Ends a subscription at once or with its term, as its plan says. What was billed in advance
+        of a fee with ``prorate`` is credited by :meth:`due`, once it has ended."""
+        at = self._at(now)
+        cancelled: native.Cancelled = self._submit(
+            lambda: self._native.propose_cancel(subscription, at)
+        )
+        return cancelled
+
+    def switch(self, subscription: str, plan: str, *, now: Optional[int] = None) -> native.Opened:
+        """Ends a subscription now, and opens one of the same payer to another plan, in one entry."""
+        at = self._at(now)
+        opened: native.Opened = self._submit(
+            lambda: self._native.propose_switch(subscription, plan, at)
+        )
+        return opened
 
     def present(self, subscription: str, evidence: str, *, now: Optional[int] = None) -> None:
         """Shows the meter evidence that the plan's condition asks for: the signed document. Calls after

@@ -77,7 +77,9 @@ pub(crate) fn nevermined(args: &args::ImportNevermined, json: bool) -> Result<()
     let free = made.payees.is_empty();
     plan.insert("payees", if free { one_payee("seller") } else { Value::from(made.payees) });
     if let Some(ms) = made.duration {
-        plan.insert("duration", ms);
+        let mut term = Object::new();
+        term.insert("length", ms);
+        plan.insert("term", Value::Object(term));
     }
     finish(plan, &args.terms, &made.notes, id.map(|id| id.to_string()), json)
 }

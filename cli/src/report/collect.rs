@@ -25,6 +25,9 @@ const LATEST: usize = 8;
 /// Counters of tiers.
 const TIERS: usize = 6;
 
+/// What each charge counts: (id, units, amount).
+type Lines = Vec<(String, u64, Exact)>;
+
 #[derive(Default)]
 struct Collector {
     /// By the start of their ten minutes.
@@ -37,7 +40,7 @@ struct Collector {
     uncollected: Exact,
     /// Of calls that are charged in parts, what the last part counted, by subscription and subject: each
     /// part counts all that its call has used.
-    running: HashMap<(counterfoil::Digest, counterfoil::Digest), Vec<(String, u64, Exact)>>,
+    running: HashMap<(counterfoil::Digest, counterfoil::Digest), Lines>,
     /// The subscription of each lane.
     lanes: HashMap<counterfoil::Digest, counterfoil::Digest>,
     plan: Option<Plan>,
@@ -79,7 +82,9 @@ impl Collector {
                 *count = count.saturating_add(1);
                 self.seen(at);
             }
-            Entry::Receipt(receipt) if matches!(receipt.head.kind, Kind::Call | Kind::Period) => {
+            Entry::Receipt(receipt)
+                if matches!(receipt.head.kind, Kind::Call | Kind::Part | Kind::Period) =>
+            {
                 self.charge(receipt)?;
             }
             _ => {}

@@ -198,7 +198,7 @@ pub struct Tier {
 
 /// Where the money is. Two equations hold to the atomic unit, and the page says whether they do:
 /// gross − credited + lost = collected + claimable + held + written off, and
-/// collected = Σ payouts + fees + residue.
+/// collected + spent = Σ payouts + fees + residue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     /// Σ charges.
@@ -209,6 +209,12 @@ pub struct Settlement {
     pub collected: u128,
     /// What is owed back and no longer in hand, because fees were taken from it.
     pub lost: u128,
+    /// What was paid for grants.
+    pub sold: u128,
+    /// What the buyers of voided ones are owed.
+    pub refunded: u128,
+    /// What calls have drawn on them is worth.
+    pub spent: u128,
     /// What may be claimed now.
     pub claimable: u128,
     /// What is held back.

@@ -60,6 +60,9 @@ fn settlement(node: &Node<'_>) -> Result<Settlement> {
         // What was collected beyond what is due is returned, and is no part of the page's sums.
         collected: amount(t.required("collected")?)?.saturating_sub(held),
         lost: owed.saturating_sub(held),
+        sold: amount(t.required("sold")?)?,
+        refunded: amount(t.required("refunded")?)?,
+        spent: amount(t.required("spent")?)?,
         claimable: amount(t.required("claimable")?)?,
         held: 0,
         held_because: String::new(),

@@ -79,7 +79,7 @@ fn owed(h: &mut Html, s: &Settlement, currency: &Currency) {
     h.raw("</div>");
 }
 
-/// Collected = Σ payouts + fees + residue.
+/// Collected + spent = Σ payouts + fees + residue.
 fn collected(h: &mut Html, s: &Settlement, currency: &Currency) {
     let mut lines: Vec<Line> = Vec::new();
     let mut rest = s.payouts.iter();
@@ -96,10 +96,23 @@ fn collected(h: &mut Html, s: &Settlement, currency: &Currency) {
     lines.push(Line { kind: "fees", name: "Fees of the rails".into(), value: s.fees });
     lines.push(Line { kind: "residue", name: "Residue, carried".into(), value: s.residue });
     h.raw("<div><h3>Collected</h3><p class=\"figure\">");
-    amount(h, &money(s.collected, currency));
+    let whole = s.collected.checked_add(s.spent);
+    amount(h, &money(whole.unwrap_or(u128::MAX), currency));
     h.wrap(" <span class=\"unit\">", &currency.label, "</span></p>");
-    h.raw("<p class=\"sub\">Paid out, kept as fees, or carried to the next batch.</p>");
-    equation(h, "collected", "Collected", Some(s.collected), &lines, currency);
+    h.raw("<p class=\"sub\">Paid out, kept as fees, or carried to the next batch.");
+    if s.sold > 0 {
+        h.text(format_args!(
+            " {} of it was drawn on grants that were bought for {}",
+            labelled(s.spent, currency),
+            labelled(s.sold, currency)
+        ));
+        if s.refunded > 0 {
+            h.text(format_args!(", of which {} is refunded", labelled(s.refunded, currency)));
+        }
+        h.raw("; the rest of that is not drawn yet, or has expired.");
+    }
+    h.raw("</p>");
+    equation(h, "collected", "Collected", whole, &lines, currency);
     h.raw("</div>");
 }
 

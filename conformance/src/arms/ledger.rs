@@ -83,10 +83,21 @@ fn settled(input: &mut Input, objects: &Objects) -> Outcome<Settlement> {
         }
     }
     for entry in &host.entries {
-        if let Entry::Receipt(receipt) = Entry::from_bytes(entry)?
-            && let Some(plan) = plan_of(receipt.head.lane)
-        {
-            batch.add_receipt(&receipt, plan)?;
+        match Entry::from_bytes(entry)? {
+            Entry::Receipt(receipt) => {
+                if let Some(plan) = plan_of(receipt.head.lane) {
+                    batch.add_receipt(&receipt, plan)?;
+                }
+            }
+            Entry::Granted(granted) => {
+                if let Some(found) = host.meter.subscription(&granted.subscription)
+                    && let Some(plan) = host.meter.plan(&found.plan)
+                {
+                    batch.add_grant(&granted, plan)?;
+                }
+            }
+            Entry::Voided(voided) => batch.add_void(&voided),
+            _ => {}
         }
     }
     let settlement = batch.settle(closing)?;
@@ -117,6 +128,10 @@ pub(super) fn settle(input: &mut Input, objects: &Objects) -> Outcome {
         "claimable": text(totals.claimable),
         "owed": text(totals.owed),
         "held": text(totals.held),
+        "sold": text(totals.sold),
+        "refunded": text(totals.refunded),
+        "spent": text(totals.spent),
+        "unearned": text(totals.unearned),
         "payouts": text(totals.payouts),
         "residue": text(totals.residue),
         "payees": payees.collect::<Vec<Value>>(),

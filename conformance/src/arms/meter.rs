@@ -164,6 +164,19 @@ pub(super) fn void(input: &mut Input, objects: &mut Objects) -> Done {
     propose(input, objects, &command, "now")
 }
 
+pub(super) fn cancel(input: &mut Input, objects: &mut Objects) -> Done {
+    let command = Command::Cancel { subscription: input.parsed("subscription")? };
+    propose(input, objects, &command, "now")
+}
+
+pub(super) fn switch(input: &mut Input, objects: &mut Objects) -> Done {
+    let command = Command::Switch {
+        subscription: input.parsed("subscription")?,
+        plan: input.parsed("plan")?,
+    };
+    propose(input, objects, &command, "now")
+}
+
 pub(super) fn present(input: &mut Input, objects: &mut Objects) -> Done {
     let command = Command::Present {
         subscription: input.parsed("subscription")?,
@@ -219,6 +232,7 @@ fn a_host<'a>(input: &mut Input, objects: &'a mut Objects) -> Outcome<&'a mut Ho
 fn show(decided: Decided) -> (Value, Option<Object>) {
     let out = match &decided {
         Decided::Done => json!({}),
+        Decided::Voided { refund } => json!({"refund": text(refund)}),
         Decided::Nothing => json!({"nothing": {}}),
         Decided::Opened { subscription, lane, sign } => {
             output::opened(*subscription, *lane, sign.as_ref())
@@ -232,6 +246,9 @@ fn show(decided: Decided) -> (Value, Option<Object>) {
         Decided::Denied(denial) => json!({"denied": output::denial(denial)}),
         Decided::Receipt { receipt, position, sign, crossed } => {
             json!({"receipt": output::receipt(receipt, *position, sign.as_ref(), crossed)})
+        }
+        Decided::Cancelled { ends_at } => {
+            json!({"endsAt": output::option(ends_at.map(Timestamp::millis))})
         }
         Decided::Released { subject } => json!({"subject": text(subject)}),
         Decided::Extended { subject, deadline } => {
@@ -349,6 +366,7 @@ pub(super) fn subscription(input: &mut Input, objects: &Objects) -> Outcome {
         "lane": text(found.lane),
         "denied": text(found.denied),
         "holds": text(found.holds),
+        "endsAt": output::option(found.ends_at.map(Timestamp::millis)),
         "reserved": text(found.reserved),
         "counters": counters.collect::<Vec<Value>>(),
         "grants": grants.collect::<Vec<Value>>(),

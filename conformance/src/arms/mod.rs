@@ -73,6 +73,8 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.grant" => meter::grant(input, objects),
         "meter.credit" => meter::credit(input, objects),
         "meter.void" => meter::void(input, objects),
+        "meter.cancel" => meter::cancel(input, objects),
+        "meter.switch" => meter::switch(input, objects),
         "meter.lease" => lease::lend(input, objects),
         "meter.accept" => lease::accept(input, objects),
         "meter.statement" => lease::statement(input, objects),

@@ -77,6 +77,8 @@ pub(crate) struct Account {
     pub(crate) grants: Grants,
     /// By charge of the plan: where the windows begin that are still to be billed without a call.
     pub(crate) pending: Vec<Pending>,
+    /// From when on the subscription is paid for: the end of its trial.
+    pub(crate) paid_from: Timestamp,
     /// By commitment of the plan: what its charges were billed.
     pub(crate) commitments: Vec<Committed>,
     /// When the subscription ends; the last instant where it does not.
@@ -98,21 +100,26 @@ pub(crate) fn total(rated: &[Rated]) -> Result<Exact> {
 }
 
 impl Account {
-    /// The account of a subscription that starts at `started_at`.
-    pub(crate) fn new(plan: &Plan, started_at: Timestamp) -> Account {
-        let pending = |charge| Pending::from(charge, started_at);
-        let committed = || Committed { from: Some(started_at), ..Committed::default() };
-        Account {
+    /// The account of a subscription that starts at `started_at` and is paid for from `paid_from` on.
+    ///
+    /// # Errors
+    /// As [`Account::charge_in`].
+    pub(crate) fn new(plan: &Plan, started_at: Timestamp, paid_from: Timestamp) -> Result<Account> {
+        let committed = || Committed { from: Some(paid_from), ..Committed::default() };
+        let mut account = Account {
             started_at,
-            pending: plan.charges().iter().map(pending).collect(),
+            pending: Vec::new(),
+            paid_from,
             commitments: plan.commitments().iter().map(|_| committed()).collect(),
-            until: plan.ends(started_at).ok().flatten().unwrap_or(Timestamp::MAX),
+            until: plan.ends(started_at),
             counters: plan.charges().iter().map(|_| Windows::default()).collect(),
             tallies: plan.limits().iter().map(|_| Tally::default()).collect(),
             rates: plan.limits().iter().map(|_| Pace::default()).collect(),
             holds: 0,
             grants: Grants::new(plan, started_at),
-        }
+        };
+        account.begin_periods(plan)?;
+        Ok(account)
     }
 
     /// The window that the instant lies in.
@@ -174,6 +181,7 @@ impl Account {
                 return Err(Error::new(Code::EntryMisplaced).because("no such charge"));
             };
             let window = self.window_of(plan, charge, windows, caller.at);
+            let charge = self.charge_in(charge, window)?;
             let counter = windows.get(window);
             let (mut before, mut billed) =
                 counter.map_or((0, Exact::ZERO), |c| (c.units, c.billed));
@@ -243,7 +251,7 @@ impl Account {
         let (tallies, rates) = (Vec::new(), Vec::new());
         let grants = Grants::restore(self.started_at, Vec::new(), BTreeSet::new());
         let (pending, commitments) = (Vec::new(), Vec::new());
-        let Account { started_at, until, .. } = *self;
+        let Account { started_at, paid_from, until, .. } = *self;
         Account {
             started_at,
             counters,
@@ -252,6 +260,7 @@ impl Account {
             holds: 0,
             grants,
             pending,
+            paid_from,
             commitments,
             until,
         }
@@ -355,6 +364,7 @@ impl Account {
             return Ok(());
         }
         let window = self.window_of(plan, charge, windows, caller.at);
+        let charge = self.charge_in(charge, window)?;
         let counter = self.counter(index, window, opened)?;
         let outstanding = counter
             .outstanding
@@ -365,7 +375,7 @@ impl Account {
             after.held = after.held.checked_add(price_left(&charge.tariff, most, used)?)?;
         }
         after.seen.enter(&charge.aggregate, most, caller);
-        after.reserve = reserved(charge, &after)?;
+        after.reserve = reserved(&charge, &after)?;
         *counter = after;
         Ok(())
     }
@@ -459,6 +469,7 @@ impl Account {
     /// Recomputes a counter's reserve, and whether its window owes a true-up.
     pub(crate) fn refresh(&mut self, plan: &Plan, index: usize, window: Window) -> Result<()> {
         let charge = plan.charges().get(index).ok_or(Code::EntryMisplaced)?;
+        let charge = self.charge_in(charge, window)?;
         if let Some(counter) =
             self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
         {
@@ -468,7 +479,7 @@ impl Account {
             if counter.returned {
                 counter.short = charge.tariff.total(counter.units)?.minus_or_zero(counter.billed);
             }
-            counter.reserve = reserved(charge, counter)?;
+            counter.reserve = reserved(&charge, counter)?;
         }
         Ok(())
     }

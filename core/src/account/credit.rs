@@ -17,19 +17,26 @@ use crate::{
     error::Result,
     meter::Hold,
     plan::{LimitRule, Plan},
-    time::Window,
+    time::{Timestamp, Window},
 };
 
-/// The credit limit that leaves the least, where one has no room for `more`. `backing` is the sum of
-/// [`backing`], `owed` what the subscription owes.
+/// The credit limit that leaves the least, where one has no room for `more` of a call at `at`. `backing`
+/// is the sum of [`backing`], `owed` what the subscription owes. In the trial there is one more limit,
+/// of nothing, after those of the plan.
 pub(crate) fn credit_room(
     books: Books<'_>,
+    at: Timestamp,
     (owed, backing): (Exact, Exact),
     more: Exact,
 ) -> Result<Option<Room>> {
     let mut least: Option<Room> = None;
-    for (index, limit) in books.plan.limits().iter().enumerate() {
-        let LimitRule::Credit { most } = limit.rule else { continue };
+    let limits = books.plan.limits();
+    let credits = limits.iter().enumerate().filter_map(|(index, limit)| match limit.rule {
+        LimitRule::Credit { most } => Some((index, most)),
+        _ => None,
+    });
+    let trial = books.account.in_trial(at).then_some((limits.len(), Exact::ZERO));
+    for (index, most) in credits.chain(trial) {
         let most = most.checked_add(backing)?;
         let reserved = aggregate_of(books)?;
         let committed = owed.checked_add(reserved)?.checked_add(more)?;

@@ -13,7 +13,7 @@ use alloc::{
 
 use crate::{
     account::closes_at,
-    amount::Exact,
+    amount::{Amount, Exact},
     error::{Code, Error, Result},
     meter::ReservedUnits,
     plan::{Grant, Plan, Rollover, Term, whole},
@@ -303,6 +303,16 @@ impl Grants {
             _ => None,
         };
         self.insert(Given::new(&terms, Some(document), at, expires_at));
+    }
+
+    /// What a void owes the buyer: what is paid for and neither drawn nor reserved, in whole atomic units.
+    pub(crate) fn refund(&self, id: &str) -> Result<Amount> {
+        let bought = self.given.iter().find(|given| given.terms.id == id && !given.voided);
+        let Some(given) = bought else { return Ok(Amount::ZERO) };
+        let (terms, size) = (&given.terms, given.terms.credit.amount());
+        let drawn = terms.worth(size.minus_or_zero(given.balance))?;
+        let kept = terms.worth(size.minus_or_zero(whole(given.reserved)))?;
+        Ok(kept.minus_or_zero(drawn).floor())
     }
 
     /// Takes what no hold reserves; a recurring grant is not given again.

@@ -119,7 +119,7 @@ impl Account {
     /// # Errors
     /// `lease_invalid`.
     pub(crate) fn leased(plan: &Plan, lease: &Lease) -> Result<Account> {
-        let mut account = Account::new(plan, lease.started_at);
+        let mut account = Account::new(plan, lease.started_at, lease.started_at)?;
         account.pending.fill(Pending::default());
         account.commitments.fill(Committed::default());
         let recurring = plan.shared_grants().iter().map(|terms| terms.id.clone());

@@ -18,6 +18,7 @@ mod periods;
 mod reserve;
 mod seen;
 mod tally;
+mod term;
 mod windows;
 
 pub(crate) use ceiling::Ceiling;

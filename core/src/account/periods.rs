@@ -11,7 +11,8 @@ use crate::{
     amount::Exact,
     error::Result,
     plan::{Charge, Plan},
-    time::{Cycle, Timestamp, Window},
+    rating::Tariff,
+    time::{Timestamp, Window},
 };
 
 /// Which edge of a window something is due at.
@@ -40,10 +41,10 @@ impl Edge {
     }
 
     /// What a window is billed at least, once this edge is done.
-    fn total(self, charge: &Charge) -> Exact {
+    fn total(self, tariff: &Tariff) -> Exact {
         match self {
-            Edge::Start => charge.tariff.due_at_start(),
-            Edge::Close => charge.tariff.terms().minimum,
+            Edge::Start => tariff.due_at_start(),
+            Edge::Close => tariff.terms().minimum,
             // It has no total that is known beforehand.
             Edge::Return => Exact::ZERO,
         }
@@ -73,9 +74,9 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// A charge's windows from a subscription's start on.
-    pub(crate) fn from(charge: &Charge, since: Timestamp) -> Pending {
-        let from = |edge: Edge| (!edge.total(charge).is_zero()).then_some(since);
+    /// A charge's windows from when on a subscription is paid for.
+    fn from(charge: &Charge, since: Timestamp) -> Pending {
+        let from = |edge: Edge| (!edge.total(&charge.tariff).is_zero()).then_some(since);
         Pending { start: from(Edge::Start), close: from(Edge::Close) }
     }
 
@@ -97,20 +98,50 @@ impl Pending {
 }
 
 impl Account {
+    /// All that is to be billed without a call of a subscription that begins.
+    pub(super) fn begin_periods(&mut self, plan: &Plan) -> Result<()> {
+        let since = self.paid_from;
+        self.pending = plan.charges().iter().map(|charge| Pending::from(charge, since)).collect();
+        self.cut_periods(plan)
+    }
+
+    /// Drops what would begin after the end of the subscription.
+    pub(super) fn cut_periods(&mut self, plan: &Plan) -> Result<()> {
+        let until = self.until;
+        for pending in &mut self.pending {
+            for edge in Edge::ALL {
+                pending.move_to(edge, pending.at(edge).filter(|from| *from < until));
+            }
+        }
+        for committed in &mut self.commitments {
+            committed.move_to(committed.from.filter(|from| *from < until));
+        }
+        for charge in 0..self.pending.len() {
+            self.pass_periods(plan, charge)?;
+        }
+        Ok(())
+    }
+
     /// From where on windows of a line are due at an edge, the windows, and what each is to be billed.
     fn pending(
         &self,
         plan: &Plan,
         line: usize,
         edge: Edge,
-    ) -> Option<(Timestamp, Option<Cycle>, Exact)> {
+    ) -> Result<Option<(Timestamp, Window, Exact)>> {
         if let Some(charge) = plan.charges().get(line) {
-            let from = self.pending.get(line)?.at(edge)?;
-            return Some((from, charge.period, edge.total(charge)));
+            let from = self.pending.get(line).and_then(|pending| pending.at(edge));
+            let Some(from) = from else { return Ok(None) };
+            let window = self.window(plan, charge.period, from);
+            let total = edge.total(&self.charge_in(charge, window)?.tariff);
+            return Ok(Some((from, window, total)));
         }
-        let (place, commitment) = plan.commitment(line).filter(|_| edge == Edge::Close)?;
-        let from = self.commitments.get(place)?.from?;
-        Some((from, Some(commitment.period), commitment.minimum))
+        let commitment = plan.commitment(line).filter(|_| edge == Edge::Close);
+        let Some((place, commitment)) = commitment else { return Ok(None) };
+        let from = self.commitments.get(place).and_then(|committed| committed.from);
+        Ok(from.map(|from| {
+            (from, self.window(plan, Some(commitment.period), from), commitment.minimum)
+        }))
     }
 
     /// Where a line's counter stands, and what was billed in a window.
@@ -133,8 +164,7 @@ impl Account {
             let (at, due) = (self.last_of(window)?, window.start);
             return Some(Period { charge, edge, window, at, due, total });
         }
-        let (from, period, total) = self.pending(plan, charge, edge)?;
-        let window = self.window(plan, period, from);
+        let (from, window, total) = self.pending(plan, charge, edge).ok()??;
         let (at, due) = match edge {
             Edge::Start => (from, from),
             _ => (self.last_of(window)?, closes_at(window, plan)?),
@@ -157,8 +187,7 @@ impl Account {
     /// Moves on from windows that were billed what their edge asks for.
     pub(super) fn pass_periods(&mut self, plan: &Plan, line: usize) -> Result<()> {
         for edge in Edge::PENDING {
-            while let Some((from, period, total)) = self.pending(plan, line, edge) {
-                let window = self.window(plan, period, from);
+            while let Some((_, window, total)) = self.pending(plan, line, edge)? {
                 // What a lease may still charge is not billed for good.
                 let lent = self.counters.get(line).and_then(|windows| windows.get(window));
                 let lent = lent.map_or(Exact::ZERO, |counter| counter.lent);

@@ -281,12 +281,13 @@ fn worst_of(books: Books<'_>, hold: &Hold) -> Result<Exact> {
             continue;
         };
         let window = books.counters.window_of(books.plan, charge, windows, hold.authorized_at);
+        let charge = books.counters.charge_in(charge, window)?;
         let none = Counter::default();
         let counter = windows.get(window).unwrap_or(&none);
         let used = PartLine::used(hold.lines(), index);
         let more = match charge.tariff.is_per_call() {
             true => price_left(&charge.tariff, most, used)?,
-            false => counter.worst(charge, most.saturating_sub(used), hold.caller())?,
+            false => counter.worst(&charge, most.saturating_sub(used), hold.caller())?,
         };
         worst = worst.checked_add(more)?;
     }

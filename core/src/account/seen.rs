@@ -251,7 +251,7 @@ mod tests {
             holds in prop::collection::vec((0..4_u64, 0..3_usize, 0..4_u64), 0..4),
         ) {
             let plan = plan(kind, model);
-            let mut account = Account::new(&plan, Timestamp::MIN);
+            let mut account = Account::new(&plan, Timestamp::MIN, Timestamp::MIN).unwrap();
             for call in calls {
                 settle(&plan, &mut account, call);
             }
@@ -279,7 +279,7 @@ mod tests {
             used in 0..4_u64,
         ) {
             let plan = plan(kind, model);
-            let mut account = Account::new(&plan, Timestamp::MIN);
+            let mut account = Account::new(&plan, Timestamp::MIN, Timestamp::MIN).unwrap();
             for call in calls {
                 settle(&plan, &mut account, call);
             }

@@ -184,6 +184,27 @@ impl Exact {
         Some((Exact::pair(whole, fraction)?, u64::try_from(rest.checked_rem(wide)?).ok()?))
     }
 
+    /// `over` parts of which `under` are the whole, rounded half-even to the grid.
+    ///
+    /// # Errors
+    /// [`Code::AmountOverflow`] when that exceeds [`Exact::MAX`], and for `under` of zero.
+    pub(crate) fn part(self, over: u64, under: u64) -> Result<Exact> {
+        let (quotient, rest) = self.div_rem(under).ok_or_else(overflow)?;
+        let down = quotient.checked_mul(over)?;
+        // Below 2^64 · 2^64: what is left of the quotient, in steps of the grid.
+        let rest = u128::from(rest).checked_mul(u128::from(over)).ok_or_else(overflow)?;
+        let wide = u128::from(under);
+        let (steps, rest) = (rest.checked_div(wide), rest.checked_rem(wide));
+        let steps = Exact::from_steps(steps.ok_or_else(overflow)?);
+        let (down, rest) = (down.checked_add(steps)?, rest.ok_or_else(overflow)?);
+        let twice = rest.checked_mul(2).ok_or_else(overflow)?;
+        // 10^18 is even, so the steps are odd where the fraction is.
+        if twice > wide || (twice == wide && down.fraction() & 1 == 1) {
+            return down.checked_add(Exact::from_steps(1));
+        }
+        Ok(down)
+    }
+
     /// So many steps of the grid.
     pub(super) fn from_steps(steps: u128) -> Exact {
         let fraction = u64::try_from(steps % WIDE_GRID).unwrap_or(0);

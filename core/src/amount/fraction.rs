@@ -75,20 +75,7 @@ impl Fraction {
     /// `amount_overflow` when the quotient does not fit or this is zero.
     pub fn divides(self, exact: Exact) -> Result<Exact> {
         let (under, over) = self.lowest();
-        let (quotient, rest) = exact.div_rem(under).ok_or_else(overflow)?;
-        let down = quotient.checked_mul(over)?;
-        // Below 2^60 · 2^64: what is left of the quotient, in steps of the grid.
-        let rest = u128::from(rest).checked_mul(u128::from(over)).ok_or_else(overflow)?;
-        let wide = u128::from(under);
-        let (steps, rest) = (rest.checked_div(wide), rest.checked_rem(wide));
-        let steps = Exact::from_steps(steps.ok_or_else(overflow)?);
-        let (down, rest) = (down.checked_add(steps)?, rest.ok_or_else(overflow)?);
-        let twice = rest.checked_mul(2).ok_or_else(overflow)?;
-        // 10^18 is even, so the steps are odd where the fraction is.
-        if twice > wide || (twice == wide && down.fraction() & 1 == 1) {
-            return down.checked_add(Exact::from_steps(1));
-        }
-        Ok(down)
+        exact.part(over, under)
     }
 
     /// Numerator and denominator without a common factor.

@@ -7,7 +7,7 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest, Signature},
     entry::{
-        Absorbed, Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry,
+        Absorbed, Cancelled, Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry,
         ImportMark, Instance, Opening, Presented, ReceiptEntry, Reclaimed, Release, ReleaseReason,
         SignedLease, Voided,
     },
@@ -35,10 +35,11 @@ impl Entry {
             Entry::Collected(_) => 9,
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
-            Entry::Leased(_) => 12,
-            Entry::Stated(_) => 13,
-            Entry::Absorbed(_) => 14,
-            Entry::Reclaimed(_) => 15,
+            Entry::Cancelled(_) => 12,
+            Entry::Leased(_) => 13,
+            Entry::Stated(_) => 14,
+            Entry::Absorbed(_) => 15,
+            Entry::Reclaimed(_) => 16,
             Entry::Extended(_) => 17,
             Entry::Presented(_) => 18,
         }
@@ -59,6 +60,7 @@ impl Entry {
             Entry::Collected(_) => "collected",
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
+            Entry::Cancelled(_) => "cancelled",
             Entry::Leased(_) => "leased",
             Entry::Stated(_) => "stated",
             Entry::Absorbed(_) => "absorbed",
@@ -91,6 +93,9 @@ impl Entry {
                     w.text(name);
                 });
                 w.raw(e.payer_salt.bytes()).u64(e.started_at.millis());
+                write_option(&mut w, e.switched_from.as_ref(), |w, from| {
+                    w.raw(from.bytes());
+                });
                 write_option(&mut w, e.lease.as_ref(), |w, signed| {
                     w.bytes(&signed.lease.to_bytes()).raw(signed.signature.bytes());
                 });
@@ -140,7 +145,13 @@ impl Entry {
                 w.raw(e.subscription.bytes()).bytes(&e.terms).u64(e.at.millis());
             }
             Entry::Voided(e) => {
-                w.raw(e.subscription.bytes()).text(&e.grant).u64(e.at.millis());
+                w.raw(e.subscription.bytes())
+                    .text(&e.grant)
+                    .u64(e.at.millis())
+                    .u128(e.refund.atomic());
+            }
+            Entry::Cancelled(e) => {
+                w.raw(e.subscription.bytes()).u64(e.at.millis()).u64(e.ends_at.millis());
             }
             Entry::Leased(lease) => {
                 w.bytes(&lease.to_bytes());
@@ -195,6 +206,7 @@ impl Entry {
                 account: read_option(r, Reader::text)?,
                 payer_salt: Digest::new(r.array()?),
                 started_at: read_time(r)?,
+                switched_from: read_option(r, |r| r.array().map(Digest::new))?,
                 lease: read_option(r, |r| {
                     let lease = Arc::new(Lease::from_bytes(r.bytes()?)?);
                     Ok(SignedLease { lease, signature: Signature::from_bytes(&r.array()?)? })
@@ -256,15 +268,21 @@ impl Entry {
                 subscription: Digest::new(r.array()?),
                 grant: r.text()?,
                 at: read_time(r)?,
+                refund: Amount::from_atomic(r.u128()?),
             }),
-            12 => Entry::Leased(Arc::new(Lease::from_bytes(r.bytes()?)?)),
-            13 => Entry::Stated(Statement::from_bytes(r.bytes()?)?),
-            14 => Entry::Absorbed(Absorbed {
+            12 => Entry::Cancelled(Cancelled {
+                subscription: Digest::new(r.array()?),
+                at: read_time(r)?,
+                ends_at: read_time(r)?,
+            }),
+            13 => Entry::Leased(Arc::new(Lease::from_bytes(r.bytes()?)?)),
+            14 => Entry::Stated(Statement::from_bytes(r.bytes()?)?),
+            15 => Entry::Absorbed(Absorbed {
                 statement: Statement::from_bytes(r.bytes()?)?,
                 signature: Signature::from_bytes(&r.array()?)?,
                 at: read_time(r)?,
             }),
-            15 => Entry::Reclaimed(Reclaimed { lease: Digest::new(r.array()?), at: read_time(r)? }),
+            16 => Entry::Reclaimed(Reclaimed { lease: Digest::new(r.array()?), at: read_time(r)? }),
             17 => Entry::Extended(Extended {
                 lane: Digest::new(r.array()?),
                 subject: Digest::new(r.array()?),

@@ -90,7 +90,7 @@ impl DenialCode {
 pub struct Denial {
     /// Why.
     pub code: DenialCode,
-    /// The rule in the plan that decided: `limits/monthly_spend`, `condition/all/1`, `duration`. Of a
+    /// The rule in the plan that decided: `limits/monthly_spend`, `condition/all/1`, `term`. Of a
     /// lease: `lease/until`, `lease/attributes/region`, `lease/charges/input`.
     pub rule: String,
     /// For a limit with `per`: the value that it refused, "" for a call without the attribute. For a

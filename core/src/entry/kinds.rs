@@ -38,6 +38,8 @@ pub enum Entry {
     Granted(Granted),
     /// A grant is taken back.
     Voided(Voided),
+    /// A subscription is cancelled.
+    Cancelled(Cancelled),
     /// A share is lent.
     Leased(Arc<Lease>),
     /// What a lease was used for, by its holder.
@@ -74,6 +76,8 @@ pub struct Opening {
     pub payer_salt: Digest,
     /// When the subscription started.
     pub started_at: Timestamp,
+    /// The subscription that this one takes the place of, from its start on.
+    pub switched_from: Option<Digest>,
     /// The lease that it is opened under, if it is one.
     pub lease: Option<SignedLease>,
 }
@@ -245,6 +249,19 @@ pub struct Voided {
     pub grant: String,
     /// When.
     pub at: Timestamp,
+    /// What the buyer is owed for what is left of a paid grant; nothing for others.
+    pub refund: Amount,
+}
+
+/// A subscription that is cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancelled {
+    /// The subscription.
+    pub subscription: Digest,
+    /// When it was cancelled.
+    pub at: Timestamp,
+    /// When it ends by that.
+    pub ends_at: Timestamp,
 }
 
 /// What an attestor states of a subscription's payer. Payer and seller are the subscription's.

@@ -11,7 +11,7 @@ mod kinds;
 
 pub use denial::{Denial, DenialCode};
 pub use kinds::{
-    Absorbed, Collected, Denied, Entry, Extended, Granted, HoldEntry, ImportMark, Instance,
+    Absorbed, Cancelled, Collected, Denied, Entry, Extended, Granted, HoldEntry, ImportMark, Instance,
     Opening, Presented, ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease, Voided,
 };
 

@@ -65,6 +65,19 @@ pub enum Command {
         /// The terms, a JSON document: [`crate::plan::Grant::from_json`].
         terms: String,
     },
+    /// Ends a subscription at once or with its term, as its plan says, and credits what is paid in
+    /// advance of fees with `prorate`.
+    Cancel {
+        /// The subscription.
+        subscription: Digest,
+    },
+    /// Ends a subscription now, and opens one of the same payer to another plan, in one entry.
+    Switch {
+        /// The subscription.
+        subscription: Digest,
+        /// The other plan's id.
+        plan: Digest,
+    },
     /// Takes back what is left of a grant and no hold reserves.
     Void {
         /// The subscription.

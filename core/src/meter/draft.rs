@@ -111,6 +111,7 @@ pub(crate) fn draft_units(
         take_granted(plan, &parts.granted, &mut units);
     }
     let (at, issued_at) = (facts.authorized_at, facts.issued_at);
+    subscription.account.skip_fees(plan, &mut units, at);
     let late = hold.is_some_and(|hold| !hold.is_reserved());
     let free = late && plan.times().late == Late::Mark;
     let usable = match free {
@@ -243,7 +244,8 @@ pub(crate) fn draft_true_up(
         .get(charge_index)
         .and_then(|windows| windows.get(window))
         .ok_or_else(|| misplaced("no such window"))?;
-    if closes_at(window, plan).is_none_or(|closes| closes > issued_at) {
+    let trued_up_at = subscription.account.trued_up_at(plan, charge, window);
+    if trued_up_at.is_none_or(|at| at > issued_at) {
         return Err(misplaced("the window is still open"));
     }
     // What a window was billed is forgotten with its true-up.
@@ -253,6 +255,7 @@ pub(crate) fn draft_true_up(
     if counter.leases != 0 {
         return Err(misplaced("a lease of the window is still out"));
     }
+    let charge = &*subscription.account.charge_in(charge, window)?;
     let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
     // Never more is given back than was charged: uncollected parts were billed to the counter only,
     // what grants paid was given, and what credits gave back is back. What the lanes of returned leases
@@ -481,7 +484,7 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     if account.holds == 0 && account.short()?.is_zero() {
         let spend = room(books, attributes, at, needed)?;
         let backing = backing(plan, usable, charges(), core::iter::empty())?;
-        return Ok(tighter(spend, credit_room(books, (owed, backing), needed)?));
+        return Ok(tighter(spend, credit_room(books, at, (owed, backing), needed)?));
     }
     let reserved = hold.filter(|hold| hold.is_reserved());
     // A call within its hold has room if all holds together have. They may not: a call that used more
@@ -490,7 +493,7 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     if whole && reserved.is_some_and(|hold| covers(hold, units)) {
         let backing = backing(plan, usable, charges(), holds.values())?;
         if room(books, attributes, at, Exact::ZERO)?.is_none()
-            && credit_room(books, (owed, backing), Exact::ZERO)?.is_none()
+            && credit_room(books, at, (owed, backing), Exact::ZERO)?.is_none()
         {
             return Ok(None);
         }
@@ -507,7 +510,7 @@ fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Resu
     let others =
         holds.values().filter(|other| hold.is_none_or(|hold| other.subject != hold.subject));
     let backing = backing(plan, usable, charges(), others)?;
-    let credit = credit_room(books, (owed, backing), needed)?;
+    let credit = credit_room(books, at, (owed, backing), needed)?;
     let spend = match imported {
         true => admit(books, attributes, at, needed)?,
         false => room(books, attributes, at, needed)?,

@@ -33,6 +33,6 @@ pub(crate) use decide::subscription_id;
 pub(crate) use draft::{
     CreditFacts, Draft, Facts, draft_call, draft_credit, draft_period, draft_true_up, joined,
 };
-pub(crate) use fold::{Hashed, charge_index, line_index, reclaimable};
+pub(crate) use fold::{Hashed, charge_index, closings, line_index, reclaimable};
 pub(crate) use state::{Lane, Leased, Remembered, State, Subscription};
 pub(crate) use view::lane_totals;

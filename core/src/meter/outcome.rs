@@ -3,7 +3,7 @@
 use alloc::{string::String, sync::Arc, vec::Vec};
 
 use crate::{
-    amount::Exact,
+    amount::{Amount, Exact},
     crypto::{Address, Digest, Signature, check},
     entry::{Denial, ReceiptEntry},
     error::Result,
@@ -61,6 +61,12 @@ pub enum Outcome {
         /// The hold's subject.
         subject: Digest,
     },
+    /// What was left of the grant is taken back.
+    Voided {
+        /// What the buyer is owed for the rest of a paid grant; nothing for others, or if it was voided
+        /// before.
+        refund: Amount,
+    },
     /// The same request was made before; nothing was recorded.
     Replayed(Replay),
     /// A checkpoint was made; it must be signed.
@@ -69,6 +75,11 @@ pub enum Outcome {
         checkpoint: Checkpoint,
         /// Its signature.
         sign: SignRequest,
+    },
+    /// The subscription is cancelled, or had an end before.
+    Cancelled {
+        /// When it ends; `None` where its term does not end.
+        ends_at: Option<Timestamp>,
     },
     /// A lease was made; it must be signed.
     Leased {

@@ -10,9 +10,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{
-        Account, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen, closes_at,
-    },
+    account::{Account, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen},
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -25,7 +23,7 @@ use crate::{
     log::Frontier,
     meter::{
         Hold, HoldState, Lane, Leased, Meter, PartLine, Parts, Remembered, State, Subscription,
-        reclaimable,
+        closings, reclaimable,
     },
     plan::{Grant, Plan},
     receipt::LaneOpen,
@@ -154,13 +152,9 @@ fn index(state: &mut State, id: Digest, subscription: &Subscription) {
     for period in subscription.account.periods(&subscription.plan) {
         state.periods.insert((period.due, id, period.charge, period.edge));
     }
-    for (charge, windows) in subscription.account.counters.iter().enumerate() {
-        let whole = subscription.lease.is_none();
-        for (window, _) in windows.iter().filter(|(_, counter)| counter.owes && whole) {
-            if let Some(closes) = closes_at(*window, &subscription.plan) {
-                state.closings.insert((closes, id, charge, window.start));
-            }
-        }
+    state.closings.extend(closings(subscription, &id));
+    if let Some(once) = subscription.plan.term().once.as_ref().filter(|_| subscription.lease.is_none()) {
+        state.once.insert((subscription.payer, once.clone()));
     }
 }
 
@@ -203,11 +197,15 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
     write_option(w, s.name.as_ref(), |w, name| {
         w.text(name);
     });
-    w.u64(s.started_at.millis()).raw(s.lane.bytes()).u64(s.denied);
+    w.u64(s.started_at.millis()).raw(s.lane.bytes()).u64(s.denied).flag(s.switched);
+    write_option(w, s.switched_to.as_ref(), |w, to| {
+        w.raw(to.bytes());
+    });
     write_option(w, s.lease.as_ref(), |w, lease| {
         w.bytes(&lease.to_bytes());
     });
     w.flag(s.closed).u32(s.leased).raw(&s.returned.to_bytes());
+    w.u64(s.account.until.millis());
     write_account(w, &s.plan, &s.account);
     w.count(s.holds.len());
     for hold in s.holds.values() {
@@ -327,10 +325,15 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let started_at = read_time(r)?;
     let lane = Digest::new(r.array()?);
     let denied = r.u64()?;
+    let switched = r.flag()?;
+    let switched_to = read_option(r, |r| r.array().map(Digest::new))?;
     let lease = read_option(r, |r| Lease::from_bytes(r.bytes()?).map(Arc::new))?;
     let (closed, leased) = (r.flag()?, r.u32()?);
     let returned = Exact::from_bytes(&r.array()?)?;
-    let mut account = read_account(r, &plan, started_at)?;
+    let paid_from = if switched || lease.is_some() { started_at } else { plan.paid_from(started_at) };
+    let mut account = Account::new(&plan, started_at, paid_from)?;
+    account.until = read_time(r)?;
+    read_account(r, &plan, &mut account)?;
     let mut holds = BTreeMap::new();
     for _ in 0..r.count(94)? {
         let subject = Digest::new(r.array()?);
@@ -389,6 +392,8 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         remembered,
         forgetting,
         denied,
+        switched,
+        switched_to,
         lease,
         closed,
         leased,
@@ -532,8 +537,7 @@ fn read_grants(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result
     Ok(Grants::restore(started_at, given, stopped))
 }
 
-fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Result<Account> {
-    let mut account = Account::new(plan, started_at);
+fn read_account(r: &mut Reader<'_>, plan: &Plan, account: &mut Account) -> Result<()> {
     for (index, charge) in plan.charges().iter().enumerate() {
         let mut opened: BTreeSet<Window> = BTreeSet::new();
         for _ in 0..r.count(80)? {
@@ -584,6 +588,6 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, started_at: Timestamp) -> Resul
             committed.billed.push(window, Exact::from_bytes(&r.array()?)?);
         }
     }
-    account.grants = read_grants(r, plan, started_at)?;
-    Ok(account)
+    account.grants = read_grants(r, plan, account.started_at)?;
+    Ok(())
 }

@@ -52,6 +52,8 @@ pub(crate) struct State {
     pub(crate) closings: BTreeSet<(Timestamp, Digest, usize, Timestamp)>,
     /// (due, subscription, charge, edge) of the next windows that are billed without a call.
     pub(crate) periods: BTreeSet<(Timestamp, Digest, usize, Edge)>,
+    /// (payer, name) of subscriptions that a payer has once.
+    pub(crate) once: BTreeSet<(Digest, String)>,
     /// (when it may be reclaimed, lease).
     pub(crate) reclaims: BTreeSet<(Timestamp, Digest)>,
 }
@@ -81,6 +83,10 @@ pub(crate) struct Subscription {
     pub(crate) forgetting: BTreeSet<(Timestamp, Digest)>,
     /// How many imported records were refused.
     pub(crate) denied: u64,
+    /// Whether a switch opened it: then it has no trial.
+    pub(crate) switched: bool,
+    /// The subscription that took its place.
+    pub(crate) switched_to: Option<Digest>,
     /// The lease that it is metered under, where another meter lent it.
     pub(crate) lease: Option<Arc<Lease>>,
     /// Whether that takes no more calls.
@@ -119,6 +125,8 @@ impl Subscription {
             closed: false,
             leased: 0,
             returned: Exact::ZERO,
+            switched: opening.switched_from.is_some(),
+            switched_to: None,
             evidence: BTreeMap::new(),
             given_back: GivenBack::default(),
         }
@@ -195,6 +203,7 @@ impl Default for State {
             closings: BTreeSet::new(),
             periods: BTreeSet::new(),
             reclaims: BTreeSet::new(),
+            once: BTreeSet::new(),
         }
     }
 }

@@ -58,6 +58,8 @@ pub struct SubscriptionView {
     pub name: Option<String>,
     /// When it started.
     pub started_at: Timestamp,
+    /// When it ends, by its term or a cancellation.
+    pub ends_at: Option<Timestamp>,
     /// The lane that takes receipts.
     pub lane: Digest,
     /// How many imported records were refused.
@@ -131,7 +133,7 @@ pub struct OwedTrueUp {
     pub charge: String,
     /// The window.
     pub window: Window,
-    /// When it closes: its end and the plan's grace.
+    /// When it is due: the window's end and the plan's grace; of a fee, the subscription's end.
     pub closes_at: Timestamp,
     /// What was billed beyond F, exact.
     pub owed: Exact,
@@ -242,9 +244,13 @@ impl Meter {
                 charge: charge.id.clone(),
                 window: *window,
                 closes_at: *closes_at,
-                owed: counter
-                    .billed
-                    .minus_or_zero(charge.tariff.due_at_close(counter.units, counter.billed).ok()?),
+                owed: counter.billed.minus_or_zero(
+                    found
+                        .account
+                        .charge_in(charge, *window)
+                        .and_then(|c| c.tariff.due_at_close(counter.units, counter.billed))
+                        .ok()?,
+                ),
             })
         })
     }
@@ -326,6 +332,7 @@ fn view(state: &State, id: &Digest) -> Option<SubscriptionView> {
         payer: found.payer,
         name: found.name.clone(),
         started_at: found.started_at,
+        ends_at: Some(found.account.until).filter(|end| *end != Timestamp::MAX),
         lane: found.lane,
         denied: found.denied,
         holds: u64::try_from(found.holds.values().filter(|hold| hold.is_reserved()).count())

@@ -8,8 +8,8 @@ use crate::{
     error::{Code, Error, Result},
     json::{self, Limits, Node, Value},
     plan::{
-        Charge, Commitment, Grant, Limit, Payee, REQUESTS, Signing, Times,
-        charge::{check_name, read_positive},
+        Charge, Commitment, Grant, Limit, Payee, REQUESTS, Signing, SubscriptionTerm, Times,
+        charge::check_name,
         choice::{Choice, check_choice},
         derived::{Derived, read_derived},
         grant::read_grants,
@@ -68,7 +68,7 @@ pub struct Plan {
     condition: Option<Condition>,
     payees: Vec<Payee>,
     shares: Shares,
-    duration: Option<u64>,
+    term: SubscriptionTerm,
     rounding: Rounding,
     signing: Signing,
     times: Times,
@@ -123,10 +123,7 @@ impl Plan {
             None => None,
         };
         let (payees, shares) = read_payees(&fields.required("payees")?)?;
-        let duration = match fields.optional("duration") {
-            Some(node) => Some(read_positive(&node)?),
-            None => None,
-        };
+        let term = SubscriptionTerm::read(fields.optional("term"), &charges)?;
         let rounding = match fields.optional("rounding") {
             Some(node) => Rounding::parse(node.text()?).ok_or_else(|| {
                 node.error(Code::PlanInvalid).because("carry, up, down or half_even")
@@ -154,7 +151,7 @@ impl Plan {
             condition,
             payees,
             shares,
-            duration,
+            term,
             rounding,
             signing,
             times,
@@ -283,12 +280,33 @@ impl Plan {
         &self.choice
     }
 
-    /// The instant at which a subscription begun at `start` ends, if the plan has a duration.
+    /// How long a subscription lasts.
+    #[must_use]
+    pub fn term(&self) -> &SubscriptionTerm {
+        &self.term
+    }
+
+    /// The instant at which a subscription begun at `start` ends that nobody cancels; the last instant
+    /// of all where it does not.
+    pub(crate) fn ends(&self, start: Timestamp) -> Timestamp {
+        let length = self.term.length.filter(|_| !self.term.renews);
+        length.map_or(Timestamp::MAX, |length| length.end(self.zone(), start, start))
+    }
+
+    /// The instant at which a subscription begun at `start` ends that is cancelled at `at`; the last
+    /// instant of all where its term does not end.
     ///
     /// # Errors
-    /// `time_invalid` past the year 9999.
-    pub fn ends(&self, start: Timestamp) -> Result<Option<Timestamp>> {
-        self.duration.map(|ms| start.checked_add(ms)).transpose()
+    /// `time_invalid` for a notice past the year 9999.
+    pub(crate) fn ends_cancelled(&self, start: Timestamp, at: Timestamp) -> Result<Timestamp> {
+        let at = at.max(start).checked_add(self.term.notice)?;
+        let length = self.term.length.filter(|_| !self.term.immediate);
+        Ok(length.map_or(at, |length| length.end(self.zone(), start, at)))
+    }
+
+    /// The instant from which on a subscription begun at `start` is paid for: the end of its trial.
+    pub(crate) fn paid_from(&self, start: Timestamp) -> Timestamp {
+        self.term.trial.map_or(start, |trial| trial.end(self.zone(), start, start))
     }
 }
 

@@ -41,9 +41,21 @@ pub struct Grant {
     pub priority: u16,
     /// How it is given again and when it ends.
     pub term: Term,
+    /// What was paid for it; a grant of the kind `paid` has it.
+    pub purchase: Option<Purchase>,
 }
 
-/// Why a grant is given. It changes nothing in what a call costs.
+/// What was paid for a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purchase {
+    /// The price, more than nothing; of a grant in money, the money.
+    pub price: Amount,
+    /// The payment: a transaction hash, an invoice number. 1 to 256 bytes.
+    pub reference: String,
+}
+
+/// Why a grant is given. It changes nothing in what a call costs, only whom a draw pays: nobody, but for
+/// paid ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GrantKind {
     /// A gift: a coupon, a credit for goodwill.
@@ -52,6 +64,8 @@ pub enum GrantKind {
     Trial,
     /// Part of what the plan's price includes.
     Included,
+    /// Bought: what calls draw on it is earned by the payees. Only a command gives it.
+    Paid,
 }
 
 /// Money or units.
@@ -104,7 +118,7 @@ pub struct Rollover {
 impl GrantKind {
     /// Every kind.
     pub const ALL: &'static [GrantKind] =
-        &[GrantKind::Promotional, GrantKind::Trial, GrantKind::Included];
+        &[GrantKind::Promotional, GrantKind::Trial, GrantKind::Included, GrantKind::Paid];
 
     /// The name as documents have it.
     #[must_use]
@@ -113,6 +127,7 @@ impl GrantKind {
             GrantKind::Promotional => "promotional",
             GrantKind::Trial => "trial",
             GrantKind::Included => "included",
+            GrantKind::Paid => "paid",
         }
     }
 }
@@ -153,8 +168,25 @@ impl Grant {
         self.charges.as_ref().is_none_or(|charges| charges.binary_search(&charge).is_ok())
     }
 
+    /// What the first `part` of it is worth to the payees: of the whole, what was paid; nothing where
+    /// nothing was. The part of a price that units have is rounded half-even to the grid.
+    ///
+    /// # Errors
+    /// `amount_overflow`, for more than the grant gives.
+    pub fn worth(&self, part: Exact) -> Result<Exact> {
+        let Some(purchase) = &self.purchase else { return Ok(Exact::ZERO) };
+        match &self.credit {
+            Credit::Money(_) => Ok(part),
+            Credit::Units { units, .. } => {
+                let part = u64::try_from(part.whole()).map_err(|_| Code::AmountOverflow)?;
+                Exact::from_amount(purchase.price).part(part, *units)
+            }
+        }
+    }
+
     /// Reads the terms of a grant that a seller gives: the form of a plan's `grants`, with the instant
-    /// `expires_at` in place of `window`, `expires` and `rollover`.
+    /// `expires_at` in place of `window`, `expires` and `rollover`; and for the kind `paid`, `reference`
+    /// and, where it gives units, `price`.
     ///
     /// # Errors
     /// The codes of a plan document, each with the JSON Pointer of the field.
@@ -163,7 +195,11 @@ impl Grant {
         let root = document.root();
         document.canonical()?;
         let mut fields = root.fields()?;
-        let mut grant = read_what(&mut fields, plan.currency().decimals(), plan.charges())?;
+        let decimals = plan.currency().decimals();
+        let mut grant = read_what(&mut fields, decimals, plan.charges(), GrantKind::ALL)?;
+        if grant.kind == GrantKind::Paid {
+            grant.purchase = Some(read_purchase(&mut fields, &grant.credit, decimals)?);
+        }
         if let Some(node) = fields.optional("expires_at") {
             let at = Timestamp::from_millis(node.integer()?).map_err(|e| e.at(node.pointer()))?;
             grant.term = Term::Given { expires_at: Some(at) };
@@ -174,7 +210,8 @@ impl Grant {
 
     pub(super) fn read(node: &Node<'_>, decimals: u8, charges: &[Charge]) -> Result<Grant> {
         let mut fields = node.fields()?;
-        let mut grant = read_what(&mut fields, decimals, charges)?;
+        let given = GrantKind::ALL.iter().filter(|kind| **kind != GrantKind::Paid);
+        let mut grant = read_what(&mut fields, decimals, charges, given)?;
         let period = read_window(&mut fields)?;
         let expires = fields.optional("expires").map(|node| read_positive(&node)).transpose()?;
         grant.term = match period {
@@ -201,14 +238,19 @@ impl Grant {
 }
 
 /// Everything but the term.
-fn read_what(fields: &mut Fields<'_>, decimals: u8, all: &[Charge]) -> Result<Grant> {
+fn read_what<'a>(
+    fields: &mut Fields<'_>,
+    decimals: u8,
+    all: &[Charge],
+    kinds: impl IntoIterator<Item = &'a GrantKind>,
+) -> Result<Grant> {
     let id = read_name(&fields.required("id")?)?;
     let kind = fields.required("kind")?;
     let name = kind.text()?;
-    let kind =
-        GrantKind::ALL.iter().copied().find(|kind| kind.as_str() == name).ok_or_else(|| {
-            kind.error(Code::PlanInvalid).because("promotional, trial or included")
-        })?;
+    let kind = kinds.into_iter().copied().find(|kind| kind.as_str() == name).ok_or_else(|| {
+        kind.error(Code::PlanInvalid)
+            .because("promotional, trial or included; by a command also paid")
+    })?;
     let (credit, charges) = if let Some(node) = fields.optional("money") {
         let money = read_money(&node, decimals)?;
         if money.is_zero() {
@@ -241,7 +283,32 @@ fn read_what(fields: &mut Fields<'_>, decimals: u8, all: &[Charge]) -> Result<Gr
         attributes: attributes.unwrap_or_default(),
         priority: u16::try_from(priority).unwrap_or(u16::MAX),
         term: Term::Given { expires_at: None },
+        purchase: None,
     })
+}
+
+/// What a grant cost: whole atomic units, for that is what is collected.
+fn read_purchase(fields: &mut Fields<'_>, credit: &Credit, decimals: u8) -> Result<Purchase> {
+    let node = match credit {
+        Credit::Money(_) => fields.required("money")?,
+        Credit::Units { .. } => fields.required("price")?,
+    };
+    let exact = read_money(&node, decimals)?;
+    let price = exact.floor();
+    if price.is_zero() || Exact::from_amount(price) != exact {
+        return Err(node.error(Code::PlanInvalid).because("a price is whole atomic units"));
+    }
+    if let Credit::Units { units, .. } = credit {
+        exact.checked_mul(*units).map_err(|e| e.at(node.pointer()))?;
+    }
+    let node = fields.required("reference")?;
+    let reference = node.text()?;
+    if reference.is_empty() || reference.len() > 256 || reference.chars().any(char::is_control) {
+        return Err(node
+            .error(Code::TextInvalid)
+            .because("a reference is 1 to 256 bytes without control characters"));
+    }
+    Ok(Purchase { price, reference: String::from(reference) })
 }
 
 pub(super) fn read_scope(node: &Node<'_>, all: &[Charge]) -> Result<Vec<usize>> {

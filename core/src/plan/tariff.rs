@@ -33,6 +33,10 @@ pub(super) fn read_tariff(
         _ => None,
     };
     let due = zero.map(|zero| zero.boolean()).transpose()?.unwrap_or(false);
+    let prorate = match kind.text()? {
+        "flat" => reader.prorate(due)?,
+        _ => false,
+    };
     reader.kept = reader.discount()?;
     let model = match kind.text()? {
         "flat" => Model::Flat { amount: reader.price("price")? },
@@ -61,7 +65,7 @@ pub(super) fn read_tariff(
             .error(Code::PlanInvalid)
             .because("only a flat amount is due without any use"));
     }
-    tariff.with(reader.terms(due)?).map_err(|e| e.at(place(node, "minimum")))
+    tariff.with(reader.terms(due, prorate)?).map_err(|e| e.at(place(node, "minimum")))
 }
 
 /// Whether nothing is due with the first unit but its own price.
@@ -131,16 +135,32 @@ impl Reader<'_, '_> {
         Tariff::new(model, 0).map_err(|e| e.at(place(node, "max")))
     }
 
+    /// Whether a window that is paid for in part costs a part.
+    fn prorate(&mut self, zero: bool) -> Result<bool> {
+        let Some(node) = self.fields.optional("prorate") else { return Ok(false) };
+        if !node.boolean()? {
+            return Ok(false);
+        }
+        if !zero {
+            return Err(node
+                .error(Code::PlanInvalid)
+                .because("only what is due without use is due for a part of a window"));
+        }
+        self.fields.required("window")?;
+        Ok(true)
+    }
+
     /// The members after those of the model.
-    fn terms(&mut self, zero: bool) -> Result<Terms> {
+    fn terms(&mut self, zero: bool, prorate: bool) -> Result<Terms> {
         let off = self.money("off")?.unwrap_or(Exact::ZERO);
         let cap = self.money("cap")?;
-        let minimum = self.money("minimum")?;
+        // A fee is its own minimum.
+        let minimum = if prorate { None } else { self.money("minimum")? };
         if minimum.is_some() {
             // A window without end would never come to its minimum.
             self.fields.required("window")?;
         }
-        Ok(Terms { zero, off, cap, minimum: minimum.unwrap_or(Exact::ZERO) })
+        Ok(Terms { zero, prorate, off, cap, minimum: minimum.unwrap_or(Exact::ZERO) })
     }
 
     fn discount(&mut self) -> Result<Fraction> {

@@ -144,7 +144,7 @@ pub enum Late {
 }
 
 impl Times {
-    const MOST: u64 = 366 * 86_400_000;
+    pub(super) const MOST: u64 = 366 * 86_400_000;
 
     pub(super) fn read(node: Option<Node<'_>>) -> Result<Times> {
         let mut times = Times {

@@ -52,13 +52,21 @@ fn read_cycle(node: Node<'_>) -> Result<Cycle> {
         // would be paid in each, and no window of them could be trued up.
         return Err(last.error(Code::PlanInvalid).because("only the window of a limit rolls"));
     }
+    let (every, count, place) = read_periods(&mut fields, &node)?;
+    let anchor = read_anchor(&fields.required("anchor")?)?;
+    fields.finish()?;
+    Cycle::anchored(every, count, anchor).map_err(|e| e.at(place.pointer()))
+}
+
+/// The members `every` and `count` of an object, and the place of a wrong count.
+pub(super) fn read_periods<'n>(
+    fields: &mut Fields<'n>,
+    node: &Node<'n>,
+) -> Result<(Period, u64, Node<'n>)> {
     let every = read_period(&fields.required("every")?)?;
     let count = fields.optional("count");
     let periods = count.map_or(Ok(1), |count| read_positive(&count))?;
-    let anchor = read_anchor(&fields.required("anchor")?)?;
-    fields.finish()?;
-    let place = count.unwrap_or(node);
-    Cycle::anchored(every, periods, anchor).map_err(|e| e.at(place.pointer()))
+    Ok((every, periods, count.unwrap_or(*node)))
 }
 
 fn read_period(node: &Node<'_>) -> Result<Period> {

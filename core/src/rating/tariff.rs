@@ -140,6 +140,14 @@ impl Tariff {
             && self.terms == Terms::default()
     }
 
+    /// The tariff of a window of `whole` milliseconds of which `paid` are paid for: a flat amount, that
+    /// part of F(0), rounded half-even to the grid.
+    pub(crate) fn for_part(&self, paid: u64, whole: u64) -> Result<Tariff> {
+        let amount = self.due_at_start().part(paid, whole)?;
+        let terms = Terms { zero: true, prorate: true, ..Terms::default() };
+        Ok(Tariff { model: Model::Flat { amount }, free: 0, terms })
+    }
+
     /// Whether a window costs something that nobody used: its start, or its close.
     #[must_use]
     pub fn is_due_without_use(&self) -> bool {

@@ -13,6 +13,8 @@ use crate::{
 pub struct Terms {
     /// Whether the first flat amount is due in a window without any unit, too.
     pub zero: bool,
+    /// Whether a window that a subscription is paid for in part only costs a part of that amount.
+    pub prorate: bool,
     /// Taken off the total, which is never less than nothing.
     pub off: Exact,
     /// The most that a window costs, if there is a bound.

@@ -1,15 +1,20 @@
 //! Accumulating receipts.
 
-use alloc::collections::{BTreeMap, btree_map};
+use alloc::{
+    collections::{BTreeMap, BTreeSet, btree_map},
+    sync::Arc,
+};
 
 use crate::{
     amount::{Accumulator, Amount, Currency, Exact},
     crypto::{Digest, sha256},
-    entry::ReceiptEntry,
+    entry::{Granted, ReceiptEntry, Voided},
     error::{Code, Error, Result},
     meter::LaneTotals,
-    plan::{Payee, Plan},
+    plan::{Grant, Payee, Plan},
     receipt::{Item, Kind, charged_part},
+    settlement::purchases::{Bought, Purchases, Worth, worth},
+    time::Timestamp,
 };
 
 /// How much of what lanes charged is settled.
@@ -86,6 +91,12 @@ pub struct Batch {
     pub(super) lanes: BTreeMap<Digest, LaneLine>,
     pub(super) earned: BTreeMap<Payee, Accumulator>,
     pub(super) reversed: BTreeMap<Payee, Accumulator>,
+    /// The paid grants of the lanes' subscriptions.
+    pub(super) purchases: Purchases,
+    /// What calls drew on them is worth, and what went back to them.
+    pub(super) drawn: Exact,
+    pub(super) returned: Exact,
+    subscriptions: BTreeSet<Digest>,
 }
 
 impl Batch {
@@ -97,6 +108,10 @@ impl Batch {
             lanes: BTreeMap::new(),
             earned: BTreeMap::new(),
             reversed: BTreeMap::new(),
+            purchases: Purchases::new(),
+            drawn: Exact::ZERO,
+            returned: Exact::ZERO,
+            subscriptions: BTreeSet::new(),
         }
     }
 
@@ -143,11 +158,42 @@ impl Batch {
         match self.lanes.entry(totals.lane) {
             btree_map::Entry::Vacant(slot) => {
                 slot.insert(line);
+                self.subscriptions.insert(totals.subscription);
                 Ok(())
             }
             btree_map::Entry::Occupied(_) => {
                 Err(Error::new(Code::CollectedInvalid).value(totals.lane).because("a lane twice"))
             }
+        }
+    }
+
+    /// Adds a grant that was given to the subscription of an announced lane under its plan. What was
+    /// paid for it counts as collected; draws earn it. Other grants are left alone. Grants are added
+    /// before receipts.
+    ///
+    /// # Errors
+    /// The codes of reading terms.
+    pub fn add_grant(&mut self, granted: &Granted, plan: &Plan) -> Result<()> {
+        if !self.subscriptions.contains(&granted.subscription) {
+            return Ok(());
+        }
+        let terms = Grant::from_json(&granted.terms, plan)?;
+        if let Some(purchase) = &terms.purchase {
+            let (price, refund) = (purchase.price, Amount::ZERO);
+            let key = (granted.subscription, terms.id.clone(), granted.at);
+            self.purchases.insert(key, Bought { terms: Arc::new(terms), price, refund });
+        }
+        Ok(())
+    }
+
+    /// Adds a void: what is left of a paid grant that was added goes back to the buyer.
+    pub fn add_void(&mut self, voided: &Voided) {
+        let (id, name) = (voided.subscription, &voided.grant);
+        let from = (id, name.clone(), Timestamp::MIN);
+        let same =
+            self.purchases.range_mut(from..).take_while(|(key, _)| key.0 == id && key.1 == *name);
+        if let Some((_, bought)) = same.last() {
+            bought.refund = voided.refund;
         }
     }
 
@@ -158,6 +204,19 @@ impl Batch {
     /// `body_mismatch` for a receipt without its price, `amount_overflow`.
     pub fn add_receipt(&mut self, receipt: &ReceiptEntry, plan: &Plan) -> Result<()> {
         let Some(line) = self.lanes.get(&receipt.head.lane) else { return Ok(()) };
+        for item in &receipt.body.items {
+            match worth(&self.purchases, line.subscription, item)? {
+                Some(Worth::Drawn(worth)) => {
+                    self.drawn = self.drawn.checked_add(worth)?;
+                    share(&mut self.earned, plan, worth)?;
+                }
+                Some(Worth::Returned(worth)) => {
+                    self.returned = self.returned.checked_add(worth)?;
+                    share(&mut self.reversed, plan, worth)?;
+                }
+                None => {}
+            }
+        }
         match receipt.head.kind {
             Kind::Call | Kind::Part | Kind::Period => {
                 let (before, after) = charged_part(&receipt.head, &receipt.body.items)?;
@@ -192,6 +251,11 @@ impl Batch {
                 into.entry(payee.clone()).or_insert(Accumulator::ZERO).add_all(sum)?;
             }
         }
+        // Two lanes of one subscription know the same grants.
+        merged.purchases.extend(other.purchases.clone());
+        merged.subscriptions.extend(other.subscriptions.iter().copied());
+        merged.drawn = merged.drawn.checked_add(other.drawn)?;
+        merged.returned = merged.returned.checked_add(other.returned)?;
         *self = merged;
         Ok(())
     }

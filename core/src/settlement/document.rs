@@ -55,6 +55,10 @@ fn totals(t: &Totals) -> Value {
         ("claimable", text(&t.claimable)),
         ("owed", text(&t.owed)),
         ("held", text(&t.held)),
+        ("sold", text(&t.sold)),
+        ("refunded", text(&t.refunded)),
+        ("spent", text(&t.spent)),
+        ("unearned", text(&t.unearned)),
         ("payouts", text(&t.payouts)),
         ("residue", text(&t.residue)),
     ])

@@ -7,6 +7,7 @@
 mod batch;
 mod document;
 mod payout_tree;
+mod purchases;
 mod settled;
 
 pub use batch::{Batch, Extent, LaneLine};

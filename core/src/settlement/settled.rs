@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeSet, vec::Vec};
 
 use crate::{
-    amount::{Accumulator, Amount, Currency, distribute_residue},
+    amount::{Accumulator, Amount, Currency, Exact, distribute_residue},
     crypto::Digest,
     error::{Code, Error, Result},
     plan::Payee,
@@ -23,8 +23,9 @@ pub struct PayeeLine {
 
 /// The sums of a settlement, in atomic units.
 ///
-/// `gross − credited + owed = collected + claimable` and
-/// `payouts + fees + residue + held = collected`.
+/// `gross − credited + owed = collected + claimable`,
+/// `sold = refunded + spent + unearned` and
+/// `payouts + fees + residue + held = collected + spent`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals {
     /// All charges.
@@ -41,6 +42,14 @@ pub struct Totals {
     pub owed: Amount,
     /// The part of `owed` that is in hand: fees may have been taken from the rest.
     pub held: Amount,
+    /// All that was paid for grants.
+    pub sold: Amount,
+    /// What the buyers of voided ones are owed.
+    pub refunded: Amount,
+    /// What calls have drawn on them is worth: the payees'.
+    pub spent: Amount,
+    /// The rest: it may still be drawn, or has expired and stays with the seller.
+    pub unearned: Amount,
     /// All payouts.
     pub payouts: Amount,
     /// What flooring left: fewer units than there are payees, and parts of units.
@@ -86,6 +95,17 @@ impl Batch {
             add(&mut totals.held, line.held()?)?;
             add(&mut distributed, line.distributed()?)?;
         }
+        for bought in self.purchases.values() {
+            add(&mut totals.sold, bought.price)?;
+            add(&mut totals.refunded, bought.refund)?;
+        }
+        let spent = self.drawn.checked_sub(self.returned)?;
+        totals.spent = spent.floor();
+        if Exact::from_amount(totals.spent) < spent {
+            add(&mut totals.spent, Amount::from_atomic(1))?;
+        }
+        totals.unearned = totals.sold.checked_sub(totals.refunded)?.checked_sub(totals.spent)?;
+        add(&mut distributed, totals.spent)?;
         let mut parts: Vec<(Vec<u8>, Accumulator)> = Vec::with_capacity(self.earned.len());
         let mut names: Vec<(&Payee, Amount)> = Vec::with_capacity(self.earned.len());
         let none = Accumulator::ZERO;
@@ -135,10 +155,15 @@ impl Settlement {
                 .value(charged));
         }
         let spent = t.payouts.checked_add(t.fees)?.checked_add(t.residue)?.checked_add(t.held)?;
-        if spent != t.collected {
+        if spent != t.collected.checked_add(t.spent)? {
             return Err(Error::new(Code::AuditMismatch)
-                .at("payouts + fees + residue + held = collected")
+                .at("payouts + fees + residue + held = collected + spent")
                 .value(spent));
+        }
+        if t.sold != t.refunded.checked_add(t.spent)?.checked_add(t.unearned)? {
+            return Err(Error::new(Code::AuditMismatch)
+                .at("sold = refunded + spent + unearned")
+                .value(t.sold));
         }
         Ok(())
     }

@@ -121,7 +121,11 @@ def read_granted(r):
 
 
 def read_voided(r):
-    r.raw(32), r.text(), r.time()
+    r.raw(32), r.text(), r.time(), r.raw(16)
+
+
+def read_cancelled(r):
+    r.raw(32), r.time(), r.time()
 
 
 def read_leased(r):
@@ -147,8 +151,9 @@ def read_presented(r):
 READERS = {1: ("instance", read_instance), 2: ("plan", read_plan), 4: ("hold", read_hold),
            5: ("denied", read_denied), 7: ("release", read_release),
            8: ("checkpoint", read_checkpoint), 9: ("collected", read_collected), 10: ("granted", read_granted),
-           11: ("voided", read_voided), 12: ("leased", read_leased), 13: ("stated", read_stated),
-           14: ("absorbed", read_absorbed), 15: ("reclaimed", read_reclaimed),
+           11: ("voided", read_voided), 12: ("cancelled", read_cancelled),
+           13: ("leased", read_leased), 14: ("stated", read_stated),
+           15: ("absorbed", read_absorbed), 16: ("reclaimed", read_reclaimed),
            18: ("presented", read_presented)}
 
 

@@ -1,6 +1,6 @@
 """R-GRANT: what is left of grants, and what calls draw on them."""
 
-from .amounts import GRID, exact
+from .amounts import GRID, exact, quotient
 from .document import Node, canonical, parse
 from .refused import need
 from .windows import LAST, window
@@ -305,13 +305,32 @@ def grant(sub, id_, text, now):
     return ("granted", {"subscription": id_, "terms": form.encode(), "at": now}), {}
 
 
+def worth(terms, amount):
+    """R-GRANT-052: what the first part of a paid grant is worth, on the grid."""
+    if terms["meter"] is None:
+        return amount
+    return quotient(terms["price"] * (amount // GRID), terms["amount"])
+
+
+def refund(all_, name):
+    """R-GRANT-053."""
+    total = 0
+    for given in all_.all:
+        if given.terms["id"] == name and given.terms["price"] is not None and not given.voided:
+            size = given.terms["amount"]
+            total += (worth(given.terms, size - given.reserved * GRID)
+                      - worth(given.terms, given.drawn)) // GRID
+    return total
+
+
 def void(sub, id_, name, now):
     need(sub["lease"] is None, "lease_refused")
     grants = sub["account"].grants
     need(grants.knows(name), "grant_unknown")
     if grants.is_voided(name):
-        return None, {}
-    return ("voided", {"subscription": id_, "grant": name, "at": now}), {}
+        return None, {"refund": 0}
+    return ("voided", {"subscription": id_, "grant": name, "at": now,
+                       "refund": refund(grants, name)}), {"refund": refund(grants, name)}
 
 
 def fold_granted(sub, e):
@@ -325,5 +344,6 @@ def fold_granted(sub, e):
 
 def fold_voided(sub, e):
     grants = sub["account"].grants
-    need(grants.knows(e["grant"]) and not grants.is_voided(e["grant"]), "entry_misplaced")
+    need(grants.knows(e["grant"]) and not grants.is_voided(e["grant"])
+         and e["refund"] == refund(grants, e["grant"]), "entry_misplaced")
     grants.void(e["grant"])

@@ -107,7 +107,7 @@ def read_statement(data):
 
 def divisible(charge):
     return (charge["aggregate"] in ("sum", "count") and not charge["tariff"].per_call
-            and charge["tariff"].model != "volume")
+            and charge["tariff"].model != "volume" and not charge["tariff"].prorate)
 
 
 def intervals(plan, lease):
@@ -185,9 +185,10 @@ def lend(state, g, now):
     check_lendable(plan, g["units"], g["limits"], attributes)
     need(now >= sub["started_at"], "clock_skew")
     meters.check_windows(sub, now, lane["issued_at"])
-    end = plan.ends(sub["started_at"])
+    end = account.until
     if end is not None and end <= now:
-        return None, {"denied": meters.deny("term_ended", "duration")}
+        return None, {"denied": meters.deny("term_ended", "term")}
+    need(now >= account.paid_from, "lease_refused")
     need(now < g["until"] and g["until"] + plan.times["grace"] < LAST, "time_invalid")
     lent = [(i, g["units"][c["id"]]) for i, c in enumerate(plan.charges) if c["id"] in g["units"]]
     lines = meters.rate(sub, lent, attributes, now)
@@ -221,6 +222,12 @@ def lend(state, g, now):
         return None, {"denied": denial}
     return ("leased", {"lease": lease}), {"leased": {
         "lease": lease, "sign": meters.sign_request(state, "lease", lease_digest(lease))}}
+
+
+def need_none_out(state, id_):
+    """R-LEASE-025: the subscription does not end before its time."""
+    need(meters.the_subscription(state, id_)["lease"] is None, "lease_refused")
+    need(all(out["lease"]["subscription"] != id_ for out in state.leases.values()), "lease_refused")
 
 
 def lend_again(state, lease):
@@ -298,7 +305,7 @@ def check_open(state, e):
 
 
 def leased_account(plan, lease):
-    account = meters.Account(plan, lease["started_at"])
+    account = meters.Account(plan, lease["started_at"], True)
     account.grants.none()
     for index, interval in intervals(plan, lease):
         account.counters[index][interval["window"]] = [interval["from"], interval["billed"], [], []]

@@ -12,6 +12,7 @@ from .plans import REQUESTS, read
 from .receipts import CALL, CREDIT, PART, PERIOD, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
+from .terms import charge_in, is_fee
 from .windows import ALWAYS, LAST, contains, later, window
 
 ZERO = bytes(32)
@@ -27,8 +28,10 @@ def closes_at(plan, w):
 class Account:
     """Counters of one subscription."""
 
-    def __init__(self, plan, started):
+    def __init__(self, plan, started, switched=False):
         self.started = started
+        self.paid_from = plan.term.paid_from(started, switched)
+        self.until = plan.term.first_end(started)   # None: it does not end
         self.counted = [{} for _ in plan.limits]    # (part, value) → money or units
         self.rates = [{} for _ in plan.limits]      # value → state of the rate
         self.grants = grants.Grants(plan, started)
@@ -118,6 +121,7 @@ def rate(sub, units, attributes, at, parts=None):
         charge = sub["plan"].charges[index]
         w = window(charge["period"], at, sub["started_at"])
         before, billed, _, calls = sub["account"].counter(index, w)
+        charge = charge_in(sub["account"], charge, w)
         if index in own:
             before, billed = before - own[index][0], billed - own[index][1]
         call = (at, aggregates.value_of(charge, attributes), units.get(index, 0))
@@ -138,7 +142,8 @@ def reserve_of(plan, account, index, w):
     units, billed, held, calls = account.counter(index, w)
     if not held and leases.came_back(account, index, w):
         return leases.short_of(plan, account, index, w)
-    return aggregates.reserve(plan.charges[index], units, billed, calls, held)
+    charge = charge_in(account, plan.charges[index], w)
+    return aggregates.reserve(charge, units, billed, calls, held)
 
 
 def used_of_charge(hold, index):
@@ -164,6 +169,7 @@ def worst_of(plan, account, hold):
         charge = plan.charges[index]
         w = window(charge["period"], hold["at"], account.started)
         units, billed, held, calls = account.counter(index, w)
+        charge = charge_in(account, charge, w)
         call = held_call(plan, hold, index, quantity)
         total += aggregates.worst(charge, units, billed, calls, held, call)
     parts = hold["parts"]
@@ -347,9 +353,9 @@ def ends(plan, w):
 def deny_by_terms(sub, attributes, at):
     plan = sub["plan"]
     need(at >= sub["started_at"], "clock_skew")
-    end = plan.ends(sub["started_at"])
+    end = sub["account"].until
     if end is not None and end <= at:
-        return deny("term_ended", "duration")
+        return deny("term_ended", "term")
     if plan.condition:
         call = conditions.Call(attributes, at, plan.zone, sub["payer"], sub["evidence"])
         if not conditions.holds(plan.condition, call):
@@ -431,12 +437,16 @@ def deny_by_unique(plan, account, units, attributes, at):
     return None
 
 
-def deny_by_money(plan, account, holds, short, needed):
-    limit = plan.limits[short["limit"]]
+def deny_by_money(sub, holds, short, needed):
+    plan, account = sub["plan"], sub["account"]
     w, value = short["place"]
     missing = short["committed"] - short["most"]
-    return deny_by("limit_reached", limit, value, window=w, most=short["most"],
-                   spent=short["spent"], needed=needed, available=short["available"],
+    money = dict(window=w, most=short["most"], spent=short["spent"], needed=needed,
+                 available=short["available"])
+    if short["limit"] == len(plan.limits):
+        retry_at = account.paid_from if account.paid_from < LAST else None
+        return deny("limit_reached", "term/trial", retry_at=retry_at, **money)
+    return deny_by("limit_reached", plan.limits[short["limit"]], value, **money,
                    retry_at=retry(plan, account, short["limit"], holds, short["place"], missing))
 
 
@@ -505,6 +515,13 @@ def deny_by_rate(plan, account, attributes, at):
 # Drafting receipts.
 
 
+def chargeable(sub, units, at):
+    """R-TERM-021: in a trial a call has no part in fees."""
+    if at >= sub["account"].paid_from:
+        return units
+    return [(index, n) for index, n in units if not is_fee(sub["plan"].charges[index])]
+
+
 def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, salt, mark,
                goes_on=False):
     """(entry, what the call needs, the limit that cuts it or None)."""
@@ -519,7 +536,7 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     if parts:
         need(all(usage.meters.get(m, 0) >= q for m, q in parts["quantities"].items()),
              "usage_contradiction")
-    units = plan.charged_units(usage, attributes, at)
+    units = chargeable(sub, plan.charged_units(usage, attributes, at), at)
     if parts:
         units = [(index, left) for index, left in (
             (index, quantity - paid_of(plan, parts, index)) for index, quantity in units) if left > 0]
@@ -530,7 +547,9 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     granted, units = grants.draw_units(plan, account.grants, usable, own, units, issued_at)
     if goes_on:
         # What is a reading of the whole call is for its end.
-        units = [(index, n) for index, n in units if plan.charges[index]["aggregate"] in ("sum", "count")]
+        units = [(index, n) for index, n in units
+                 if plan.charges[index]["aggregate"] in ("sum", "count")
+                 and not plan.charges[index]["tariff"].prorate]
     lines = rate(sub, units, hold["attributes"] if hold else attributes, at, parts)
     if parts and goes_on:
         keep_billed(plan, lines, parts)
@@ -609,16 +628,17 @@ def net_of(lane, elsewhere=0):
                + lane["cumulative_remainder"] - lane["credited_remainder"])
 
 
-def credit_room(state, sub, account, holds, usable, charges, more, issued_at):
-    """R-GRANT-032: the credit limit that leaves the least, where one has no room."""
+def credit_room(state, sub, account, holds, usable, charges, more, at, issued_at):
+    """R-GRANT-032, R-TERM-023: the credit limit that leaves the least, where one has no room."""
     plan = sub["plan"]
     holds = [hold for hold in holds if reserved(hold)]
+    credits = [(index, limit["credit"]) for index, limit in enumerate(plan.limits)
+               if "credit" in limit]
+    if at < account.paid_from:
+        credits.append((len(plan.limits), 0))
     least = None
-    for index, limit in enumerate(plan.limits):
-        if "credit" not in limit:
-            continue
-        most = limit["credit"] + grants.backing(plan, account.grants, usable, charges, holds,
-                                                issued_at)
+    for index, credit in credits:
+        most = credit + grants.backing(plan, account.grants, usable, charges, holds, issued_at)
         owed = grants.owed(state, sub)
         held = limit_reserve(plan, account, holds, holds)
         if exact(owed + held + more) > most:
@@ -644,7 +664,7 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
     charges = [index_of(plan, line["charge"]) for line in lines]
 
     def credit(account, holds, more):
-        return credit_room(state, sub, account, holds, usable, charges, more, issued_at)
+        return credit_room(state, sub, account, holds, usable, charges, more, at, issued_at)
 
     if not any(map(reserved, holds)) and leases.short(plan, account) == 0:
         return tighter(room(plan, account, [], attributes, at, needed),
@@ -671,9 +691,8 @@ START, CLOSE, RETURN = 1, 2, 3
 
 
 def term_windows(sub, charge, until):
-    """The windows of a charge within the subscription's term, up to an instant."""
-    ends = sub["plan"].ends(sub["started_at"])
-    at = sub["started_at"]
+    """The windows of a charge in which the subscription is paid for, up to an instant."""
+    ends, at = sub["account"].until, sub["account"].paid_from
     while at <= until and at < LAST and (ends is None or at < ends):
         w = window(charge["period"], at, sub["started_at"])
         yield w, at, min(w[1], LAST if ends is None else ends) - 1
@@ -682,17 +701,20 @@ def term_windows(sub, charge, until):
 
 def unbilled(sub, index, edge, until):
     """The windows that lack what an edge asks for: (window, authorized at, due, total)."""
-    plan = sub["plan"]
-    charge = (plan.charges + plan.commitments)[index]
-    if index >= len(plan.charges):
-        total = charge["minimum"] if edge == CLOSE else 0
-    else:
-        tariff = charge["tariff"]
-        total = tariff.due_at_start() if edge == START else tariff.minimum
-    if total == 0:
+    account, charges = sub["account"], sub["plan"].charges
+    line = (charges + sub["plan"].commitments)[index]
+
+    def asked(w):
+        if index >= len(charges):
+            return line["minimum"] if edge == CLOSE else 0
+        tariff = (charge_in(account, line, w) if w else line)["tariff"]
+        return tariff.due_at_start() if edge == START else tariff.minimum
+
+    if asked(None) == 0:
         return
-    for w, first, last in term_windows(sub, charge, until):
-        if sub["account"].billed[index].get(w, 0) < total:
+    for w, first, last in term_windows(sub, line, until):
+        total = asked(w)
+        if account.billed[index].get(w, 0) < total:
             if edge == START:
                 yield w, first, first, total
             else:
@@ -743,10 +765,9 @@ def draft_period(state, id_, index, edge, issued_at, salt):
     advance(plan, after, [line], at)
     needed = compared(plan.rounding, line["amount"])
     short = tighter(room(plan, after, holds, {}, at, needed), credit_room(
-        state, sub, after, holds, usable, [index], needed, issued_at))
-    available = short["available"] if short else None
-    atomic, paid = priced(plan, account, lane, line["amount"], increases(plan, [line], None),
-                          available, usable, issued_at, False)
+        state, sub, after, holds, usable, [index], needed, at, issued_at))
+    atomic, paid = priced(plan, account, lane, line["amount"], increases(plan, [line], None), short,
+                          usable, issued_at, False)
     body = {"salt": salt, "items": [line] + paid}
     subject = sha256(b"counterfoil/period/0\n", u(edge, 1), u(w[0], 8),
                      u(units, 8) if edge == RETURN else b"", charge["id"].encode())
@@ -779,7 +800,7 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     charge = plan.charges[index]
     units, billed, _, _ = sub["account"].counter(index, w)
     need(not leases.out(sub["account"], index, w), "entry_misplaced")
-    due = charge["tariff"].due_at_close(units, billed)
+    due = charge_in(sub["account"], charge, w)["tariff"].due_at_close(units, billed)
     own = billed - sub["account"].granted[index].get(w, 0)
     back = min(compared(plan.rounding, max(0, billed - due)),
                compared(plan.rounding, max(0, own)), net_of(lane, sub["returned"]))
@@ -906,7 +927,7 @@ def advance_rates(plan, account, attributes, at):
 
 def owes(plan, account, index, w):
     units, billed, _, _ = account.counter(index, w)
-    tariff = plan.charges[index]["tariff"]
+    tariff = charge_in(account, plan.charges[index], w)["tariff"]
     return billed > tariff.due_at_close(units, billed)
 
 
@@ -984,15 +1005,63 @@ def subscribe(state, key, plan_id, payer, account, started_at, rail, now):
     id_ = subscription_id(plan_id, payer, started_at)
     sub = state.subscriptions.get(id_)
     if sub:
-        last = state.lanes[sub["lane"]]
-        if last["open"]["origin"] != origin:
-            return reopen(state, sub, rail, now)
-        need(last["open"]["rail"] == rail, "subscription_conflict")
-        return None, {"subscription": id_, "lane": sub["lane"], "sign": None}
-    lane = {"plan": plan_id, "subscription": id_, "payer": payer, "number": 0, "parent": ZERO,
+        return subscribed(state, id_, rail, now)
+    once = state.plans[plan_id].term.once
+    need(once is None or not has_subscribed(state, payer, once), "subscription_conflict")
+    lane = first_lane(plan_id, id_, payer, rail, origin, now)
+    return opening(state, lane, account, salt, started_at)
+
+
+def has_subscribed(state, payer, once):
+    return any(not sub["lease"] and sub["payer"] == payer and sub["plan"].term.once == once
+               for sub in state.subscriptions.values())
+
+
+def subscribed(state, id_, rail, now):
+    """The lane of a subscription that exists; its next one where that belongs to an earlier log."""
+    sub = state.subscriptions[id_]
+    last = state.lanes[sub["lane"]]
+    if last["open"]["origin"] != state.instance["origin"]:
+        return reopen(state, sub, rail, now)
+    need(last["open"]["rail"] == rail, "subscription_conflict")
+    return None, {"subscription": id_, "lane": sub["lane"], "sign": None}
+
+
+def first_lane(plan_id, id_, payer, rail, origin, now):
+    return {"plan": plan_id, "subscription": id_, "payer": payer, "number": 0, "parent": ZERO,
             "rail": rail, "lease": ZERO, "origin": origin, "opened_at": now, "cumulative": 0,
             "cumulative_remainder": 0, "credited": 0, "credited_remainder": 0}
-    return opening(state, lane, account, salt, started_at)
+
+
+def switch(state, id_, plan_id, now):
+    sub = the_subscription(state, id_)
+    need(sub["lease"] is None, "lease_refused")
+    need(plan_id in state.plans, "plan_unknown")
+    rail = state.lanes[sub["lane"]]["open"]["rail"]
+    if sub["switched_to"]:
+        other = state.subscriptions[sub["switched_to"]]
+        need(other["plan"].id == plan_id, "subscription_conflict")
+        rail = state.lanes[other["lane"]]["open"]["rail"]
+        return subscribed(state, sub["switched_to"], rail, now)
+    need(plan_id != sub["plan"].id, "subscription_conflict")
+    need(now >= sub["started_at"], "clock_skew")
+    until = sub["account"].until
+    need(until is None or now < until, "subscription_conflict")
+    new = subscription_id(plan_id, sub["payer"], now)
+    need(new not in state.subscriptions, "subscription_conflict")
+    leases.need_none_out(state, id_)
+    lane = first_lane(plan_id, new, sub["payer"], rail, state.instance["origin"], now)
+    return opening(state, lane, sub["name"], sub["payer_salt"], now, id_)
+
+
+def cancel(state, id_, now):
+    sub = the_subscription(state, id_)
+    need(sub["lease"] is None, "lease_refused")
+    ends, until = sub["plan"].term.cancelled(sub["started_at"], now), sub["account"].until
+    if ends is None or (until is not None and until <= ends):
+        return None, {"ends_at": until}
+    leases.need_none_out(state, id_)
+    return ("cancelled", {"subscription": id_, "at": now, "ends_at": ends}), {"ends_at": ends}
 
 
 def reopen(state, sub, rail, now):
@@ -1005,10 +1074,11 @@ def reopen(state, sub, rail, now):
     return opening(state, lane, sub["name"], sub["payer_salt"], sub["started_at"])
 
 
-def opening(state, lane, account, salt, started_at):
+def opening(state, lane, account, salt, started_at, switched_from=None):
     digest = receipts.lane_digest(lane)
     entry = {"lane": lane, "account": account, "payer_salt": salt, "started_at": started_at,
-             "lease": None}
+             "lease": None,
+             "switched_from": switched_from}
     return ("open", entry), {"subscription": lane["subscription"], "lane": digest,
                              "sign": sign_request(state, "lane", digest)}
 
@@ -1044,6 +1114,7 @@ def authorize(state, id_, request, created_at, most, now):
         return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
     usable = sub["account"].grants.usable(most.attributes, now, lane["issued_at"])
     units = plan.held_units(most, most.attributes, now, grants.meters_of(usable))
+    units = chargeable(sub, units, now)
     granted, units = grants.draw_units(plan, sub["account"].grants, usable, [], units,
                                        lane["issued_at"])
     held = [(draw["grant"], draw["given_at"], draw["units"]) for draw in granted]
@@ -1083,17 +1154,17 @@ def admit_hold(state, id_, hold):
     short = tighter(
         admit(plan, account, holds + [hold], attributes, at, 0),
         credit_room(state, sub, account, holds + [hold], usable,
-                    [index for index, _ in hold["units"]], 0, lane["issued_at"]))
+                    [index for index, _ in hold["units"]], 0, at, lane["issued_at"]))
     if short:
         # What is left, and what is asked for, without this hold.
-        limit = plan.limits[short["limit"]]
         inside = list(filter(reserved, holds))
-        if limit["kind"] == "spend":
+        limit = plan.limits[short["limit"]] if short["limit"] < len(plan.limits) else None
+        if limit and limit["kind"] == "spend":
             inside = holds_in(sub["account"], limit, holds, short["place"])
         before = short["spent"] + limit_reserve(plan, sub["account"], holds, inside)
         needed = max(0, short["committed"] - before)
         left = dict(short, available=max(0, short["most"] - before))
-        return None, deny_by_money(plan, sub["account"], holds, left, needed)
+        return None, deny_by_money(sub, holds, left, needed)
     denial = (deny_by_units(plan, account, holds, hold["limited"], attributes, at)
               or deny_by_concurrency(plan, holds, attributes)
               or deny_by_rate(plan, account, attributes, at))
@@ -1191,7 +1262,7 @@ def import_(state, key, id_, at, usage, content, mark):
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
         entry, needed, short = draft_call(state, id_, subject, usage, usage.attributes, content,
                                           at, issued_at, salt, mark)
-        denial = deny_by_money(plan, sub["account"], holds, short, needed) if short else None
+        denial = deny_by_money(sub, holds, short, needed) if short else None
         units = limited(plan, usage.meters, usage.attributes)
         denial = (denial or deny_by_units(plan, sub["account"], holds, units, usage.attributes, at)
                   or deny_by_rate(plan, sub["account"], usage.attributes, at))
@@ -1240,13 +1311,20 @@ def due(state, key, now):
     return None, {"nothing": {}}
 
 
+def trued_up_at(sub, index, w):
+    """When a window that owes is trued up: a fee with the end that made it smaller."""
+    if sub["plan"].charges[index]["tariff"].prorate:
+        return sub["account"].until
+    return closes_at(sub["plan"], w)
+
+
 def closings_of(state):
     for id_, sub in state.subscriptions.items():
         if sub["lease"]:
             continue
         for index, counters in enumerate(sub["account"].counters):
             for w in counters:
-                closes = closes_at(sub["plan"], w)
+                closes = trued_up_at(sub, index, w)
                 if closes is not None and owes(sub["plan"], sub["account"], index, w):
                     yield closes, id_, index, w
 
@@ -1310,18 +1388,26 @@ def fold_open(state, e):
     digest = receipts.lane_digest(lane)
     need(digest not in state.lanes, "entry_misplaced")
     sub = state.subscriptions.get(root(lane))
+    before = e["switched_from"]
     if e["lease"]:
         leases.check_open(state, e)
     if sub:
+        need(before is None, "entry_misplaced")
         sub["lane"] = digest
     else:
         plan = state.plans[lane["plan"]]
         lease = e["lease"] and e["lease"][0]
-        account = leases.leased_account(plan, lease) if lease else Account(plan, e["started_at"])
+        if before:
+            end_by_switch(state, e)
+        elif not lease:
+            once = plan.term.once
+            need(once is None or not has_subscribed(state, lane["payer"], once), "entry_misplaced")
         state.subscriptions[root(lane)] = {
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
             "name": e["account"], "started_at": e["started_at"],
-            "account": account, "lease": lease, "closed": False, "leased": 0, "returned": 0,
+            "account": leases.leased_account(plan, lease) if lease else Account(
+                plan, e["started_at"], bool(before)), "switched_to": None,
+            "lease": lease, "closed": False, "leased": 0, "returned": 0,
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0,
             "credits": {}, "evidence": {}}
     state.log.append(logs.leaf(digest))
@@ -1331,6 +1417,27 @@ def fold_open(state, e):
         "cumulative_remainder": lane["cumulative_remainder"], "credited": lane["credited"],
         "credited_remainder": lane["credited_remainder"], "issued_at": lane["opened_at"],
         "unproven": (0, 0, 0), "collected": 0, "fee": 0}
+
+
+def end_by_switch(state, e):
+    old, lane = the_subscription(state, e["switched_from"]), e["lane"]
+    until = old["account"].until
+    good = (old["switched_to"] is None and old["payer"] == lane["payer"] and old["payer_salt"] == e["payer_salt"]
+            and old["plan"].id != lane["plan"] and old["started_at"] <= e["started_at"]
+            and (until is None or e["started_at"] < until))
+    need(good, "entry_misplaced")
+    leases.need_none_out(state, e["switched_from"])
+    old["account"].until = e["started_at"]
+    old["switched_to"] = lane["subscription"]
+
+
+def fold_cancelled(state, e):
+    sub = the_subscription(state, e["subscription"])
+    until = sub["account"].until
+    ends = sub["plan"].term.cancelled(sub["started_at"], e["at"])
+    need(ends == e["ends_at"] and (until is None or ends < until), "entry_misplaced")
+    leases.need_none_out(state, e["subscription"])
+    sub["account"].until = ends
 
 
 def forgotten_at(plan, at):
@@ -1441,8 +1548,13 @@ def fold_receipt(state, e):
         for item in items:
             if item["item"] == "correction":
                 index = index_of(plan, item["charge"])
-                need(not awaits(sub, index, item["window"]), "entry_misplaced")
-                account.counters[index].pop(item["window"], None)
+                w = item["window"]
+                need(not awaits(sub, index, w), "entry_misplaced")
+                closes = closes_at(plan, w)
+                if closes is not None and closes <= head["issued_at"]:
+                    account.counters[index].pop(w, None)
+                else:  # late calls may still come
+                    account.counters[index][w][1] = account.billed[index][w] = item["due"]
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, head["issued_at"])
     lane.update(sequence=head["sequence"], head=digest, cumulative=head["cumulative"],
@@ -1592,7 +1704,8 @@ LEASES = ["leased", "stated", "absorbed", "reclaimed"]
 FOLDS = {"instance": fold_instance, "plan": fold_plan, "open": fold_open, "hold": fold_hold,
          "denied": fold_denied, "receipt": fold_receipt, "release": fold_release,
          "checkpoint": fold_checkpoint, "collected": fold_collected, "granted": fold_granted,
-         "voided": fold_voided, "extended": fold_extended, "presented": fold_presented}
+         "voided": fold_voided, "cancelled": fold_cancelled, "extended": fold_extended,
+         "presented": fold_presented}
 
 
 def audit(journal, signer, signed):

@@ -9,7 +9,8 @@ from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import PerCall, Rate, Tariff
 from .refused import Refused, need
 from .signing import checked_address
-from .windows import LAST, LENGTH, PERIODS, Cycle, Rolling, later
+from .terms import read_term
+from .windows import LAST, LENGTH, PERIODS, Cycle, Rolling
 from .zones import read as read_zone
 
 REQUESTS = "requests"
@@ -51,8 +52,7 @@ class Plan:
         condition = fields.get("condition")
         self.condition = conditions.read(condition) if condition else None
         self.payees, self.shares = read_payees(fields.must("payees"))
-        duration = fields.get("duration")
-        self.duration = positive(duration) if duration else None
+        self.term = read_term(fields.get("term"), self.zone, self.charges, positive, read_period)
         rounding = fields.get("rounding")
         self.rounding = rounding.text() if rounding else "carry"
         need(self.rounding in ("carry", "up", "down", "half_even"), "plan_invalid", "/rounding")
@@ -109,6 +109,11 @@ class Plan:
         free = free.integer() if free else 0
         zero = fields.get("zero") if model in ("flat", "graduated", "volume") else None
         due = zero.boolean() if zero else False
+        prorate = fields.get("prorate") if model == "flat" else None
+        if prorate and prorate.boolean():
+            need(due, "plan_invalid", prorate.pointer)
+            fields.must("window")
+        prorate = bool(prorate) and prorate.value
         discount = fields.get("discount")
         kept = GRID
         if discount:
@@ -130,11 +135,13 @@ class Plan:
         if due:
             need(tariff.first() > 0, "plan_invalid", zero.pointer)
             tariff.zero = True
+        tariff.prorate = prorate
         tariff.off = self.maybe_money(fields, "off", 0)
         tariff.cap = self.maybe_money(fields, "cap", None)
-        tariff.minimum = self.maybe_money(fields, "minimum", 0)
-        if fields.get("minimum"):
-            fields.must("window")
+        if not prorate:
+            tariff.minimum = self.maybe_money(fields, "minimum", 0)
+            if fields.get("minimum"):
+                fields.must("window")
         good = tariff.cap is None or tariff.minimum <= tariff.cap
         need(good, "plan_invalid", node.pointer + "/minimum")
         return tariff
@@ -205,7 +212,8 @@ class Plan:
         charges = self.read_scope(scope)
         for index in charges:
             charge = self.charges[index]
-            moving = charge["tariff"].model == "volume" or charge["aggregate"] == "latest"
+            moving = (charge["tariff"].model == "volume" or charge["aggregate"] == "latest"
+                      or charge["tariff"].prorate)
             need(not moving and not charge["tariff"].minimum, "plan_invalid", scope.pointer)
         fields.must("window")
         period = read_window(fields, self.zone)
@@ -278,7 +286,9 @@ class Plan:
     def read_grant_command(self, node):
         """R-GRANT-040: terms that a command gives."""
         fields = node.fields()
-        grant = self.read_grant_terms(fields)
+        grant = self.read_grant_terms(fields, ("paid",))
+        if grant["kind"] == "paid":
+            self.read_purchase(fields, grant)
         at = fields.get("expires_at")
         if at:
             grant["expires_at"] = at.integer()
@@ -286,12 +296,23 @@ class Plan:
         fields.finish()
         return grant
 
-    def read_grant_terms(self, fields):
+    def read_purchase(self, fields, grant):
+        """R-GRANT-050."""
+        price = fields.must("money" if grant["meter"] is None else "price")
+        grant["price"] = money(price.text(), self.decimals, price.pointer)
+        need(grant["price"] > 0 and grant["price"] % GRID == 0, "plan_invalid", price.pointer)
+        if grant["meter"] is not None:
+            exact(grant["price"] * grant["amount"] // GRID)
+        reference = fields.must("reference")
+        need(1 <= len(reference.text().encode()) <= 256
+             and not any(map(is_control, reference.value)), "text_invalid", reference.pointer)
+
+    def read_grant_terms(self, fields, more=()):
         grant = {"id": name_of(fields.must("id"))}
         kind = fields.must("kind")
-        need(kind.text() in ("promotional", "trial", "included"), "plan_invalid", kind.pointer)
+        need(kind.text() in ("promotional", "trial", "included", *more), "plan_invalid", kind.pointer)
         grant.update(kind=kind.value, meter=None, charges=None, window=None, expires=None,
-                     rollover=None, expires_at=None)
+                     rollover=None, expires_at=None, price=None)
         node = fields.get("money")
         if node:
             grant["amount"] = money(node.text(), self.decimals, node.pointer)
@@ -353,9 +374,6 @@ class Plan:
             need(signing["mode"] == "each", "plan_invalid", mode.pointer)
         fields.finish()
         return signing
-
-    def ends(self, start):
-        return None if self.duration is None else later(start, self.duration)
 
     def quote(self, usage, at):
         first, ceiling, lines = 0, 0, []

@@ -23,6 +23,7 @@ class Tariff:
         self.size = size
         self.tiers = list(tiers)  # (upper bound inclusive or None, exact price of one unit, flat)
         self.zero = False
+        self.prorate = False
         self.off = 0
         self.cap = None
         self.minimum = 0
@@ -134,7 +135,7 @@ class PerCall:
 
     per_call = True
     free = minimum = 0
-    zero = False
+    zero = prorate = False
 
     def __init__(self, model, price, rate=0, fixed=0, least=0, most=None):
         self.model = model  # percentage, markup, margin, dynamic

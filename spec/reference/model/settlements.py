@@ -1,6 +1,7 @@
 """R-SET: from receipts to who is owed what; the payout tree."""
 
 from .amounts import GRID, amount, closing_payouts
+from .grants import read_terms, worth
 from .plans import payee_key
 from .document import Number
 from .receipts import CREDIT, TRUE_UP, hexed, u
@@ -19,11 +20,20 @@ def settle(meter, extent, closing):
     currencies = {(plan.currency["id"], plan.currency["decimals"]) for plan in plans.values()}
     need(len(currencies) == 1, "currency_mismatch")
     earned, reversed_ = {}, {}
+    purchases, spent = purchases_of(meter), 0
     for kind, entry in meter.journal:
         if kind != "receipt":
             continue
         head = entry["head"]
         plan = plans[head["lane"]]
+        for item in entry["body"]["items"]:
+            bought = purchases.get((state.lanes[head["lane"]]["open"]["subscription"],
+                                    item.get("grant"), item.get("given_at")))
+            if bought:
+                back = item["item"].startswith("returned")
+                value = worth_of(bought["terms"], item, back)
+                share(reversed_ if back else earned, plan, value)
+                spent += -value if back else value
         if head["kind"] not in (TRUE_UP, CREDIT):
             price = next(i for i in entry["body"]["items"] if i["item"] == "price")
             before = (head["cumulative"] - head["charge"]) * GRID + price["remainder_before"]
@@ -33,7 +43,40 @@ def settle(meter, extent, closing):
         for item in entry["body"]["items"]:
             if item["item"] in ("correction", "credit", "surplus"):
                 share(reversed_, plan, item["exact"])
-    return totals(next(iter(plans.values())).currency, lanes, earned, reversed_, closing)
+    return totals(next(iter(plans.values())).currency, lanes, earned, reversed_, closing,
+                  list(purchases.values()), -(-spent // GRID))
+
+
+TOTALS = ("gross", "credited", "collected", "fees", "claimable", "owed", "held", "sold", "refunded",
+          "spent", "unearned", "payouts", "residue")
+
+
+def purchases_of(meter):
+    """Every paid grant, by subscription, id and instant of giving: terms, and what its void refunded.
+    An id that is forgotten may be given again."""
+    found = {}
+    for kind, entry in meter.journal:
+        if kind == "granted":
+            sub = meter.state.subscriptions[entry["subscription"]]
+            terms, _ = read_terms(sub["plan"], entry["terms"].decode())
+            if terms["price"] is not None:
+                found[entry["subscription"], terms["id"], entry["at"]] = {
+                    "terms": terms, "refund": 0}
+        if kind == "voided":
+            same = [key for key in found if key[:2] == (entry["subscription"], entry["grant"])]
+            if same:
+                found[max(same)]["refund"] = entry["refund"]
+    return found
+
+
+def worth_of(terms, item, back):
+    """R-GRANT-052: what a draw, or what goes back, is worth."""
+    if terms["meter"] is None:
+        return item["amount"]
+    balance, units, size = item["balance"] * GRID, item["units"] * GRID, terms["amount"]
+    if back:
+        balance -= units
+    return worth(terms, size - balance) - worth(terms, size - balance - units)
 
 
 def lane_line(lane, extent):
@@ -61,11 +104,16 @@ def share(sums, plan, part):
             sums[payee] = sums.get(payee, 0) + part * portion
 
 
-def totals(currency, lanes, earned, reversed_, closing):
+def totals(currency, lanes, earned, reversed_, closing, purchases, spent):
     out = {name: sum(line[name] for line in lanes.values())
            for name in ("gross", "credited", "collected", "claimable", "owed", "held")}
     out["fees"] = sum(line["fee"] for line in lanes.values())
-    distributed = sum(line["distributed"] for line in lanes.values())
+    out["sold"] = sum(bought["terms"]["price"] for bought in purchases) // GRID
+    out["refunded"] = sum(bought["refund"] for bought in purchases)
+    out["spent"] = spent
+    out["unearned"] = out["sold"] - out["refunded"] - spent
+    assert out["unearned"] >= 0
+    distributed = sum(line["distributed"] for line in lanes.values()) + spent
     payees = sorted(set(earned) | set(reversed_), key=payee_key)
     unit = GRID * GRID
     parts = [(payee_key(p), max(0, earned.get(p, 0) - reversed_.get(p, 0))) for p in payees]
@@ -88,7 +136,8 @@ def totals(currency, lanes, earned, reversed_, closing):
         for id_, line in sorted(lanes.items())))
     out["lanes"] = lanes
     assert out["gross"] + out["owed"] == out["credited"] + out["collected"] + out["claimable"]
-    assert out["payouts"] + out["fees"] + out["residue"] + out["held"] == out["collected"]
+    assert out["payouts"] + out["fees"] + out["residue"] + out["held"] == (
+        out["collected"] + spent)
     return out
 
 
@@ -103,12 +152,10 @@ def document(meter, out, closing):
                       "last": str(line["last"]), "head": hexed(line["head"]),
                       **{name: str(line[name])
                          for name in ("gross", "credited", "collected", "fee")}})
-    names = ("gross", "credited", "collected", "fees", "claimable", "owed", "held", "payouts",
-             "residue")
     return {"format": "counterfoil/settlement/0", "currency": currency["id"],
             "decimals": Number(currency["decimals"]), "closing": closing,
             "commitment": hexed(out["commitment"]),
-            "totals": {name: str(out[name]) for name in names},
+            "totals": {name: str(out[name]) for name in TOTALS},
             "payees": [{"payee": payee_text(p["payee"]), "payable": str(p["payable"]),
                         "owed": str(p["owed"])} for p in out["payees"]],
             "payouts": payouts(currency, out["payees"]), "lanes": lines}

@@ -369,9 +369,23 @@ def _(s, g):
 @operation("meter.void")
 def _(s, g):
     id_ = digest(g["subscription"])
-    on_meter(s, g, lambda state: grants.void(
+    out = on_meter(s, g, lambda state: grants.void(
         meters.the_subscription(state, id_), id_, g["grant"], time(g["now"])))
-    return {}, None
+    return {"refund": str(out["refund"])}, None
+
+
+@operation("meter.cancel")
+def _(s, g):
+    out = on_meter(s, g, lambda state: meters.cancel(
+        state, digest(g["subscription"]), time(g["now"])))
+    return {"endsAt": optional(out["ends_at"], str)}, None
+
+
+@operation("meter.switch")
+def _(s, g):
+    out = on_meter(s, g, lambda state: meters.switch(
+        state, digest(g["subscription"]), digest(g["plan"]), time(g["now"])))
+    return opened_text(out), None
 
 
 @operation("meter.present")
@@ -510,6 +524,7 @@ def _(s, g):
                              "units": str(units), "billed": amounts.text_of(billed)})
     holds = sum(map(meters.reserved, sub["holds"].values()))
     return {"lane": hexed(sub["lane"]), "denied": str(sub["denied"]), "holds": str(holds),
+            "endsAt": optional(account.until, str),
             "reserved": amounts.text_of(meters.aggregate(plan, account)),
             "counters": counters, "grants": [grant_text(account.grants, g) for g in
                                              account.grants.shown()]}, None
@@ -721,8 +736,7 @@ def _(_, g):
 @operation("ledger.settle")
 def _(s, g):
     out = settlements.settle(s.object(g, "meter"), g["extent"], g["closing"])
-    names = ("gross", "credited", "collected", "fees", "claimable", "owed", "held", "payouts",
-             "residue")
+    names = settlements.TOTALS
     text = {"currency": out["currency"], **{name: str(out[name]) for name in names}}
     text["payees"] = [
         {"payee": signing.checksummed(p["payee"][1]) if p["payee"][0] == "address"

@@ -329,6 +329,6 @@ func outcome(_ done: Outcome) throws -> JSON {
         ])
     case .reclaimed(let made):
         return .object(["reclaimed": .object(["lease": .text(made.lease)])])
-    case .authorized, .stated, .done: throw Broken("no result: \(done)")
+    case .authorized, .cancelled, .extended, .stated, .voided, .done: throw Broken("no result: \(done)")
     }
 }

@@ -396,10 +396,21 @@ final class Script {
             return .object([:])
         case "meter.void":
             try given.known("meter subscription grant now journal")
-            try meter(given).void(
+            let voided = try meter(given).void(
                 try given.text("subscription"), grant: try given.text("grant"),
                 now: try given.instant("now"))
-            return .object([:])
+            return .object(["refund": number(voided.refund)])
+        case "meter.cancel":
+            try given.known("meter subscription now journal")
+            let done = try meter(given).cancel(
+                try given.text("subscription"), now: try given.instant("now"))
+            return .object(["endsAt": done.endsAt.map { number($0) } ?? .null])
+        case "meter.switch":
+            try given.known("meter subscription plan now journal")
+            return opened(
+                try meter(given).switch(
+                    try given.text("subscription"), to: try given.text("plan"),
+                    now: try given.instant("now")))
         case "meter.present":
             try given.known("meter subscription evidence now journal")
             try meter(given).present(
@@ -508,6 +519,7 @@ final class Script {
                 "lane": .text(view.lane),
                 "denied": number(view.denied),
                 "holds": number(view.holds),
+                "endsAt": view.endsAt.map { number($0) } ?? .null,
                 "reserved": .text(view.reserved),
                 "counters": .list(counters),
                 "grants": .list(grants),
@@ -618,6 +630,10 @@ final class Script {
             "claimable": number(totals.claimable),
             "owed": number(totals.owed),
             "held": number(totals.held),
+            "sold": number(totals.sold),
+            "refunded": number(totals.refunded),
+            "spent": number(totals.spent),
+            "unearned": number(totals.unearned),
             "payouts": number(totals.payouts),
             "residue": number(totals.residue),
             "payees": .list(payees),

@@ -185,12 +185,35 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
-    /// Takes back what is left of a grant and no hold reserves.
-    public func void(_ subscription: String, grant: String, now: Int64? = nil) throws {
+    /// Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one is owed.
+    @discardableResult
+    public func void(_ subscription: String, grant: String, now: Int64? = nil) throws -> Voided {
         let at = now ?? clock()
-        _ = try submit {
+        let done = try submit {
             try machine.proposeVoid(subscription: subscription, grant: grant, now: at)
         }
+        guard case .voided(let voided) = done else { throw unexpected(done) }
+        return voided
+    }
+
+    /// Ends a subscription at once or with its term, as its plan says. What was billed in advance of a
+    /// fee with `prorate` is credited by `due`, once it has ended.
+    @discardableResult
+    public func cancel(_ subscription: String, now: Int64? = nil) throws -> Cancelled {
+        let at = now ?? clock()
+        let done = try submit { try machine.proposeCancel(subscription: subscription, now: at) }
+        guard case .cancelled(let cancelled) = done else { throw unexpected(done) }
+        return cancelled
+    }
+
+    /// Ends a subscription now, and opens one of the same payer to another plan, in one entry.
+    public func `switch`(_ subscription: String, to plan: String, now: Int64? = nil) throws -> Opened {
+        let at = now ?? clock()
+        let done = try submit {
+            try machine.proposeSwitch(subscription: subscription, plan: plan, now: at)
+        }
+        guard case .opened(let opened) = done else { throw unexpected(done) }
+        return opened
     }
 
     /// Shows the meter evidence that the plan's condition asks for: the signed document. Calls after it

@@ -61,8 +61,8 @@ pub(super) fn deny_before_money(
             .value(at)
             .because("before the subscription starts"));
     }
-    if plan.ends(subscription.started_at)?.is_some_and(|end| end <= at) {
-        return Ok(Some(Denial::new(DenialCode::TermEnded, String::from("duration"))));
+    if subscription.account.ended(at) {
+        return Ok(Some(Denial::new(DenialCode::TermEnded, String::from("term"))));
     }
     if let Some(condition) = plan.condition() {
         let facts = Facts {
@@ -152,22 +152,32 @@ pub(super) fn deny_by_unique(
 }
 
 pub(super) fn deny_by_money(
-    plan: &Plan,
-    account: &Account,
+    subscription: &Subscription,
     room: &Room,
     needed: Exact,
 ) -> Result<Denial> {
-    let limit = plan.limits().get(room.limit).ok_or(Code::EntryMisplaced)?;
-    let tally = account.tallies.get(room.limit).ok_or(Code::EntryMisplaced)?;
-    let missing = room.committed.minus_or_zero(room.most);
+    let (plan, account) = (&subscription.plan, &subscription.account);
+    let by = match (plan.limits().get(room.limit), account.tallies.get(room.limit)) {
+        (Some(limit), Some(tally)) => {
+            let missing = room.committed.minus_or_zero(room.most);
+            Denial {
+                retry_at: retry(plan, limit, tally, (room.window, &room.value), missing)?,
+                ..by_limit(DenialCode::LimitReached, limit, &room.value)
+            }
+        }
+        // The one that a trial adds, and its end takes away.
+        _ => Denial {
+            retry_at: Some(account.paid_from).filter(|end| *end != Timestamp::MAX),
+            ..Denial::new(DenialCode::LimitReached, String::from("term/trial"))
+        },
+    };
     Ok(Denial {
         window: Some(room.window),
         most: Some(room.most),
         spent: Some(room.spent),
         needed: Some(needed),
         available: Some(room.available),
-        retry_at: retry(plan, limit, tally, (room.window, &room.value), missing)?,
-        ..by_limit(DenialCode::LimitReached, limit, &room.value)
+        ..by
     })
 }
 

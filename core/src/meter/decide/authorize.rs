@@ -52,6 +52,7 @@ impl State {
         let granted = |meter: &str| usable.iter().any(|g| g.terms.credit.meter() == Some(meter));
         let call = Call { usage: most, attributes: most.attributes(), at: now };
         let mut units = plan.held_units(&call, &granted)?;
+        subscription.account.skip_fees(&plan, &mut units, now);
         let drawn = draw_units(&plan, &usable, &[], &mut units)?;
         let reserved = drawn
             .into_iter()
@@ -122,12 +123,12 @@ impl State {
         let (after, short) = tried?;
         if let Some(room) = short {
             let books = books(subscription, &plan);
-            let credit = plan.limits().get(room.limit).map(|limit| &limit.rule);
-            let (room, needed) = match credit {
-                Some(LimitRule::Credit { .. }) => left_by(aggregate_of(books)?, &room)?,
+            let rule = plan.limits().get(room.limit).map(|limit| &limit.rule);
+            let (room, needed) = match rule {
+                Some(LimitRule::Credit { .. }) | None => left_by(aggregate_of(books)?, &room)?,
                 _ => without_hold(books, &room)?,
             };
-            return Ok(Err(deny_by_money(&plan, &subscription.account, &room, needed)?));
+            return Ok(Err(deny_by_money(subscription, &room, needed)?));
         }
         let account = &subscription.account;
         if let Some(denial) = deny_by_units(&plan, account, attributes, &entry.limited, at)? {
@@ -155,7 +156,7 @@ fn try_hold(
     let short = admit(books, &hold.attributes, hold.authorized_at, Exact::ZERO)?;
     let charges = hold.units.iter().map(|(charge, _)| *charge);
     let backing = backing(plan, usable, charges, subscription.holds.values())?;
-    let credit = credit_room(books, (owed, backing), Exact::ZERO)?;
+    let credit = credit_room(books, hold.authorized_at, (owed, backing), Exact::ZERO)?;
     Ok((after, tighter(short, credit)))
 }
 

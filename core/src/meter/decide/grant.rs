@@ -1,6 +1,7 @@
 //! Giving grants and taking them back.
 
 use crate::{
+    amount::Amount,
     crypto::Digest,
     entry::{Entry, Granted, Voided},
     error::{Code, Error, Result},
@@ -44,9 +45,10 @@ impl State {
             return Err(Error::new(Code::GrantUnknown).value(grant));
         }
         if grants.is_voided(&subscription.plan, grant) {
-            return Ok((None, Outcome::Done));
+            return Ok((None, Outcome::Voided { refund: Amount::ZERO }));
         }
-        let voided = Voided { subscription: *id, grant: grant.into(), at };
-        Ok((Some(Entry::Voided(voided)), Outcome::Done))
+        let refund = grants.refund(grant)?;
+        let voided = Voided { subscription: *id, grant: grant.into(), at, refund };
+        Ok((Some(Entry::Voided(voided)), Outcome::Voided { refund }))
     }
 }

@@ -56,9 +56,11 @@ impl State {
             return Err(Error::new(Code::ClockSkew).value(now));
         }
         check_windows(subscription, now, lane.issued_at)?;
-        let end = plan.ends(subscription.started_at)?;
-        if end.is_some_and(|end| end <= now) {
-            return Ok(Err(Denial::new(DenialCode::TermEnded, String::from("duration"))));
+        if account.ended(now) {
+            return Ok(Err(Denial::new(DenialCode::TermEnded, String::from("term"))));
+        }
+        if account.in_trial(now) {
+            return Err(refused("in a trial nothing is lent").value(now));
         }
         let closes = until.checked_add(plan.times().grace)?;
         if *until <= now || closes == Timestamp::MAX {
@@ -75,7 +77,7 @@ impl State {
         let counting = limits.filter(|(limit, _)| limit.value(attributes).is_some());
         let windows = counting.filter_map(|(l, tally)| account.limit_window(plan, l, tally, now));
         let ends = rated.iter().map(|line| line.window).chain(windows).map(|window| window.end);
-        if ends.chain(end).any(|end| end < *until) {
+        if ends.chain([account.until]).any(|end| end < *until) {
             return Err(refused("a lease lies within the windows of its calls").value(until));
         }
         let mut charges = Vec::new();
@@ -112,7 +114,7 @@ impl State {
             return Ok(Err(denial));
         }
         if let Some(room) = room_to_lend(subscription, attributes, now, &rated, needed)? {
-            return Ok(Err(deny_by_money(plan, account, &room, needed)?));
+            return Ok(Err(deny_by_money(subscription, &room, needed)?));
         }
         let shares = lease.shares(plan).collect::<Result<Vec<_>>>()?;
         let limited = shares.into_iter().filter(|(_, most, _)| *most != 0);
@@ -163,11 +165,12 @@ impl State {
             credited_remainder: 0,
         };
         let started_at = lease.started_at;
-        self.open_decision(Opening {
+        self.opening(Opening {
             lane: open,
             account: None,
             payer_salt: Digest::ZERO,
             started_at,
+            switched_from: None,
             lease: Some(SignedLease { lease, signature }),
         })
     }

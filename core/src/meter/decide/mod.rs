@@ -11,6 +11,7 @@ mod open;
 mod present;
 mod settle;
 mod sign;
+mod term;
 
 pub(crate) use open::subscription_id;
 
@@ -51,6 +52,8 @@ impl State {
             Command::Due => self.decide_due(now, key),
             Command::Checkpoint => self.decide_checkpoint(),
             Command::Grant { subscription, terms } => self.decide_grant(subscription, terms, now),
+            Command::Cancel { subscription } => self.decide_cancel(subscription, now),
+            Command::Switch { subscription, plan } => self.decide_switch(subscription, plan, now),
             Command::Credit(credit) => self.decide_credit(credit, now, key),
             Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
             Command::Lease(request) => self.decide_lease(request, now),

@@ -49,7 +49,7 @@ impl State {
         now: Timestamp,
         key: &Digest,
     ) -> Result<Decision> {
-        let origin = &self.instance()?.origin;
+        self.instance()?;
         let plan = self.plan(&s.plan)?;
         if let Some(account) = &s.account
             && (account.is_empty() || account.len() > 256 || account.chars().any(char::is_control))
@@ -70,36 +70,65 @@ impl State {
             }
         };
         let id = subscription_id(&plan.id(), &payer, s.started_at);
-        if let Some(found) = self.subscriptions.get(&id) {
-            let last = self.lane(&found.lane)?;
-            if last.open.origin != *origin {
-                return self.reopen(found, s.rail, now);
-            }
-            if last.open.rail != s.rail {
-                return Err(Error::new(Code::SubscriptionConflict)
-                    .value(s.rail)
-                    .because("its lane has another rail"));
-            }
-            let outcome = Outcome::Opened { subscription: id, lane: found.lane, sign: None };
-            return Ok((None, outcome));
+        if self.subscriptions.contains_key(&id) {
+            return self.subscribed(&id, s.rail, now);
         }
-        let open = LaneOpen {
-            plan: plan.id(),
-            subscription: id,
+        if let Some(once) = &plan.term().once
+            && self.once.contains(&(payer, once.clone()))
+        {
+            return Err(Error::new(Code::SubscriptionConflict)
+                .value(once)
+                .because("a payer has one such subscription, ever"));
+        }
+        self.opening(Opening {
+            lane: self.first_lane(plan.id(), id, payer, s.rail, now)?,
+            account: s.account.clone(),
+            payer_salt,
+            started_at: s.started_at,
+            switched_from: None,
+            lease: None,
+        })
+    }
+
+    /// The lane of a subscription that exists; its next one where that belongs to an earlier log.
+    pub(super) fn subscribed(&self, id: &Digest, rail: Digest, now: Timestamp) -> Result<Decision> {
+        let found = self.subscription(id)?;
+        let last = self.lane(&found.lane)?;
+        if last.open.origin != self.instance()?.origin {
+            return self.reopen(found, rail, now);
+        }
+        if last.open.rail != rail {
+            return Err(Error::new(Code::SubscriptionConflict)
+                .value(rail)
+                .because("its lane has another rail"));
+        }
+        Ok((None, Outcome::Opened { subscription: *id, lane: found.lane, sign: None }))
+    }
+
+    /// The first lane of a new subscription.
+    pub(super) fn first_lane(
+        &self,
+        plan: Digest,
+        subscription: Digest,
+        payer: Digest,
+        rail: Digest,
+        now: Timestamp,
+    ) -> Result<LaneOpen> {
+        Ok(LaneOpen {
+            plan,
+            subscription,
             payer,
             number: 0,
             parent: Digest::ZERO,
-            rail: s.rail,
+            rail,
             lease: Digest::ZERO,
-            origin: origin.clone(),
+            origin: self.instance()?.origin.clone(),
             opened_at: now,
             cumulative: Amount::ZERO,
             cumulative_remainder: 0,
             credited: Amount::ZERO,
             credited_remainder: 0,
-        };
-        let (account, started_at) = (s.account.clone(), s.started_at);
-        self.open_decision(Opening { lane: open, account, payer_salt, started_at, lease: None })
+        })
     }
 
     /// The next lane of a subscription whose last one belongs to an earlier log.
@@ -122,21 +151,23 @@ impl State {
             credited_remainder: last.credited_remainder,
             ..last.open.clone()
         };
-        self.open_decision(Opening {
+        self.opening(Opening {
             lane: open,
             account: subscription.name.clone(),
             payer_salt: subscription.payer_salt,
             started_at: subscription.started_at,
+            switched_from: None,
             lease: None,
         })
     }
 
     /// Opens a lane.
-    pub(super) fn open_decision(&self, opening: Opening) -> Result<Decision> {
+    pub(super) fn opening(&self, opening: Opening) -> Result<Decision> {
         let lane = opening.lane.digest();
-        let sign = Some(self.sign_request(lane, Signed::Lane(opening.lane.clone()))?);
+        let sign = self.sign_request(lane, Signed::Lane(opening.lane.clone()))?;
         let subscription = opening.lane.root();
-        Ok((Some(Entry::Open(opening)), Outcome::Opened { subscription, lane, sign }))
+        let outcome = Outcome::Opened { subscription, lane, sign: Some(sign) };
+        Ok((Some(Entry::Open(opening)), outcome))
     }
 }
 

@@ -44,10 +44,10 @@ impl<'a> Due<'a> {
 }
 
 /// Whether a charge counts what a running call has used so far: not if it counts a reading of the whole
-/// call.
+/// call, or its price may fall before the call ends.
 pub(super) fn counts_parts(plan: &Plan, charge: usize) -> bool {
     let found = plan.charges().get(charge);
-    found.is_some_and(|charge| charge.aggregate.adds())
+    found.is_some_and(|charge| charge.aggregate.adds() && !charge.tariff.terms().prorate)
 }
 
 /// Takes off what charges count the units that grants paid for earlier parts.

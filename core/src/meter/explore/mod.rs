@@ -149,7 +149,7 @@ impl Node {
 
     /// A command that was recorded and comes again changes nothing.
     fn check_again(&self, scenario: &Scenario, command: &Command, outcome: &Outcome) {
-        if !matches!(command, Command::Authorize(_) | Command::Settle(_))
+        if !matches!(command, Command::Authorize(_) | Command::Settle(_) | Command::SettlePart(_))
             || matches!(outcome, Outcome::Denied(_))
         {
             return;

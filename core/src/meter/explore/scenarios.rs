@@ -32,6 +32,8 @@ pub(super) struct Scenario {
     calls: u8,
     holds: Vec<u64>,
     used: Vec<u64>,
+    /// Whether calls may be charged in parts and held for longer.
+    running: bool,
     /// Grants that may be given (terms), and taken back.
     grants: Vec<&'static str>,
     /// When the grant `units` expires.
@@ -55,16 +57,18 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![rising(), falling(), granted(), rounded()]
 }
 
-/// Tiers that rise, a spend limit by the hour, and two calls at a time.
+/// Tiers that rise, and a spend limit by the hour.
 fn rising() -> Scenario {
     let plan = plan(
         r#""model":"graduated","tiers":[{"up_to":2,"price":"1"},{"price":"3"}]"#,
-        r#"[{"id":"hourly","spend":"7","window":"hour"},{"id":"open","concurrency":2}]"#,
+        r#"[{"id":"hourly","spend":"7","window":"hour"}]"#,
         "",
     );
     Scenario {
         hourly: Some(7),
-        concurrency: Some(2),
+        running: true,
+        calls: 2,
+        refusals: [base_refusals(), vec![Code::UsageContradiction]].concat(),
         price: |units| u128::from(units.min(2) + 3 * units.saturating_sub(2)),
         ..base("rising tiers", plan)
     }
@@ -79,6 +83,9 @@ fn falling() -> Scenario {
     );
     Scenario {
         hourly: Some(25),
+        running: true,
+        calls: 2,
+        refusals: [base_refusals(), vec![Code::UsageContradiction]].concat(),
         price: |units| u128::from(if units <= 2 { 10 * units } else { 5 * units }),
         ..base("falling volume price", plan)
     }
@@ -104,14 +111,14 @@ fn granted() -> Scenario {
     }
 }
 
-/// Receipts rounded up, each on its own.
+/// Receipts rounded up, each on its own, and two calls at a time.
 fn rounded() -> Scenario {
     let plan = plan(
         r#""model":"package","size":2,"price":"1.5""#,
-        r#"[{"id":"hourly","spend":"5","window":"hour"}]"#,
+        r#"[{"id":"hourly","spend":"6","window":"hour"},{"id":"open","concurrency":2}]"#,
         r#","rounding":"up""#,
     );
-    Scenario { hourly: Some(5), price: |_| 0, ..base("rounded up", plan) }
+    Scenario { hourly: Some(6), concurrency: Some(2), price: |_| 0, ..base("rounded up", plan) }
 }
 
 fn base_refusals() -> Vec<Code> {
@@ -119,8 +126,8 @@ fn base_refusals() -> Vec<Code> {
 }
 
 fn base(name: &'static str, plan: Plan) -> Scenario {
-    // A hold of minute 50 expires at 60, as the hour does, which closes at 70.
-    let instants = [50, 55, 60, 65, 70, 85];
+    // A hold of minute 50 expires at 60, extended at 65; the hour ends at 60 and closes at 75.
+    let instants = [50, 55, 60, 65, 75, 90];
     Scenario {
         name,
         plan,
@@ -128,6 +135,7 @@ fn base(name: &'static str, plan: Plan) -> Scenario {
         calls: 3,
         holds: vec![1, 2],
         used: vec![0, 1, 2, 3],
+        running: false,
         grants: Vec::new(),
         expires: None,
         price: |_| 0,
@@ -148,7 +156,7 @@ fn key() -> LocalKey {
     LocalKey::from_bytes(&[0x11; 32]).expect("a key")
 }
 
-/// A plan with one charge on meter `a` by the hour, holds of ten minutes and as much grace.
+/// A plan with one charge on meter `a` by the hour, holds of ten minutes and a grace of fifteen.
 fn plan(charge: &str, limits: &str, more: &str) -> Plan {
     let text = format!(
         r#"{{"format":"counterfoil/plan/1","name":"Explored","authority":"{}",
@@ -156,7 +164,7 @@ fn plan(charge: &str, limits: &str, more: &str) -> Plan {
         "meters":{{"a":"unit"}},"charges":[{{"id":"a","meter":"a","window":"hour",{charge}}}],
         "limits":{limits},"payees":[{{"payee":"seller","weight":1}}],
         "signing":{{"mode":"checkpoint","receipts":1000,"value":"1000000","ms":86400000}},
-        "times":{{"hold":600000,"grace":600000,"skew":1,"replay":86400000}}{more}}}"#,
+        "times":{{"hold":600000,"grace":900000,"skew":1,"replay":86400000}}{more}}}"#,
         key().address()
     );
     Plan::from_json(text.as_bytes()).expect("a plan")
@@ -206,12 +214,19 @@ impl Scenario {
                 }));
             }
             for units in &self.used {
-                commands.push(Command::Settle(Settle {
+                let settle = Settle {
                     subscription,
                     id: id(call),
                     usage: usage(*units),
                     content: Digest::ZERO,
-                }));
+                };
+                if self.running {
+                    commands.push(Command::SettlePart(settle.clone()));
+                }
+                commands.push(Command::Settle(settle));
+            }
+            if self.running {
+                commands.push(Command::Extend { subscription, id: id(call) });
             }
             for reason in [ReleaseReason::Released, ReleaseReason::Unknown] {
                 commands.push(Command::Release { subscription, id: id(call), reason });

@@ -29,6 +29,8 @@ pub(super) struct Books {
     /// Some call used more than it held, or the seller took back money that backed holds: what the
     /// others then lack is nobody's promise.
     loosened: bool,
+    /// By call: the units and the price of its last lines. Those of a part are of the call so far.
+    lines: BTreeMap<Digest, (u64, Exact)>,
     /// By hour: what calls were charged before grants, what they were priced, units, corrections.
     hours: BTreeMap<u64, Hour>,
     /// What grants paid, by grant.
@@ -77,10 +79,17 @@ impl Books {
                 self.voided.insert(grant.clone());
                 self.loosened = true;
             }
-            (Command::Settle(settle), Outcome::Receipt { receipt, .. }) => {
+            (
+                Command::Settle(settle) | Command::SettlePart(settle),
+                Outcome::Receipt { receipt, .. },
+            ) => {
                 let used: u64 = settle.usage.iter().map(|(_, units)| units).sum();
-                if !self.settled.insert(settle.id.clone()) {
-                    fail("settled twice");
+                let part = receipt.head.kind == Kind::Part;
+                if self.settled.contains(&settle.id) {
+                    fail("charged after it was settled");
+                }
+                if !part {
+                    self.settled.insert(settle.id.clone());
                 }
                 let Some(&(held, _)) = self.promised.get(&settle.id) else {
                     return fail("settled without a promise");
@@ -126,16 +135,24 @@ impl Books {
         let hour = self.hours.entry(receipt.head.authorized_at.millis() / HOUR).or_default();
         let add = |sum: &mut Exact, more| *sum = sum.checked_add(more).expect("a sum");
         let mut said = (Exact::ZERO, false);
+        let (units, price) = self.lines.remove(&receipt.head.subject).unwrap_or_default();
+        hour.units -= units;
+        hour.priced = hour.priced.minus_or_zero(price);
+        let mut lines = (0, Exact::ZERO);
         for item in &receipt.body.items {
             match item {
                 Item::Line { units, amount, .. } => {
-                    hour.units += units;
-                    add(&mut hour.priced, *amount);
+                    lines.0 += units;
+                    add(&mut lines.1, *amount);
                 }
                 Item::Price { exact, uncollected, late, .. } => {
                     add(&mut hour.charged, *exact);
                     add(&mut self.billed, *exact);
                     said = (*uncollected, *late);
+                }
+                Item::Surplus { exact, .. } => {
+                    add(&mut self.credited, *exact);
+                    hour.charged = hour.charged.minus_or_zero(*exact);
                 }
                 Item::Draw { grant, amount, .. } => {
                     add(self.drawn.entry(grant.clone()).or_default(), *amount);
@@ -153,6 +170,11 @@ impl Books {
                 }
                 _ => {}
             }
+        }
+        hour.units += lines.0;
+        add(&mut hour.priced, lines.1);
+        if receipt.head.kind == Kind::Part {
+            self.lines.insert(receipt.head.subject, lines);
         }
         said
     }

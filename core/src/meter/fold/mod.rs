@@ -7,6 +7,9 @@ mod lease;
 mod open;
 mod presented;
 mod receipt;
+mod term;
+
+pub(crate) use term::closings;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
@@ -66,6 +69,7 @@ impl State {
             Entry::Collected(e) => self.apply_collected(e)?,
             Entry::Granted(e) => self.apply_granted(e)?,
             Entry::Voided(e) => self.apply_voided(e)?,
+            Entry::Cancelled(e) => self.apply_cancelled(e)?,
             Entry::Leased(e) => self.apply_leased(e)?,
             Entry::Stated(e) => self.apply_stated(e)?,
             Entry::Absorbed(e) => self.apply_absorbed(e)?,
@@ -181,6 +185,9 @@ impl State {
             || grants.is_voided(&subscription.plan, &e.grant)
         {
             return Err(misplaced("no such grant to void"));
+        }
+        if grants.refund(&e.grant)? != e.refund {
+            return Err(misplaced("not what is left of a paid grant"));
         }
         grants.void(&subscription.plan, &e.grant);
         Ok(())

@@ -25,10 +25,20 @@ impl State {
                 subscription.lane = id;
             }
             None => {
+                let paid_from = match e.switched_from {
+                    Some(_) => e.started_at,
+                    None => plan.paid_from(e.started_at),
+                };
                 let account = match &e.lease {
                     Some(signed) => Account::leased(&plan, &signed.lease)?,
-                    None => Account::new(&plan, e.started_at),
+                    None => Account::new(&plan, e.started_at, paid_from)?,
                 };
+                if let Some(from) = &e.switched_from {
+                    self.switch(from, e)?;
+                }
+                if let Some(once) = plan.term().once.as_ref().filter(|_| e.lease.is_none()) {
+                    self.once.insert((e.lane.payer, once.clone()));
+                }
                 self.subscriptions.insert(root, Subscription::new(plan, e, id, account));
             }
         }
@@ -62,6 +72,12 @@ impl State {
             return Err(misplaced("the subscription is not that of plan, payer and start"));
         }
         let parent = self.subscriptions.get(&open.subscription).map(|s| s.lane);
+        match (&e.switched_from, parent) {
+            (Some(from), None) => self.check_switch(from, e)?,
+            (None, None) => self.check_once(e)?,
+            (None, Some(_)) => {}
+            (Some(_), Some(_)) => return Err(misplaced("a lane goes on in its own subscription")),
+        }
         if open.parent != parent.unwrap_or(Digest::ZERO) {
             return Err(misplaced("the lane does not continue the subscription's last"));
         }
@@ -116,6 +132,16 @@ impl State {
         }
         if open.opened_at >= lease.until || self.subscriptions.contains_key(&id) {
             return Err(misplaced("the lease is over, or has its lane"));
+        }
+        Ok(())
+    }
+
+    /// Whether the payer may have a new subscription of this plan.
+    fn check_once(&self, e: &Opening) -> Result<()> {
+        let plan = self.plan(&e.lane.plan)?;
+        let once = plan.term().once.as_ref().map(|once| (e.lane.payer, once.clone()));
+        if once.is_some_and(|once| self.once.contains(&once)) {
+            return Err(misplaced("a payer has one such subscription, ever"));
         }
         Ok(())
     }

@@ -265,10 +265,17 @@ impl State {
             if subscription.account.awaits(index, *window) {
                 return Err(misplaced("a window before it is still to be billed"));
             }
-            if let Some(closes) = closes_at(*window, &plan) {
-                self.closings.remove(&(closes, id, index, window.start));
+            let account = &mut subscription.account;
+            if let Some(at) =
+                plan.charges().get(index).and_then(|c| account.trued_up_at(&plan, c, *window))
+            {
+                self.closings.remove(&(at, id, index, window.start));
             }
-            subscription.account.close(&[(index, *window)]);
+            if closes_at(*window, &plan).is_some_and(|closes| closes <= e.head.issued_at) {
+                account.close(&[(index, *window)]);
+            } else {
+                account.settle_up(&plan, index, *window)?;
+            }
         }
         Ok(())
     }
@@ -388,8 +395,9 @@ pub(super) fn note_closing(
         .and_then(|windows| windows.get(window))
         // What a lease cost too much, its lender gives back.
         .is_some_and(|counter| counter.owes && subscription.lease.is_none());
-    if let Some(closes) = closes_at(window, plan) {
-        let key = (closes, id, charge, window.start);
+    let found = plan.charges().get(charge);
+    if let Some(at) = found.and_then(|c| subscription.account.trued_up_at(plan, c, window)) {
+        let key = (at, id, charge, window.start);
         if owes {
             closings.insert(key);
         } else {

@@ -267,6 +267,7 @@ fn any_terms() -> impl Strategy<Value = Terms> {
     let cap = prop_oneof![2 => Just(None), 1 => (0..60u64).prop_map(Some)];
     (any::<bool>(), off, cap).prop_map(move |(zero, off, cap)| Terms {
         zero,
+        prorate: false,
         off: exact(off),
         cap: cap.map(exact),
         minimum: Exact::ZERO,

@@ -174,10 +174,28 @@ class Meter(
         submit { machine.proposeGrant(subscription, terms, at) }
     }
 
-    /** Takes back what is left of a grant and no hold reserves. */
-    fun void(subscription: String, grant: String, now: Long? = null) {
+    /** Takes back what is left of a grant and no hold reserves; says what the buyer of a paid one is owed. */
+    fun void(subscription: String, grant: String, now: Long? = null): Voided {
         val at = now ?: clock()
-        submit { machine.proposeVoid(subscription, grant, at) }
+        val done = submit { machine.proposeVoid(subscription, grant, at) }
+        return (done as Outcome.Voided).value
+    }
+
+    /**
+     * Ends a subscription at once or with its term, as its plan says. What was billed in advance of a
+     * fee with `prorate` is credited by [due], once it has ended.
+     */
+    fun cancel(subscription: String, now: Long? = null): Cancelled {
+        val at = now ?: clock()
+        val done = submit { machine.proposeCancel(subscription, at) }
+        return (done as Outcome.Cancelled).value
+    }
+
+    /** Ends a subscription now, and opens one of the same payer to another plan, in one entry. */
+    fun switch(subscription: String, plan: String, now: Long? = null): Opened {
+        val at = now ?: clock()
+        val done = submit { machine.proposeSwitch(subscription, plan, at) }
+        return (done as Outcome.Opened).value
     }
 
     /**

@@ -284,8 +284,21 @@ class Script {
         }
         "meter.void" -> {
             given.known("meter", "subscription", "grant", "now", "journal")
-            meter(given).void(given.text("subscription"), given.text("grant"), given.instant("now"))
-            json()
+            val at = given.instant("now")
+            json("refund" to meter(given).void(given.text("subscription"), given.text("grant"), at).refund)
+        }
+        "meter.cancel" -> {
+            given.known("meter", "subscription", "now", "journal")
+            val done = meter(given).cancel(given.text("subscription"), given.instant("now"))
+            json("endsAt" to done.endsAt)
+        }
+        "meter.switch" -> {
+            given.known("meter", "subscription", "plan", "now", "journal")
+            opened(
+                meter(given).switch(
+                    given.text("subscription"), given.text("plan"), given.instant("now"),
+                ),
+            )
         }
         "meter.present" -> {
             given.known("meter", "subscription", "evidence", "now", "journal")
@@ -443,6 +456,7 @@ class Script {
                 "lane" to view.lane,
                 "denied" to view.denied,
                 "holds" to view.holds,
+                "endsAt" to view.endsAt,
                 "reserved" to view.reserved,
                 "counters" to counters,
                 "grants" to grants,
@@ -641,6 +655,10 @@ class Script {
             "claimable" to totals.claimable,
             "owed" to totals.owed,
             "held" to totals.held,
+            "sold" to totals.sold,
+            "refunded" to totals.refunded,
+            "spent" to totals.spent,
+            "unearned" to totals.unearned,
             "payouts" to totals.payouts,
             "residue" to totals.residue,
             "payees" to payees,

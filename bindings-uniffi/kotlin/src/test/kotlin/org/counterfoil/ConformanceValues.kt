@@ -254,5 +254,5 @@ fun outcome(done: Outcome): JsonObject = when (done) {
         ),
     )
     is Outcome.Reclaimed -> json("reclaimed" to json("lease" to done.value.lease))
-    is Outcome.Authorized, is Outcome.Stated, is Outcome.Done -> throw Broken("no result: $done")
+    is Outcome.Authorized, is Outcome.Cancelled, is Outcome.Extended, is Outcome.Voided, is Outcome.Stated, is Outcome.Done -> throw Broken("no result: $done")
 }
