@@ -21,7 +21,7 @@ fn durable(c: &mut Criterion) {
     let entries = [&call.hold, &call.settled];
 
     // The best that grouping can do: what all writers wait for in one write and one fsync.
-    c.bench_function("floor/append", |b| {
+    c.benchmark_group("floor").bench_function("append", |b| {
         let path = folder.path().join("bare");
         let mut file = OpenOptions::new().create(true).append(true).open(path).expect("a file");
         let groups = entries.map(|entry| {
@@ -46,7 +46,8 @@ fn durable(c: &mut Criterion) {
     // The same through the journal, by writers who each wait for their own entries.
     let journal = Journal::create(folder.path().join("journal"), Options::default());
     let journal = journal.expect("a journal");
-    c.bench_function("durable/journal", |b| {
+    let mut group = c.benchmark_group("durable");
+    group.bench_function("journal", |b| {
         b.iter_custom(|calls| {
             under_load(calls, || {
                 for entry in entries {
@@ -66,7 +67,7 @@ fn durable(c: &mut Criterion) {
     }
     let (request, settle) = host.commands();
     let calls_made = AtomicU64::new(0);
-    c.bench_function("durable/meter", |b| {
+    group.bench_function("meter", |b| {
         b.iter_custom(|calls| {
             under_load(calls, || {
                 let number = calls_made.fetch_add(1, Ordering::Relaxed);
@@ -81,6 +82,7 @@ fn durable(c: &mut Criterion) {
             })
         });
     });
+    group.finish();
 }
 
 /// The time for this many calls by all writers together.

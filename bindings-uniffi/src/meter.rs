@@ -92,6 +92,17 @@ impl StepMachine {
     }
 }
 
+/// What a call, or a part of one, used.
+fn settle(
+    subscription: Digest,
+    id: String,
+    usage: &Usage,
+    content: Option<Digest>,
+) -> Result<Settle> {
+    let content = content.unwrap_or(Digest::ZERO);
+    Ok(Settle { subscription, id, usage: usage.read()?, content })
+}
+
 #[uniffi::export]
 impl StepMachine {
     /// A meter without a past. The salt key is a secret of 32 random bytes.
@@ -164,9 +175,7 @@ impl StepMachine {
         content: Option<Digest>,
         now: Timestamp,
     ) -> Result<Arc<Step>> {
-        let content = content.unwrap_or(Digest::ZERO);
-        let command = Settle { subscription, id, usage: usage.read()?, content };
-        self.propose(&Command::Settle(command), now)
+        self.propose(&Command::Settle(settle(subscription, id, usage, content)?), now)
     }
 
     /// Charges what a running call has used so far; its hold goes on for the rest.
@@ -178,9 +187,7 @@ impl StepMachine {
         content: Option<Digest>,
         now: Timestamp,
     ) -> Result<Arc<Step>> {
-        let content = content.unwrap_or(Digest::ZERO);
-        let command = Settle { subscription, id, usage: usage.read()?, content };
-        self.propose(&Command::SettlePart(command), now)
+        self.propose(&Command::SettlePart(settle(subscription, id, usage, content)?), now)
     }
 
     /// Lets a hold reserve for longer, while it still reserves.

@@ -86,10 +86,6 @@ pub enum Item {
         remainder_before: u64,
         remainder_after: u64,
     },
-    /// Which part of its call the receipt is, and what the parts before came to.
-    Part { number: u64, charged: Exact, uncollected: Exact },
-    /// What the end of a call gives back, because its parts were charged more than the whole costs.
-    Surplus { exact: Exact, remainder_before: u64, remainder_after: u64 },
     /// What a credit is, and what of it is money.
     Credit {
         id: String,

@@ -104,6 +104,15 @@ pub(crate) enum Command {
         after_help = "Examples:\n  counterfoil inspect ledger\n  counterfoil inspect ledger --receipt 0x5f…/17\n  counterfoil inspect --header AQBf…\n  counterfoil inspect ledger --typed-data --settlement settlement.json --out typed.json"
     )]
     Inspect(Inspect),
+    /// Copy a ledger, to keep it or to go on from it.
+    ///
+    /// The copy is marked as restored: whoever meters into it begins another receipt log and other lanes
+    /// there, so that no number is given twice. The ledger may grow meanwhile; what is torn at the copy's
+    /// end is cut off when it is used.
+    #[command(
+        after_help = "Examples:\n  counterfoil backup ledger backups/2026-11-24\n  counterfoil backup backups/2026-11-24 ledger"
+    )]
+    Backup(Backup),
 }
 
 #[derive(Debug, Subcommand)]
@@ -340,6 +349,16 @@ pub(crate) struct Report {
     /// Where to write the report.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The ledger's folder, or that of a backup.
+    #[arg(value_name = "LEDGER")]
+    pub(crate) ledger: PathBuf,
+    /// The folder of the copy, which must not exist. It appears whole or not at all.
+    #[arg(value_name = "TO")]
+    pub(crate) to: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@
 
 mod args;
 mod audit;
+mod backup;
 mod exit;
 mod import;
 mod inspect;
@@ -59,6 +60,7 @@ fn run(cli: &Cli) -> Ended {
         Command::Verify(args) => verify::run(args, cli.json),
         Command::Settle(args) => settle::run(args, cli.json),
         Command::Report(args) => report::run(args, cli.json),
+        Command::Backup(args) => backup::run(args, cli.json),
         Command::Inspect(args) => inspect::run(args, cli.json),
     }
 }

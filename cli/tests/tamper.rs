@@ -146,12 +146,18 @@ fn other_commands_do_not_trust_a_broken_ledger_either() {
 fn a_restored_ledger_goes_on_in_a_new_lane() {
     for signing in [EACH, CHECKPOINTS] {
         let bench = bench(signing, 9);
-        common::copy(&bench.path("ledger"), &bench.path("backup"));
+        bench.run(&["backup", "ledger", "backup"]).ok();
+        bench.verify("backup").ok();
+        common::assert_same(&bench.path("ledger"), &bench.path("backup"));
         // What happened after the backup is lost: it would number receipts as the new ones do.
         bench.append("log.jsonl", lines(9..12));
         bench.meter("ledger", "log.jsonl", &[]).ok();
         let lost = bench.lanes("ledger");
-        copy_backup(bench.path("backup"), bench.path("restored")).unwrap();
+        bench.run(&["backup", "backup", "restored"]).ok();
+        for (from, to) in [("nowhere", "new"), ("ledger", "restored")] {
+            let ran = bench.run(&["backup", from, to]);
+            assert_eq!((ran.exit, ran.error().0.as_str()), (4, "ledger_missing"), "{}", ran.err);
+        }
         bench.append("log.jsonl", lines(12..15));
         let ran = bench.meter("restored", "log.jsonl", &[]).ok();
         assert_eq!((ran.number("/alreadyMetered"), ran.number("/records")), (9, 6));

@@ -56,7 +56,7 @@ struct Case {
     story: &'static str,
 }
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 17] = [
     Case {
         title: "Money",
         member: "limits",

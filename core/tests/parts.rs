@@ -11,8 +11,9 @@ mod common;
 
 use common::{DAY, Host, Terms, at, receipt, usage};
 use counterfoil::{
-    Exact, Plan,
+    Digest, Exact, Plan,
     entry::ReceiptEntry,
+    meter::Outcome,
     receipt::{Item, Kind},
 };
 use proptest::prelude::*;
@@ -79,7 +80,7 @@ fn call(plan: &Plan, readings: &[(u64, u64)], other: u64) -> (Host, Vec<ReceiptE
                 host.call(sub, "other", usage(&[("a", other)]), at(0));
             }
             made.push(receipt(host.settle(sub, "stream", used, at(1)).unwrap()));
-        } else if let Ok(counterfoil::meter::Outcome::Receipt { receipt, .. }) =
+        } else if let Ok(Outcome::Receipt { receipt, .. }) =
             host.settle_part(sub, "stream", used, at(0))
         {
             assert_eq!(receipt.head.kind, Kind::Part);
@@ -153,6 +154,75 @@ proptest! {
             lane.cumulative.checked_sub(lane.credited).unwrap()
         };
         prop_assert_eq!(owed(&readings), owed(&readings[readings.len() - 1..]));
+    }
+}
+
+/// Credits of which a cached token is worth less than another one, and a limit of 1000.
+fn credits(granted: u64) -> Plan {
+    let terms = Terms::new()
+        .with("meters", r#"{"input_tokens":"token","cached_input_tokens":"token"}"#)
+        .with(
+            "derived",
+            r#"{"credits":{"unit":"credit","weights":[
+                {"meter":"input_tokens","weight":5},{"meter":"cached_input_tokens","weight":1}]}}"#,
+        )
+        .charge(r#"{"id":"c","meter":"credits","model":"per_unit","price":"0.01"}"#)
+        .with("limits", r#"[{"id":"most","meter":"credits","most":1000}]"#);
+    if granted == 0 {
+        return terms.plan();
+    }
+    let grant = format!(r#"[{{"id":"g","kind":"included","meter":"credits","units":{granted}}}]"#);
+    terms.with("grants", grant).plan()
+}
+
+/// What a limit on credits has counted, and what it leaves.
+fn spent(host: &mut Host, sub: Digest) -> (Exact, Exact) {
+    let most = usage(&[("input_tokens", 1_000)]);
+    match host.authorize(sub, "too much", most, at(0)).unwrap() {
+        Outcome::Denied(denial) => (denial.spent.unwrap(), denial.available.unwrap()),
+        outcome => panic!("{outcome:?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    /// Readings: (not cached, cached). A later one may be worth less: tokens turn out to be cached.
+    #[test]
+    fn a_limit_on_credits_counts_no_call_beyond_its_hold(
+        readings in readings(),
+        turned in 0..10_u64,
+        granted in prop_oneof![Just(0), 1..600_u64],
+    ) {
+        let mut host = Host::new();
+        let sub = host.subscribe(&credits(granted));
+        let most = usage(&[("input_tokens", 100), ("cached_input_tokens", 100)]);
+        host.authorize(sub, "stream", most, at(0)).unwrap();
+        let (_, beside) = spent(&mut host, sub);
+        let last = readings.len() - 1;
+        let mut peak = 0;
+        for (n, (plain, cached)) in readings.iter().enumerate() {
+            let turned = if n > 0 { turned.min(*plain) } else { 0 };
+            let (all, cached) = (plain + cached, cached + turned);
+            let credits = 5 * (all - cached) + cached;
+            peak = credits.max(peak);
+            let used = usage(&[("input_tokens", all), ("cached_input_tokens", cached)]);
+            if n == last {
+                host.settle(sub, "stream", used, at(1)).unwrap();
+            } else if host.settle_part(sub, "stream", used, at(0)).is_err() {
+                return Ok(()); // A reading below the one before.
+            }
+            let (counted, left) = spent(&mut host, sub);
+            // What grants paid stays counted, though the call has less by now.
+            let least = Exact::new(credits.into(), 0).unwrap();
+            let most = Exact::new(credits.max(peak.min(granted)).into(), 0).unwrap();
+            prop_assert!(least <= counted && counted <= most, "{least} {counted} {most}");
+            // As long as the call runs, what it may still use and has used is what it held.
+            let limit = Exact::new(1_000, 0).unwrap();
+            let free = if n == last { limit.checked_sub(counted).unwrap() } else { beside };
+            prop_assert_eq!(left, free);
+        }
+        host.audit().unwrap();
     }
 }
 

@@ -385,8 +385,28 @@ def credits(r):
             if r.random() < 0.4:
                 weight["match"] = selector(r, 0, None).get("match", {})
             weights.append(weight)
+        if r.random() < 0.3:  # tokens that turn out to be cached are worth less
+            weights = [{"meter": "input_tokens", "weight": 5}, {"meter": "cached_input_tokens", "weight": 1}]
         derived[name] = {"unit": "credit", "weights": weights}
     return derived
+
+
+def limit_credits(r, derived, charges, limits):
+    """Limits on derived meters, as a rule on those that every charge sums."""
+    counting = {name: [c for c in charges if c.get("meter") == name] for name in derived}
+    summed = [name for name, of in counting.items() if of]
+    for name in summed:
+        for part in counting[name]:
+            if r.random() < 0.9:
+                for member in ("aggregate", "of", "values"):
+                    part.pop(member, None)
+    if r.random() < 0.05:
+        summed = list(derived)
+    if summed and r.random() < 0.8:
+        part = {"id": "derived", "meter": r.choice(summed), "most": r.choice([40, 100, 200, 400])}
+        part.update(r.choice([{}, {"window": "day"}, {"notify": ["0.1", "0.5", "1"]}, {"per": "key"},
+                              {"window": "hour", "match": {"purpose": ["inference"]}}]))
+        limits.append(part)
 
 
 def clause(r, start, depth):
@@ -437,6 +457,8 @@ def plan(r, start):
         if charges[-1]["price"] == "0":
             charges.pop()
     limits = [limit(r, n) for n in range(r.choice([0, 1, 1, 2, 2, 3, 5]))]
+    if derived:
+        limit_credits(r, derived, charges, limits)
     hold = r.choice([1_000, 60_000, 600_000])
     document = {
         **around(charges),
@@ -464,6 +486,11 @@ def plan(r, start):
         document["zone"] = zone(r)
     if r.random() < 0.6:
         document["grants"] = [grant(r, n, charges) for n in range(r.randrange(1, 4))]
+    credits_limited = [part["meter"] for part in limits if part["id"] == "derived"]
+    if credits_limited and r.random() < 0.5:
+        document.setdefault("grants", []).append(
+            {"id": "derived", "kind": "included", "meter": credits_limited[0],
+             "units": r.choice([10, 80, 300])})
     if r.random() < 0.3:
         document["condition"] = clause(r, start, 3)
         if r.random() < 0.4:

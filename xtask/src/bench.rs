@@ -31,24 +31,36 @@ const LINES: &[(&str, &str, Aim)] = &[
     ("settlement of 1,000,000 receipts", "settlement/million", Aim::Seconds(3.0)),
 ];
 
-/// `bench`. It prints and does not judge: a shared machine's times prove nothing.
+/// `bench`. It prints and does not judge: a shared machine's times prove nothing. The allocations of a
+/// call are counted after, by the test that bounds them.
 pub(crate) fn run(_: &mut Session, args: Args) -> Outcome {
     run_command(cargo().args(["bench", "--package", "counterfoil-bench"]).args(args.rest()))?;
+    let mut allocations = cargo();
+    allocations.args(["test", "--profile", "bench", "--package", "counterfoil-bench"]);
+    run_command(allocations.args(["--test", "allocations", "--", "--nocapture"]))?;
     let criterion = target()?.join("criterion");
-    println!("\n{:40} {:>12} {:>12}", "", "measured", "aim");
+    println!("\n{:40} {:>12} {:>12} {:>12} {:>12}", "", "time", "its floor", "measured", "aim");
     for (label, name, aim) in LINES {
         let time = nanoseconds(&criterion, name)?;
-        let (measured, aim) = match aim {
+        let (floor, measured, aim) = match aim {
             Aim::Times(floor, most) => {
-                let ratio = time / nanoseconds(&criterion, floor)?;
-                (format!("{ratio:.2} x"), format!("<= {most} x"))
+                let floor = nanoseconds(&criterion, floor)?;
+                (micros(floor), format!("{:.2} x", time / floor), format!("<= {most} x"))
             }
-            Aim::PerSecond(least) => (format!("{:.0}/s", 1e9 / time), format!(">= {least}/s")),
-            Aim::Seconds(most) => (format!("{:.2} s", time / 1e9), format!("<= {most} s")),
+            Aim::PerSecond(least) => {
+                (String::new(), format!("{:.0}/s", 1e9 / time), format!(">= {least}/s"))
+            }
+            Aim::Seconds(most) => {
+                (String::new(), format!("{:.2} s", time / 1e9), format!("<= {most} s"))
+            }
         };
-        println!("{label:40} {measured:>12} {aim:>12}");
+        println!("{label:40} {:>12} {floor:>12} {measured:>12} {aim:>12}", micros(time));
     }
     Ok(())
+}
+
+fn micros(nanoseconds: f64) -> String {
+    format!("{:.1} us", nanoseconds / 1e3)
 }
 
 /// The median time of a benchmark.

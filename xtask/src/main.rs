@@ -21,6 +21,7 @@ mod random;
 mod sample;
 mod schema;
 mod session;
+mod stress;
 mod tamper;
 mod test;
 mod tools;
@@ -112,6 +113,12 @@ const TASKS: &[Task] = &[
         crash::OPTIONS,
         "kill metering at random instants, resume, compare byte for byte",
         crash::run,
+    ),
+    Task(
+        "stress",
+        stress::OPTIONS,
+        "threads share a ledger and its budgets: never one unit over, nothing charged twice",
+        stress::run,
     ),
     Task(
         "tamper",

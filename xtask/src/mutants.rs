@@ -210,8 +210,8 @@ const GUARDS: &[Mutant] = &[
     Mutant {
         what: "an expired hold frees what it reserved again",
         file: "core/src/meter/fold/hold.rs",
-        right: "        if reserved {\n            subscription.account.free",
-        wrong: "        if true || reserved {\n            subscription.account.free",
+        right: "        if reserved {\n            subscription.account.end_hold",
+        wrong: "        if true || reserved {\n            subscription.account.end_hold",
     },
     Mutant {
         what: "units of a grant are promised twice",

@@ -20,6 +20,9 @@ pub(crate) struct Counted<'a> {
     money: Exact,
     /// What its parts were counted above its price, if it is the end of a call.
     over: Exact,
+    /// Whether it is a window that was billed without a call: of units it has none, not even a request.
+    is_period: bool,
+    plan: &'a Plan,
     items: &'a [Item],
     /// What its parts have counted already.
     earlier: Option<&'a Parts>,
@@ -33,7 +36,7 @@ impl<'a> Counted<'a> {
     /// What limits count of a receipt. A call is covered by the attributes that it was authorised with,
     /// so that it counts where its hold reserved.
     pub(crate) fn of(
-        plan: &Plan,
+        plan: &'a Plan,
         receipt: &'a ReceiptEntry,
         attributes: &'a BTreeMap<String, String>,
         earlier: Option<&'a Parts>,
@@ -49,17 +52,25 @@ impl<'a> Counted<'a> {
             Kind::Call => over(plan, items)?,
             _ => Exact::ZERO,
         };
-        Ok(Counted { money, over, items, earlier, attributes, at: receipt.head.authorized_at })
+        Ok(Counted {
+            money,
+            over,
+            is_period: receipt.head.kind == Kind::Period,
+            plan,
+            items,
+            earlier,
+            attributes,
+            at: receipt.head.authorized_at,
+        })
     }
 
     /// The value under which a limit counts the call, and how much; `None` where it counts nothing.
     pub(crate) fn under(&self, limit: &Limit) -> Option<(&'a str, Exact)> {
         let more = match limit.rule {
             LimitRule::Spend { .. } => self.money,
+            LimitRule::Units { .. } if self.is_period => return None,
             LimitRule::Units { .. } => {
-                let counted = |parts: &Parts| limit.units(|meter| parts.quantity(meter));
-                let before = self.earlier.and_then(counted).unwrap_or(0);
-                let used = limit.units(|meter| self.quantity(meter))?;
+                let (before, used) = self.units(limit);
                 whole(used.saturating_sub(before))
             }
             LimitRule::Credit { .. } | LimitRule::Concurrency { .. } | LimitRule::Rate(_) => {
@@ -69,16 +80,45 @@ impl<'a> Counted<'a> {
         Some((limit.value(self.attributes)?, more))
     }
 
-    /// What a limit counts less, because the call's parts were counted more than it costs.
+    /// What a limit counts less, because the call's parts were counted more than it costs, or has of a
+    /// derived meter.
     pub(crate) fn over(&self, limit: &Limit) -> Exact {
         match limit.rule {
             LimitRule::Spend { .. } => self.over,
+            LimitRule::Units { .. } if self.is_period => Exact::ZERO,
+            LimitRule::Units { .. } => {
+                let (before, used) = self.units(limit);
+                whole(before.saturating_sub(used))
+            }
             _ => Exact::ZERO,
         }
     }
 
-    /// A meter's quantity; 0 where the body has none.
+    /// The units of a limit's meter that the call's parts have counted, and those that it has in all.
+    fn units(&self, limit: &Limit) -> (u64, u64) {
+        let counted = |parts: &Parts| limit.units(|meter| parts.quantity(self.plan, meter));
+        let before = self.earlier.and_then(counted).unwrap_or(0);
+        (before, limit.units(|meter| self.quantity(meter)).unwrap_or(0))
+    }
+
+    /// A meter's quantity; 0 where the body has none. Of a derived meter, the units of its lines and
+    /// those that grants paid.
     fn quantity(&self, wanted: &str) -> u64 {
+        let lines = self.items.iter().filter_map(|item| match item {
+            Item::Line { charge: id, units, .. } => {
+                let index = self.plan.charges().iter().position(|charge| charge.id == *id)?;
+                Some((index, *units))
+            }
+            _ => None,
+        });
+        if let Some(units) = self.plan.derived_units(wanted, lines) {
+            let drawn = self.items.iter().filter_map(|item| match item {
+                Item::DrawUnits { meter, units, .. } if meter == wanted => Some(*units),
+                _ => None,
+            });
+            let earlier = self.earlier.map_or(0, |parts| parts.granted(wanted));
+            return drawn.fold(units.saturating_add(earlier), u64::saturating_add);
+        }
         let found = self.items.iter().find_map(|item| match item {
             Item::Quantity { meter, quantity } if meter == wanted => Some(*quantity),
             _ => None,

@@ -185,7 +185,7 @@ impl Account {
             let counter = windows.get(window);
             let (mut before, mut billed) =
                 counter.map_or((0, Exact::ZERO), |c| (c.units, c.billed));
-            if let Some(own) = earlier.iter().find(|line| line.charge == index) {
+            if let Some(own) = PartLine::of(earlier, index) {
                 before = before.checked_sub(own.units).ok_or(Code::EntryMisplaced)?;
                 billed = billed.checked_sub(own.amount)?;
             }
@@ -277,6 +277,24 @@ impl Account {
         Ok(())
     }
 
+    /// A hold reserves from now on, in the counters and as limits see it. Returns the windows that are
+    /// new, by charge.
+    ///
+    /// # Errors
+    /// `amount_overflow`; nothing has changed then.
+    pub(crate) fn open_hold(&mut self, plan: &Plan, hold: &Hold) -> Result<Vec<(usize, Window)>> {
+        let opened = self.reserve(plan, &hold.units, hold.caller(), hold.lines())?;
+        self.enter(plan, hold);
+        Ok(opened)
+    }
+
+    /// A hold no longer reserves, in the counters and as limits see it.
+    pub(crate) fn end_hold(&mut self, plan: &Plan, hold: &Hold) -> Result<()> {
+        self.free(plan, &hold.units, hold.caller(), hold.lines())?;
+        self.leave(plan, hold);
+        Ok(())
+    }
+
     /// A hold reserves from now on: what limits see of it.
     pub(crate) fn enter(&mut self, plan: &Plan, hold: &Hold) {
         self.holds = self.holds.saturating_add(1);
@@ -285,8 +303,8 @@ impl Account {
         }
     }
 
-    /// A hold no longer reserves.
-    pub(crate) fn leave(&mut self, plan: &Plan, hold: &Hold) {
+    /// A hold no longer reserves: what limits see of it.
+    fn leave(&mut self, plan: &Plan, hold: &Hold) {
         self.holds = self.holds.saturating_sub(1);
         for (index, (limit, tally)) in plan.limits().iter().zip(&mut self.tallies).enumerate() {
             tally.leave(plan, limit, self.started_at, hold, index);
@@ -300,10 +318,16 @@ impl Account {
         unpaid: &[(usize, Exact)],
     ) -> Result<()> {
         for (line, (_, left)) in rated.iter().zip(unpaid) {
-            let windows = self.counters.get_mut(line.charge);
-            if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
-                counter.granted = counter.granted.checked_add(line.amount.checked_sub(*left)?)?;
-            }
+            self.add_granted(line, line.amount.checked_sub(*left)?)?;
+        }
+        Ok(())
+    }
+
+    /// Adds to what of a line's counter nobody is to be paid back.
+    fn add_granted(&mut self, line: &Rated, more: Exact) -> Result<()> {
+        let windows = self.counters.get_mut(line.charge);
+        if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
+            counter.granted = counter.granted.checked_add(more)?;
         }
         Ok(())
     }
@@ -319,10 +343,7 @@ impl Account {
             let part = line.amount.minus_or_zero(before).min(back);
             before = before.minus_or_zero(line.amount);
             back = back.checked_sub(part)?;
-            let windows = self.counters.get_mut(line.charge);
-            if let Some(counter) = windows.and_then(|windows| windows.get_mut(line.window)) {
-                counter.granted = counter.granted.checked_add(part)?;
-            }
+            self.add_granted(line, part)?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use crate::{
     crypto::Digest,
     entry::ReceiptEntry,
     error::{Code, Error, Result},
+    plan::Plan,
     receipt::Item,
 };
 
@@ -47,9 +48,14 @@ pub struct PartLine {
 }
 
 impl PartLine {
+    /// The line of a charge.
+    pub(crate) fn of(lines: &[PartLine], charge: usize) -> Option<&PartLine> {
+        lines.iter().find(|line| line.charge == charge)
+    }
+
     /// The units that parts with these lines have used of a charge.
     pub(crate) fn used(lines: &[PartLine], charge: usize) -> u64 {
-        lines.iter().find(|line| line.charge == charge).map_or(0, |line| line.units)
+        PartLine::of(lines, charge).map_or(0, |line| line.units)
     }
 }
 
@@ -108,9 +114,17 @@ impl Parts {
         self.charged.checked_add(self.uncollected)
     }
 
-    /// A meter's quantity so far.
-    pub(crate) fn quantity(&self, meter: &str) -> u64 {
-        self.quantities.get(meter).copied().unwrap_or(0)
+    /// A meter's quantity so far, as limits count it.
+    pub(crate) fn quantity(&self, plan: &Plan, meter: &str) -> u64 {
+        match plan.derived_units(meter, self.lines.iter().map(|line| (line.charge, line.units))) {
+            Some(units) => units.saturating_add(self.granted(meter)),
+            None => self.quantities.get(meter).copied().unwrap_or(0),
+        }
+    }
+
+    /// The units of a meter that grants paid so far.
+    pub(crate) fn granted(&self, meter: &str) -> u64 {
+        self.granted.get(meter).copied().unwrap_or(0)
     }
 
     /// Refuses a reading that is below the last one.
@@ -154,8 +168,7 @@ impl Parts {
     }
 
     fn billed(&self, charge: usize) -> Exact {
-        let line = self.lines.iter().find(|line| line.charge == charge);
-        line.map_or(Exact::ZERO, |line| line.amount)
+        PartLine::of(&self.lines, charge).map_or(Exact::ZERO, |line| line.amount)
     }
 
     /// What each line adds to what the call was billed of its charge before; nothing where that fell.

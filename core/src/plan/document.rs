@@ -111,7 +111,7 @@ impl Plan {
             None => Vec::new(),
         };
         let limits = match fields.optional("limits") {
-            Some(node) => read_limits(&node, decimals, &meters)?,
+            Some(node) => read_limits(&node, decimals, &meters, &charges)?,
             None => Vec::new(),
         };
         let grants = match fields.optional("grants") {
@@ -414,11 +414,12 @@ fn read_limits(
     node: &Node<'_>,
     decimals: u8,
     meters: &BTreeMap<String, String>,
+    charges: &[Charge],
 ) -> Result<Vec<Limit>> {
     let mut limits = Vec::new();
     let mut ids = BTreeSet::new();
     for item in node.items()? {
-        let limit = Limit::read(&item, decimals, meters)?;
+        let limit = Limit::read(&item, decimals, meters, charges)?;
         if !ids.insert(limit.id.clone()) {
             return Err(twice(&item, &limit.id));
         }

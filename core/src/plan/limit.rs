@@ -7,7 +7,7 @@ use crate::{
     error::{Code, Result},
     json::{Fields, Node},
     plan::{
-        Plan, REQUESTS, Threshold,
+        Aggregate, Charge, Plan, REQUESTS, Threshold,
         charge::{read_money, read_name, read_positive},
         grant::whole,
         notify::read_notify,
@@ -16,6 +16,7 @@ use crate::{
     },
     rating::Rate,
     time::{Cycle, Rolling, Timestamp, Window},
+    usage::Usage,
 };
 
 /// How many values of `per` one limit keeps at once, if the plan does not say fewer.
@@ -51,9 +52,9 @@ pub enum LimitRule {
         /// The windows over which it counts.
         window: LimitWindow,
     },
-    /// Units of a meter per window, as usage reports them.
+    /// Units of a meter per window: as usage reports them, of a derived meter as charges count them.
     Units {
-        /// The meter, or `requests`.
+        /// The meter, a derived one, or `requests`.
         meter: String,
         /// The bound.
         most: u64,
@@ -144,7 +145,7 @@ impl Limit {
         }
     }
 
-    /// The units of its meter in a usage whose quantities `quantity` gives; `None` for another kind of
+    /// The units of its meter in a call whose quantities `quantity` gives; `None` for another kind of
     /// limit.
     pub(crate) fn units(&self, quantity: impl Fn(&str) -> u64) -> Option<u64> {
         match &self.rule {
@@ -158,10 +159,11 @@ impl Limit {
         node: &Node<'_>,
         decimals: u8,
         meters: &BTreeMap<String, String>,
+        charges: &[Charge],
     ) -> Result<Limit> {
         let mut fields = node.fields()?;
         let id = read_name(&fields.required("id")?)?;
-        let rule = read_rule(&mut fields, node, decimals, meters)?;
+        let rule = read_rule(&mut fields, node, decimals, meters, charges)?;
         if let LimitRule::Credit { .. } = rule {
             fields.finish()?;
             let (matches, per, notify) = (BTreeMap::new(), None, Vec::new());
@@ -198,16 +200,22 @@ impl Limit {
 }
 
 impl Plan {
-    /// The units that limits count of a call: (index of the limit, units), limits that do not cover it
-    /// and those of which it has no unit left out.
+    /// The units that limits count of a call of this usage, of which charges count `charged` before
+    /// grants pay any: (index of the limit, units), limits that do not cover it and those of which it has
+    /// no unit left out.
     pub(crate) fn limited_units(
         &self,
         attributes: &BTreeMap<String, String>,
-        quantity: impl Fn(&str) -> u64,
+        usage: &Usage,
+        charged: &[(usize, u64)],
     ) -> Vec<(usize, u64)> {
         let mut limited = Vec::new();
         for (index, limit) in self.limits().iter().enumerate() {
-            if let Some(units) = limit.units(&quantity)
+            let quantity = |meter: &str| {
+                let derived = self.derived_units(meter, charged.iter().copied());
+                derived.unwrap_or_else(|| usage.get(meter))
+            };
+            if let Some(units) = limit.units(quantity)
                 && units > 0
                 && limit.value(attributes).is_some()
             {
@@ -216,6 +224,21 @@ impl Plan {
         }
         limited
     }
+
+    /// The units of a derived meter in a call of which charges count so many (index of the charge,
+    /// units): all of the meter's count the same. `None` for a meter that is not derived.
+    pub(crate) fn derived_units(
+        &self,
+        meter: &str,
+        charged: impl Iterator<Item = (usize, u64)>,
+    ) -> Option<u64> {
+        if !self.derived().contains_key(meter) {
+            return None;
+        }
+        let of_meter = |index: usize| self.charges().get(index).is_some_and(|c| c.meter == meter);
+        let units = charged.filter(|(index, _)| of_meter(*index)).map(|(_, units)| units);
+        Some(units.max().unwrap_or(0))
+    }
 }
 
 fn read_rule(
@@ -223,6 +246,7 @@ fn read_rule(
     node: &Node<'_>,
     decimals: u8,
     meters: &BTreeMap<String, String>,
+    charges: &[Charge],
 ) -> Result<LimitRule> {
     if let Some(most) = fields.optional("spend") {
         let most = read_money(&most, decimals)?;
@@ -231,7 +255,7 @@ fn read_rule(
     if let Some(node) = fields.optional("meter") {
         let meter = read_name(&node)?;
         if meter != REQUESTS && !meters.contains_key(&meter) {
-            return Err(node.error(Code::PlanReference));
+            check_derived(&node, &meter, charges)?;
         }
         let most = fields.required("most")?.integer()?;
         return Ok(LimitRule::Units { meter, most, window: read_limit_window(fields)? });
@@ -248,6 +272,21 @@ fn read_rule(
     Err(node
         .error(Code::PlanInvalid)
         .because("a limit has `spend`, `meter`, `credit`, `concurrency` or `rate`"))
+}
+
+/// Refuses a meter of a limit that is not derived, or that no charge sums: what a call has of a derived
+/// meter is what charges count of it.
+fn check_derived(node: &Node<'_>, meter: &str, charges: &[Charge]) -> Result<()> {
+    let mut counting = charges.iter().filter(|charge| charge.meter == meter).peekable();
+    if counting.peek().is_none() {
+        return Err(node.error(Code::PlanReference));
+    }
+    if counting.any(|charge| charge.aggregate != Aggregate::Sum) {
+        return Err(node
+            .error(Code::PlanInvalid)
+            .because("a limit counts a derived meter of which every charge is a sum"));
+    }
+    Ok(())
 }
 
 fn read_rate(node: &Node<'_>) -> Result<Rate> {

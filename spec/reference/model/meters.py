@@ -253,18 +253,33 @@ def holds_in(account, limit, holds, place):
     return found
 
 
-def quantity_of(limit, meters):
-    """The units of a limit's meter in a usage."""
-    if limit["meter"] == REQUESTS:
+def quantity_of(plan, limit, meters, charged, granted):
+    """The units of a limit's meter in a call with these quantities; of a derived meter, what its charges
+    count of it, {index: units}, and what grants paid of it, {meter: units}."""
+    meter = limit["meter"]
+    if meter == REQUESTS:
         return meters.get(REQUESTS, 0) or 1
-    return meters.get(limit["meter"], 0)
+    if meter not in plan.derived:
+        return meters.get(meter, 0)
+    counted = [units for index, units in charged.items() if plan.charges[index]["meter"] == meter]
+    return max(counted, default=0) + granted.get(meter, 0)
 
 
-def limited(plan, meters, attributes):
-    """What a hold says of limits on units: [(index, units)]."""
-    return [(i, quantity_of(limit, meters)) for i, limit in enumerate(plan.limits)
-            if limit["kind"] == "units" and covers(limit, attributes)
-            and quantity_of(limit, meters) > 0]
+def quantity_of_parts(plan, limit, parts):
+    """What the parts of a running call counted of a limit's meter."""
+    if not parts:
+        return 0
+    charged = {index: units for index, (units, _) in parts["lines"].items()}
+    return quantity_of(plan, limit, parts["quantities"], charged, parts["granted"])
+
+
+def limited(plan, meters, charged, attributes):
+    """What a hold says of limits on units: [(index, units)]. `charged` is what charges count before
+    grants pay: [(index, units)]."""
+    found = [(i, quantity_of(plan, limit, meters, dict(charged), {}))
+             for i, limit in enumerate(plan.limits)
+             if limit["kind"] == "units" and covers(limit, attributes)]
+    return [(i, units) for i, units in found if units > 0]
 
 
 def limit_reserve(plan, account, holds, inside):
@@ -450,9 +465,9 @@ def deny_by_money(sub, holds, short, needed):
                    retry_at=retry(plan, account, short["limit"], holds, short["place"], missing))
 
 
-def held_units(limit, index, hold):
+def held_units(plan, index, hold):
     """What a hold holds of a limit on units, beside what its parts counted."""
-    used = quantity_of(limit, hold["parts"]["quantities"]) if hold["parts"] else 0
+    used = quantity_of_parts(plan, plan.limits[index], hold["parts"])
     return max(0, dict(hold["limited"]).get(index, 0) - used)
 
 
@@ -463,7 +478,7 @@ def deny_by_units(plan, account, holds, units, attributes, at):
             continue
         for place in places_of(account, index, limit, holds, attributes, at):
             spent = counted_in(account, index, place)
-            held = sum(held_units(limit, index, hold) for hold in holds_in(account, limit, holds, place))
+            held = sum(held_units(plan, index, hold) for hold in holds_in(account, limit, holds, place))
             missing = spent + held + quantity - limit["most"]
             if missing <= 0:
                 continue
@@ -886,13 +901,21 @@ def counts(plan, account, e, attributes, parts=None):
         whole = compared(plan.rounding, sum(i["amount"] for i in items if i["item"] == "line"))
         money -= max(0, parts["charged"] - whole)
     meters = {i["meter"]: i["quantity"] for i in items if i["item"] == "quantity"}
+    charges = [charge["id"] for charge in plan.charges]
+    charged = {charges.index(i["charge"]): i["units"] for i in items
+               if i["item"] == "line" and i["charge"] in charges}
+    granted = dict(parts["granted"]) if parts else {}
+    for item in items:
+        if item["item"] == "draw_units":
+            granted[item["meter"]] = granted.get(item["meter"], 0) + item["units"]
     found = []
     for index, limit in enumerate(plan.limits):
         place = place_of(account, limit, attributes, head["authorized_at"])
-        if place is not None and limit["kind"] in ("spend", "units"):
-            before = quantity_of(limit, parts["quantities"]) if parts and "meter" in limit else 0
-            found.append((index, place,
-                          money if limit["kind"] == "spend" else quantity_of(limit, meters) - before))
+        if place is not None and limit["kind"] == "spend":
+            found.append((index, place, money))
+        if place is not None and limit["kind"] == "units" and head["kind"] != PERIOD:
+            used = quantity_of(plan, limit, meters, charged, granted)
+            found.append((index, place, used - quantity_of_parts(plan, limit, parts)))
     return found
 
 
@@ -1115,12 +1138,13 @@ def authorize(state, id_, request, created_at, most, now):
     usable = sub["account"].grants.usable(most.attributes, now, lane["issued_at"])
     units = plan.held_units(most, most.attributes, now, grants.meters_of(usable))
     units = chargeable(sub, units, now)
+    limited_by = limited(plan, most.meters, units, most.attributes)
     granted, units = grants.draw_units(plan, sub["account"].grants, usable, [], units,
                                        lane["issued_at"])
     held = [(draw["grant"], draw["given_at"], draw["units"]) for draw in granted]
     hold = {"lane": sub["lane"], "subject": subject, "input": digest, "at": now,
             "deadline": later(now, plan.times["hold"]), "units": units,
-            "limited": limited(plan, most.meters, most.attributes), "reserved": held,
+            "limited": limited_by, "reserved": held,
             "attributes": dict(most.attributes), "state": "open", "parts": None}
     raised, denial = admit_hold(state, id_, hold)
     if denial:
@@ -1263,7 +1287,7 @@ def import_(state, key, id_, at, usage, content, mark):
         entry, needed, short = draft_call(state, id_, subject, usage, usage.attributes, content,
                                           at, issued_at, salt, mark)
         denial = deny_by_money(sub, holds, short, needed) if short else None
-        units = limited(plan, usage.meters, usage.attributes)
+        units = limited(plan, usage.meters, units, usage.attributes)
         denial = (denial or deny_by_units(plan, sub["account"], holds, units, usage.attributes, at)
                   or deny_by_rate(plan, sub["account"], usage.attributes, at))
         if denial is None:

@@ -235,8 +235,11 @@ class Plan:
         elif meter := fields.get("meter"):
             limit["kind"] = "units"
             limit["meter"] = name_of(meter)
-            need(limit["meter"] == REQUESTS or limit["meter"] in self.meters, "plan_reference",
-                 meter.pointer)
+            if limit["meter"] != REQUESTS and limit["meter"] not in self.meters:
+                counting = [c for c in self.charges if c["meter"] == limit["meter"]]
+                need(counting, "plan_reference", meter.pointer)
+                summed = all(c["aggregate"] == "sum" for c in counting)
+                need(summed, "plan_invalid", meter.pointer)
             limit["most"] = fields.must("most").integer()
             read_limit_window(limit, fields, self.zone)
         elif credit := fields.get("credit"):

@@ -355,7 +355,7 @@ final class Script {
                     "charged": .text($0.charged),
                 ])
             }
-            return .object(["holds": .array(found)])
+            return .object(["holds": .list(found)])
         case "meter.release":
             try given.known("meter subscription id reason now journal")
             let reasons = ["released": false, "unknown": true]

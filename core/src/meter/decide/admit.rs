@@ -44,7 +44,7 @@ impl State {
         if let Some(denial) = deny_by_unique(plan, account, &units, Caller { attributes, at }) {
             return Ok(Some(denial));
         }
-        let limited = plan.limited_units(attributes, |meter| usage.get(meter));
+        let limited = plan.limited_units(attributes, usage, &units);
         deny_by_units(plan, account, attributes, &limited, at)
     }
 }

@@ -53,6 +53,7 @@ impl State {
         let call = Call { usage: most, attributes: most.attributes(), at: now };
         let mut units = plan.held_units(&call, &granted)?;
         subscription.account.skip_fees(&plan, &mut units, now);
+        let limited = plan.limited_units(most.attributes(), most, &units);
         let drawn = draw_units(&plan, &usable, &[], &mut units)?;
         let reserved = drawn
             .into_iter()
@@ -65,7 +66,7 @@ impl State {
             authorized_at: now,
             deadline: now.checked_add(plan.times().hold)?,
             units: units.into(),
-            limited: plan.limited_units(request.most.attributes(), |m| request.most.get(m)).into(),
+            limited: limited.into(),
             reserved,
             attributes: request.most.shared_attributes(),
         };
@@ -109,16 +110,14 @@ impl State {
         // The hold is tried on the account and taken out again: entries alone change the state.
         let subscription = self.subscription_mut(id)?;
         let hold = Hold::of(entry);
-        let opened = subscription.account.reserve(&plan, &entry.units, hold.caller(), &[])?;
-        subscription.account.enter(&plan, &hold);
+        let opened = subscription.account.open_hold(&plan, &hold)?;
         let known = subscription.holds.insert(hold.subject, hold.clone());
         let tried = try_hold(subscription, &plan, &hold, owed, usable);
         match known {
             Some(known) => subscription.holds.insert(hold.subject, known),
             None => subscription.holds.remove(&hold.subject),
         };
-        subscription.account.leave(&plan, &hold);
-        subscription.account.free(&plan, &entry.units, hold.caller(), &[])?;
+        subscription.account.end_hold(&plan, &hold)?;
         subscription.account.close(&opened);
         let (after, short) = tried?;
         if let Some(room) = short {

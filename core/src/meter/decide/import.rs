@@ -67,11 +67,11 @@ impl State {
             return Ok(deny(denial));
         }
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
+        let limited = plan.limited_units(attributes, &import.usage, &units);
         let drafted = draft_units(self, &facts, units)?;
         if let Some(room) = drafted.short {
             return Ok(deny(deny_by_money(subscription, &room, drafted.needed)?));
         }
-        let limited = plan.limited_units(attributes, |meter| import.usage.get(meter));
         if let Some(denial) = deny_by_units(plan, account, attributes, &limited, import.at)? {
             return Ok(deny(denial));
         }

@@ -130,7 +130,7 @@ impl Node {
             later.depth += 1;
             reached.push(later);
         }
-        for command in scenario.commands() {
+        for command in scenario.commands(self.books.subscription()) {
             match self.take(scenario, &command) {
                 Ok((mut next, outcome)) => {
                     next.books.note(scenario, self, &command, &outcome);
@@ -187,12 +187,12 @@ impl Node {
 fn explore(scenario: &Scenario, depth: usize) -> usize {
     let mut seen = BTreeSet::new();
     let first = scenario.begin();
-    seen.insert(first.key());
-    let mut open = VecDeque::from(vec![first]);
-    while let Some(node) = open.pop_front() {
+    let key = first.key();
+    seen.insert(key);
+    let mut open = VecDeque::from(vec![(key, first)]);
+    while let Some((key, node)) = open.pop_front() {
         node.check(scenario);
         // Every state at the bound, and with it its whole path, would cost too much: one in 32.
-        let key = node.key();
         if node.depth >= depth {
             if key.bytes()[0] < 8 {
                 node.audit();
@@ -200,8 +200,9 @@ fn explore(scenario: &Scenario, depth: usize) -> usize {
             continue;
         }
         for next in node.explore(scenario) {
-            if seen.insert(next.key()) {
-                open.push_back(next);
+            let key = next.key();
+            if seen.insert(key) {
+                open.push_back((key, next));
             }
         }
     }

@@ -22,6 +22,8 @@ use crate::{
 /// 2026-11-02T00:00:00Z, a Monday.
 const MONDAY: u64 = 1_793_577_600_000;
 const MINUTE: u64 = 60_000;
+/// How long after its end a window closes.
+pub(super) const GRACE: u64 = 15 * MINUTE;
 
 /// A plan, the instants at which things happen, and the commands that may.
 pub(super) struct Scenario {
@@ -54,7 +56,7 @@ pub(super) struct Scenario {
 }
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![rising(), falling(), granted(), rounded()]
+    vec![rising(), closing(), falling(), granted(), rounded()]
 }
 
 /// Tiers that rise, and a spend limit by the hour.
@@ -72,6 +74,12 @@ fn rising() -> Scenario {
         price: |units| u128::from(units.min(2) + 3 * units.saturating_sub(2)),
         ..base("rising tiers", plan)
     }
+}
+
+/// The same, seen only as the hour ends and closes.
+fn closing() -> Scenario {
+    let instants = [55, 60, 75].into_iter().map(|minute| instant(minute * MINUTE)).collect();
+    Scenario { name: "closing hour", instants, calls: 1, depth: 6, states: 100, ..rising() }
 }
 
 /// A volume price that falls: a window owes a true-up.
@@ -201,8 +209,8 @@ impl Scenario {
         node
     }
 
-    pub(super) fn commands(&self) -> Vec<Command> {
-        let subscription = self.subscription();
+    /// Everything that may be asked of a meter with this subscription.
+    pub(super) fn commands(&self, subscription: Digest) -> Vec<Command> {
         let mut commands = vec![Command::Due];
         for call in 0..self.calls {
             for units in &self.holds {
@@ -237,12 +245,6 @@ impl Scenario {
             commands.push(Command::Void { subscription, grant: "top_up".into() });
         }
         commands
-    }
-
-    pub(super) fn subscription(&self) -> Digest {
-        let salt = crate::crypto::sha256(&[&super::SALT, b"payer", b"customer"]);
-        let payer = crate::crypto::sha256(&[salt.bytes(), b"customer"]);
-        crate::meter::subscription_id(&self.plan.id(), &payer, self.instants[0])
     }
 }
 

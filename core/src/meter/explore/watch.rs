@@ -7,7 +7,10 @@ use alloc::{
     sync::Arc,
 };
 
-use super::{Node, scenarios::Scenario};
+use super::{
+    Node,
+    scenarios::{GRACE, Scenario},
+};
 use crate::{
     amount::{Amount, Exact, Rounding},
     crypto::Digest,
@@ -55,6 +58,11 @@ impl Books {
         self.opened = Some((subscription, lane));
     }
 
+    /// The subscription that is explored.
+    pub(super) fn subscription(&self) -> Digest {
+        self.opened.expect("an open lane").0
+    }
+
     /// Adds what a command did, and checks what was promised before.
     pub(super) fn note(
         &mut self,
@@ -84,7 +92,12 @@ impl Books {
                 Outcome::Receipt { receipt, .. },
             ) => {
                 let used: u64 = settle.usage.iter().map(|(_, units)| units).sum();
-                let part = receipt.head.kind == Kind::Part;
+                let head = &receipt.head;
+                let closes = (head.authorized_at.millis() / HOUR + 1) * HOUR + GRACE;
+                if head.issued_at.millis() >= closes {
+                    fail("charged in a window that is closed");
+                }
+                let part = head.kind == Kind::Part;
                 if self.settled.contains(&settle.id) {
                     fail("charged after it was settled");
                 }

@@ -23,11 +23,10 @@ impl State {
         let plan = Arc::clone(&subscription.plan);
         check_limited(&plan, e)?;
         let hold = Hold::of(e);
-        subscription.account.reserve(&plan, &e.units, hold.caller(), &[])?;
+        subscription.account.open_hold(&plan, &hold)?;
         let grants = &mut subscription.account.grants;
         grants.reserve(&plan, &e.reserved, e.authorized_at, issued_at)?;
         advance_rates(&plan, &mut subscription.account, &e.attributes, e.authorized_at)?;
-        subscription.account.enter(&plan, &hold);
         forget_requests(subscription, e.authorized_at);
         subscription.forgetting.insert((forgotten_at(&plan, e.authorized_at), e.subject));
         subscription.remembered.insert(
@@ -79,8 +78,7 @@ impl State {
         }
         let at = was.authorized_at;
         if reserved {
-            subscription.account.free(&plan, &was.units, was.caller(), was.lines())?;
-            subscription.account.leave(&plan, &was);
+            subscription.account.end_hold(&plan, &was)?;
             subscription.account.grants.free(&was.reserved)?;
         }
         if e.reason == ReleaseReason::Released {

@@ -111,10 +111,7 @@ impl State {
     fn apply_call(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         let head = &e.head;
         let id = self.lane(&head.lane)?.open.root();
-        let subscription = self
-            .subscriptions
-            .get_mut(&id)
-            .ok_or_else(|| misplaced("a receipt of no subscription"))?;
+        let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &e.body.items, charge_index)?;
         let hold = subscription.holds.remove(&head.subject);
@@ -126,17 +123,15 @@ impl State {
         match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
-                    let account = &mut subscription.account;
-                    account.free(&plan, &hold.units, hold.caller(), hold.lines())?;
-                    subscription.account.leave(&plan, hold);
+                    subscription.account.end_hold(&plan, hold)?;
                     subscription.account.grants.free(&hold.reserved)?;
-                    self.expiries.remove(&(hold.deadline, id, head.subject));
                 }
                 if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
                     remembered.receipt = e.digest;
                     remembered.used = hashed.used;
                 }
                 forget_ended(subscription, &head.subject, hold.authorized_at);
+                self.expiries.remove(&(hold.deadline, id, head.subject));
             }
             (None, Some(mark)) if import_subject(mark) == head.subject => {}
             (None, None) => return Err(misplaced("a call that was not authorised")),
@@ -155,10 +150,7 @@ impl State {
     fn apply_part(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         let head = &e.head;
         let id = self.lane(&head.lane)?.open.root();
-        let subscription = self
-            .subscriptions
-            .get_mut(&id)
-            .ok_or_else(|| misplaced("a receipt of no subscription"))?;
+        let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &e.body.items, charge_index)?;
         let Some(was) =
@@ -176,18 +168,14 @@ impl State {
             let (drawn, left) = drawn_reserve(&was.reserved, &e.body.items);
             subscription.account.grants.free(&drawn)?;
             hold.reserved = left.into();
-            subscription.account.free(&plan, &was.units, was.caller(), was.lines())?;
-            subscription.account.leave(&plan, &was);
+            subscription.account.end_hold(&plan, &was)?;
         }
         subscription.holds.insert(head.subject, hold.clone());
         let counted =
             Recorded { rated: &rated, unpaid: &unpaid, attributes: &was.attributes, earlier };
         self.record(&id, e, &counted)?;
         if hold.is_reserved() {
-            let subscription = self.subscription_mut(&id)?;
-            let account = &mut subscription.account;
-            account.reserve(&plan, &hold.units, hold.caller(), hold.lines())?;
-            subscription.account.enter(&plan, &hold);
+            self.subscription_mut(&id)?.account.open_hold(&plan, &hold)?;
         }
         self.note_periods(&id, &periods)
     }
@@ -195,10 +183,7 @@ impl State {
     fn apply_period(&mut self, e: &ReceiptEntry) -> Result<()> {
         let head = &e.head;
         let id = self.lane(&head.lane)?.open.root();
-        let subscription = self
-            .subscriptions
-            .get_mut(&id)
-            .ok_or_else(|| misplaced("a receipt of no subscription"))?;
+        let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &e.body.items, line_index)?;
         let unpaid = take_draws(&mut subscription.account.grants, &plan, e, &rated)?;
