@@ -10,7 +10,9 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen},
+    account::{
+        Account, Counter, Given, GivenBack, Grants, Made, Pace, Pending, Returned, Seen, Tally,
+    },
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -72,6 +74,12 @@ fn write_state(w: &mut Writer, state: &State) {
     for lane in state.lanes.values() {
         write_lane(w, lane);
     }
+    w.count(state.shared.iter().len());
+    for ((payer, terms), shared) in state.shared.iter() {
+        w.raw(payer.bytes()).raw(terms.bytes());
+        write_tally(w, &shared.tally);
+        write_pace(w, &shared.pace);
+    }
     w.count(state.subscriptions.len());
     for (id, subscription) in &state.subscriptions {
         w.raw(id.bytes());
@@ -112,6 +120,11 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
         let lane = read_lane(r)?;
         state.lanes.insert(lane.open.digest(), lane);
     }
+    for _ in 0..r.count(72)? {
+        let (payer, terms) = (Digest::new(r.array()?), Digest::new(r.array()?));
+        let (tally, pace) = (read_tally(r)?, read_pace(r)?);
+        state.shared.restore(payer, terms, tally, pace);
+    }
     for _ in 0..r.count(100)? {
         let id = Digest::new(r.array()?);
         let subscription = read_subscription(r, &state)?;
@@ -146,14 +159,18 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
 
 /// The due lists follow from the subscriptions.
 fn index(state: &mut State, id: Digest, subscription: &Subscription) {
+    state.shared.join(&id, subscription);
     for hold in subscription.holds.values().filter(|hold| hold.is_reserved()) {
+        state.shared.enter(subscription, hold);
         state.expiries.insert((hold.deadline, id, hold.subject));
     }
     for period in subscription.account.periods(&subscription.plan) {
         state.periods.insert((period.due, id, period.charge, period.edge));
     }
     state.closings.extend(closings(subscription, &id));
-    if let Some(once) = subscription.plan.term().once.as_ref().filter(|_| subscription.lease.is_none()) {
+    if let Some(once) =
+        subscription.plan.term().once.as_ref().filter(|_| subscription.lease.is_none())
+    {
         state.once.insert((subscription.payer, once.clone()));
     }
 }
@@ -330,7 +347,8 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let lease = read_option(r, |r| Lease::from_bytes(r.bytes()?).map(Arc::new))?;
     let (closed, leased) = (r.flag()?, r.u32()?);
     let returned = Exact::from_bytes(&r.array()?)?;
-    let paid_from = if switched || lease.is_some() { started_at } else { plan.paid_from(started_at) };
+    let paid_from =
+        if switched || lease.is_some() { started_at } else { plan.paid_from(started_at) };
     let mut account = Account::new(&plan, started_at, paid_from)?;
     account.until = read_time(r)?;
     read_account(r, &plan, &mut account)?;
@@ -422,20 +440,10 @@ fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {
         }
     }
     for tally in &account.tallies {
-        w.count(tally.recorded().count());
-        for (window, counted) in tally.recorded() {
-            window.write(w);
-            w.count(counted.len());
-            for (value, sum) in counted {
-                w.text(value).raw(&sum.to_bytes());
-            }
-        }
+        write_tally(w, tally);
     }
     for pace in &account.rates {
-        w.count(pace.len());
-        for (value, state) in pace.iter() {
-            w.text(value).u128(state);
-        }
+        write_pace(w, pace);
     }
     for from in account.pending.iter().flat_map(|pending| [pending.start, pending.close]) {
         write_option(w, from.as_ref(), |w, from| {
@@ -453,6 +461,45 @@ fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {
         }
     }
     write_grants(w, &account.grants);
+}
+
+fn write_tally(w: &mut Writer, tally: &Tally) {
+    w.count(tally.recorded().count());
+    for (window, counted) in tally.recorded() {
+        window.write(w);
+        w.count(counted.len());
+        for (value, sum) in counted {
+            w.text(value).raw(&sum.to_bytes());
+        }
+    }
+}
+
+fn read_tally(r: &mut Reader<'_>) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for _ in 0..r.count(20)? {
+        let window = Window::read(r)?;
+        let mut counted = BTreeMap::new();
+        for _ in 0..r.count(28)? {
+            counted.insert(r.text()?, Exact::from_bytes(&r.array()?)?);
+        }
+        tally.restore(window, counted);
+    }
+    Ok(tally)
+}
+
+fn write_pace(w: &mut Writer, pace: &Pace) {
+    w.count(pace.len());
+    for (value, state) in pace.iter() {
+        w.text(value).u128(state);
+    }
+}
+
+fn read_pace(r: &mut Reader<'_>) -> Result<Pace> {
+    let mut pace = Pace::default();
+    for _ in 0..r.count(20)? {
+        pace.restore(r.text()?, r.u128()?);
+    }
+    Ok(pace)
 }
 
 fn write_seen(w: &mut Writer, seen: &Seen) {
@@ -564,19 +611,10 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, account: &mut Account) -> Resul
         }
     }
     for tally in &mut account.tallies {
-        for _ in 0..r.count(20)? {
-            let window = Window::read(r)?;
-            let mut counted = BTreeMap::new();
-            for _ in 0..r.count(28)? {
-                counted.insert(r.text()?, Exact::from_bytes(&r.array()?)?);
-            }
-            tally.restore(window, counted);
-        }
+        *tally = read_tally(r)?;
     }
     for pace in &mut account.rates {
-        for _ in 0..r.count(20)? {
-            pace.restore(r.text()?, r.u128()?);
-        }
+        *pace = read_pace(r)?;
     }
     for pending in &mut account.pending {
         *pending = Pending { start: read_option(r, read_time)?, close: read_option(r, read_time)? };

@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Edge, GivenBack, Period},
+    account::{Account, Edge, GivenBack, Period, SharedLimits},
     amount::{Amount, Exact},
     crypto::Digest,
     entry::{ImportMark, Instance, Opening},
@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) subscriptions: BTreeMap<Digest, Subscription>,
     pub(crate) lanes: BTreeMap<Digest, Lane>,
     pub(crate) imports: BTreeMap<Digest, ImportMark>,
+    /// What limits count that are across a payer's subscriptions.
+    pub(crate) shared: SharedLimits,
     /// The leases that are out.
     pub(crate) leases: BTreeMap<Digest, Leased>,
     /// Digests of lane openings and receipt heads of the current origin.
@@ -191,6 +193,7 @@ impl Default for State {
             subscriptions: BTreeMap::new(),
             lanes: BTreeMap::new(),
             imports: BTreeMap::new(),
+            shared: SharedLimits::default(),
             leases: BTreeMap::new(),
             log: Frontier::new(),
             base: 0,

@@ -8,7 +8,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Hashed, advance_rates, charge_index, hold::forget_ended, line_index, misplaced};
+use super::{Hashed, charge_index, hold::forget_ended, line_index, misplaced};
 use crate::{
     account::{Caller, Counted, Grants, Rated, closes_at, pay_lines},
     amount::Exact,
@@ -123,7 +123,10 @@ impl State {
         match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
-                    subscription.account.end_hold(&plan, hold)?;
+                    self.end_hold(&id, hold)?;
+                }
+                let subscription = self.subscription_mut(&id)?;
+                if hold.is_reserved() {
                     subscription.account.grants.free(&hold.reserved)?;
                 }
                 if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
@@ -168,14 +171,14 @@ impl State {
             let (drawn, left) = drawn_reserve(&was.reserved, &e.body.items);
             subscription.account.grants.free(&drawn)?;
             hold.reserved = left.into();
-            subscription.account.end_hold(&plan, &was)?;
+            self.end_hold(&id, &was)?;
         }
-        subscription.holds.insert(head.subject, hold.clone());
+        self.subscription_mut(&id)?.holds.insert(head.subject, hold.clone());
         let counted =
             Recorded { rated: &rated, unpaid: &unpaid, attributes: &was.attributes, earlier };
         self.record(&id, e, &counted)?;
         if hold.is_reserved() {
-            self.subscription_mut(&id)?.account.open_hold(&plan, &hold)?;
+            self.open_hold(&id, &hold)?;
         }
         self.note_periods(&id, &periods)
     }
@@ -226,14 +229,17 @@ impl State {
         let caller = Caller { attributes, at: e.head.authorized_at };
         account.advance(&plan, rated, caller, called)?;
         account.note_granted(&increases(earlier, rated), unpaid)?;
-        account.count(&plan, &Counted::of(&plan, e, attributes, earlier)?)?;
-        if e.import.is_some() {
-            advance_rates(&plan, account, attributes, e.head.authorized_at)?;
-        }
+        let counted = Counted::of(&plan, e, attributes, earlier)?;
+        account.count(&plan, &counted)?;
+        self.shared.count(subscription, &counted)?;
         for line in rated {
             note_closing(&mut self.closings, subscription, &plan, *id, line.charge, line.window);
         }
         subscription.account.forget_closed(&plan, e.head.issued_at);
+        self.forget_shared(id, e.head.issued_at);
+        if e.import.is_some() {
+            self.advance_rates(id, attributes, e.head.authorized_at)?;
+        }
         Ok(())
     }
 
