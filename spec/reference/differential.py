@@ -753,7 +753,7 @@ class Case:
             return
         self.add("key.sign", name + "s", key="k", digest=f"@{name}.leased.sign.digest")
         taken = self.add("meter.accept", meter=holder if r.random() < 0.95 else self.meter,
-                 lease=f"@{name}.leased.bytes", signature=f"@{name}s.signature", now=now)
+                         lease=f"@{name}.leased.bytes", signature=f"@{name}s.signature", now=now)
         self.leases.append({"id": f"@{name}.leased.lease", "holder": holder, "calls": 0,
                             "attributes": attributes, "open": "out" in taken})
 
@@ -771,6 +771,10 @@ class Case:
                     given["attributes"] = lease["attributes"]
                 self.add("meter." + op, id=request, now=str(self.now), **on, **{wanted: given})
                 self.now += r.choice([0, 0, 1, 300, 60_000])
+                if r.random() < 0.1:
+                    self.add("meter.extend", id=request, now=str(self.now), **on)
+                if r.random() < 0.03:
+                    self.add("meter.holds", **on)
 
     def state(self, lease):
         r, name = self.r, f"t{len(self.steps)}"

@@ -217,7 +217,7 @@ def lend(state, g, now):
     if denial is None:
         short = meters.room_for(state, sub, None, attributes, [], lines, now, needed, True, [],
                                 lane["issued_at"], False)
-        denial = meters.deny_by_money(plan, account, holds, short, needed) if short else None
+        denial = meters.deny_by_money(sub, holds, short, needed) if short else None
         denial = denial or meters.deny_by_units(plan, account, holds, limited, attributes, now)
     if denial:
         return None, {"denied": denial}
@@ -293,11 +293,8 @@ def accept(state, data, signature, rail, now):
             "origin": origin, "opened_at": max(now, lease["at"]), "cumulative": 0,
             "cumulative_remainder": 0, "credited": 0, "credited_remainder": 0}
     leased_account(state.plans[lease["plan"]], lease)  # what no lender makes is refused
-    entry = {"lane": lane, "account": None, "payer_salt": meters.ZERO,
-             "started_at": lease["started_at"], "lease": (lease, signature)}
-    digest = receipts.lane_digest(lane)
-    return ("open", entry), {"subscription": id_, "lane": digest,
-                             "sign": meters.sign_request(state, "lane", digest)}
+    return meters.opening(state, lane, None, meters.ZERO, lease["started_at"],
+                          lease=(lease, signature))
 
 
 def check_open(state, e):

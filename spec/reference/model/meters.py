@@ -780,7 +780,7 @@ def draft_period(state, id_, index, edge, issued_at, salt):
     charge = (plan.charges + plan.commitments)[index]
     if edge == RETURN:
         w = first_short(sub, index)
-        ends = plan.ends(sub["started_at"])
+        ends = account.until
         at = min(issued_at, min(w[1], LAST if ends is None else ends) - 1)
         total = account.counter(index, w)[1] + leases.short_of(plan, account, index, w)
     else:
@@ -797,8 +797,8 @@ def draft_period(state, id_, index, edge, issued_at, salt):
     needed = compared(plan.rounding, line["amount"])
     short = tighter(room(plan, after, holds, {}, at, needed), credit_room(
         state, sub, after, holds, usable, [index], needed, at, issued_at))
-    atomic, paid = priced(plan, account, lane, line["amount"], increases(plan, [line], None), short,
-                          usable, issued_at, False)
+    atomic, paid = priced(plan, account, lane, line["amount"], increases(plan, [line], None),
+                          short["available"] if short else None, usable, issued_at, False)
     body = {"salt": salt, "items": [line] + paid}
     subject = sha256(b"counterfoil/period/0\n", u(edge, 1), u(w[0], 8),
                      u(units, 8) if edge == RETURN else b"", charge["id"].encode())
@@ -1114,14 +1114,13 @@ def reopen(state, sub, rail, now):
     return opening(state, lane, sub["name"], sub["payer_salt"], sub["started_at"])
 
 
-def opening(state, lane, account, salt, started_at, switched_from=None):
+def opening(state, lane, account, salt, started_at, switched_from=None, lease=None):
     if lane["parent"] == ZERO:
         across.check_start(state, state.plans[lane["plan"]], lane["payer"], started_at)
     digest = receipts.lane_digest(lane)
     entry = {"lane": lane, "account": account, "payer_salt": salt, "started_at": started_at,
-             "lease": None,
-             "switched_from": switched_from}
-    return ("open", entry), {"subscription": lane["subscription"], "lane": digest,
+             "switched_from": switched_from, "lease": lease}
+    return ("open", entry), {"subscription": root(lane), "lane": digest,
                              "sign": sign_request(state, "lane", digest)}
 
 
