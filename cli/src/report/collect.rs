@@ -351,6 +351,10 @@ fn window_name(cycle: Option<Cycle>, start: u64) -> String {
 /// Why a call was denied, with the name that the plan gives to the rule, or the clause of its condition.
 fn reason(denial: &Denial, plan: Option<&Plan>) -> String {
     let name = denial.rule.strip_prefix("limits/").unwrap_or(&denial.rule);
+    let name = &match name.strip_suffix("/across") {
+        Some(name) => format!("{name}, of all subscriptions of the payer"),
+        None => String::from(name),
+    };
     match denial.code {
         DenialCode::LimitReached if denial.meter.is_some() => {
             format!("Usage limit reached: {name}")
