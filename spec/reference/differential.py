@@ -293,6 +293,11 @@ def limit(r, number):
         part["per"] = r.choice(["key", "key", "region"])
         if kind != "concurrency" and r.random() < 0.6:
             part["values"] = r.randrange(1, 4)
+    if r.random() < 0.3:
+        part["across"] = "payer"
+        if isinstance(part.get("window"), dict) and part["window"].get("anchor") == "start":
+            if r.random() < 0.95:
+                part["window"] = r.choice(["hour", "day"])
     return part
 
 
@@ -519,7 +524,8 @@ def lendable(r, document):
             for name in ("aggregate", "of", "values"):
                 part.pop(name, None)
     limits = [part for part in document.get("limits", [])
-              if "spend" in part or "units" in part or "most" in part or r.random() < 0.1]
+              if ("spend" in part or "units" in part or "most" in part or r.random() < 0.1)
+              and ("across" not in part or r.random() < 0.1)]
     document["limits"] = limits
     if not limits:
         del document["limits"]
@@ -658,7 +664,7 @@ class Case:
         self.script = Script()
         self.steps = []
         self.now = self.r.choice(STARTS) + self.r.randrange(3_600_000)
-        self.requests = []
+        self.requests = []  # of the subscription that events are about
         self.given = []
         self.readings = {}  # of requests that were charged in parts
         self.ordinal = 0
@@ -667,6 +673,7 @@ class Case:
         self.leases = []
         self.opened = None  # the subscription that events are about
         self.earlier = []   # those that it took the place of
+        self.beside = []    # the payer's others: (subscription, its requests)
 
     def add(self, op, as_=None, **given):
         step = {"op": op, "in": given}
@@ -724,6 +731,9 @@ class Case:
         self.plans = [loaded["out"]["id"]]
         if self.r.random() < 0.5:
             other = {**document, "name": "Other", "term": term(self.r, document["charges"])}
+            if self.r.random() < 0.3:
+                times = {**document["times"], "grace": document["times"]["hold"] * self.r.randrange(1, 9)}
+                other.update(rounding=self.r.choice(["carry", "up"]), times=times)
             loaded = self.add("plan.load", "q", text=json.dumps(other))
             if "out" in loaded:
                 self.add("meter.addPlan", meter="m", plan="q", now=str(self.now))
@@ -736,6 +746,32 @@ class Case:
                           plan=self.plans[0], payer=None, startedAt=str(
                               self.now - self.r.choice([0, 1_000, 1_000, 7_200_000])))
         self.opened = opened.get("out")
+        self.sharing = any("across" in part for part in self.limits)
+        if self.sharing and self.opened:
+            for _ in range(self.r.choice([0, 1, 1, 2])):
+                self.subscribe()
+                self.recover()
+
+    def recover(self):
+        """Ends the doubt of the last step, if it left any."""
+        if self.steps[-1]["in"].get("journal") == "doubt":
+            self.add("meter.recover", meter=self.meter, written=self.r.random() < 0.5)
+
+    def subscribe(self):
+        """Another subscription, most often of the same payer."""
+        r = self.r
+        account = "other" if r.random() < (0.1 if self.sharing else 0.5) else "acme"
+        start = self.now - r.choice([0, 0, 0, 1_000, 3_600_000, 86_400_000])
+        done = self.add("meter.subscribe", meter=self.meter, plan=r.choice(self.plans), payer=None,
+                        account=account, startedAt=str(start), now=str(self.now), **self.journal())
+        known = [self.opened, *self.earlier, *(opened for opened, _ in self.beside)]
+        if "out" in done and all(done["out"]["lane"] != opened["lane"] for opened in known):
+            self.beside.append((done["out"], []))
+
+    def turn(self):
+        """Goes on with another subscription."""
+        self.beside.append((self.opened, self.requests))
+        self.opened, self.requests = self.beside.pop(self.r.randrange(len(self.beside) - 1))
 
     def lend(self, subscription):
         r, now = self.r, str(self.now)
@@ -773,7 +809,7 @@ class Case:
                 self.now += r.choice([0, 0, 1, 300, 60_000])
                 if r.random() < 0.1:
                     self.add("meter.extend", id=request, now=str(self.now), **on)
-                if r.random() < 0.03:
+                if lease["open"] and r.random() < 0.03:
                     self.add("meter.holds", **on)
 
     def state(self, lease):
@@ -791,21 +827,22 @@ class Case:
 
     def event(self):
         r, now = self.r, str(self.now)
+        if self.beside and r.random() < (0.5 if self.sharing else 0.1):
+            self.turn()
         subscription, lane = self.opened["subscription"], self.opened["lane"]
         if self.leasing and r.random() < 0.6:
             if len(self.leases) < 4 and r.random() < 0.5 / (1 + len(self.leases)):
                 self.lend(subscription)
             elif self.leases:
                 r.choice([self.use, self.use, self.state])(r.choice(self.leases))
-            if self.steps[-1]["in"].get("journal") == "doubt":
-                self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+            self.recover()
             return
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read", "credit", "part",
              "extend", "present", "cancel", "switch", "subscribe"],
             [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 2,
-             9 if self.evidence else 0.1, 0.8, 1.5, 0.4])[0]
+             9 if self.evidence else 0.1, 0.8, 1.5, 1.5 if self.sharing else 0.4])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.steps)}"
@@ -886,8 +923,7 @@ class Case:
                 if r.random() < 0.5:
                     self.plans.reverse()
         elif kind == "subscribe":
-            self.add("meter.subscribe", meter=self.meter, plan=r.choice(self.plans), payer=None,
-                     account=r.choice(["acme", "other"]), startedAt=now, now=now)
+            self.subscribe()
         elif kind == "present":
             self.present(on, now)
         elif kind == "credit":
@@ -918,8 +954,7 @@ class Case:
             self.meter = fresh
         if kind in ("settle", "import", "due") and r.random() < 0.15:
             self.credit(now, on)
-        if self.steps[-1]["in"].get("journal") == "doubt":
-            self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+        self.recover()
 
     def present(self, on, now):
         """Evidence, most often such as counts; sometimes an earlier one again."""
@@ -961,7 +996,7 @@ class Case:
                 if self.add("meter.due", meter=self.meter, now=str(self.now)).get("out") == {
                         "nothing": {}}:
                     break
-        for opened in [*self.earlier, self.opened]:
+        for opened in [*self.earlier, *(opened for opened, _ in self.beside), self.opened]:
             self.add("meter.subscription", meter=self.meter, subscription=opened["subscription"])
             self.add("meter.lane", meter=self.meter, lane=opened["lane"])
         for meter in [self.meter, *(HOLDERS if self.leasing else [])]:
