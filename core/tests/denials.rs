@@ -56,7 +56,7 @@ struct Case {
     story: &'static str,
 }
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 18] = [
     Case {
         title: "Money",
         member: "limits",
@@ -167,6 +167,12 @@ const CASES: [Case; 17] = [
     },
 ];
 
+/// Another plan of the same terms.
+fn renamed(plan: &Plan) -> Plan {
+    let document = String::from_utf8(plan.canonical().to_vec()).unwrap();
+    Plan::from_json(document.replace(r#""name":""#, r#""name":"Another "#).as_bytes()).unwrap()
+}
+
 /// Units of `a` under a key and a model.
 fn call(units: u64, key: &str) -> Usage {
     let mut usage = usage(&[("a", units)]);
@@ -204,7 +210,7 @@ fn denial(case: &Case) -> (Denial, Plan) {
     }
     // Another subscription of the same payer.
     let sub = match case.title {
-        "All subscriptions of a payer" => host.subscribe_at(&plan, at(1)),
+        "All subscriptions of a payer" => host.subscribe(&renamed(&plan)),
         _ => sub,
     };
     let key = if case.title.contains("values") { "k2" } else { "k1" };

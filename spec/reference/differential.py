@@ -293,12 +293,26 @@ def limit(r, number):
         part["per"] = r.choice(["key", "key", "region"])
         if kind != "concurrency" and r.random() < 0.6:
             part["values"] = r.randrange(1, 4)
-    if r.random() < 0.3:
-        part["across"] = "payer"
-        if isinstance(part.get("window"), dict) and part["window"].get("anchor") == "start":
-            if r.random() < 0.95:
-                part["window"] = r.choice(["hour", "day"])
+    if r.random() < 0.2:
+        share(r, part)
     return part
+
+
+def share(r, part):
+    """Makes a limit one for all subscriptions of a payer."""
+    part["across"] = "payer"
+    if isinstance(part.get("window"), dict) and part["window"].get("anchor") == "start":
+        if r.random() < 0.95:
+            part["window"] = r.choice(["hour", "day"])
+
+
+def shareable(r, document):
+    """Gives a plan limits that subscriptions share, and lets a payer have several."""
+    for number in range(r.choice([1, 1, 2, 3])):
+        part = limit(r, f"s{number}")
+        share(r, part)
+        document.setdefault("limits", []).append(part)
+    document.get("term", {}).pop("once", None)
 
 
 def some(r, values):
@@ -670,6 +684,7 @@ class Case:
         self.ordinal = 0
         self.meter = "m"
         self.leasing = self.r.random() < 0.3
+        self.sharing = not self.leasing and self.r.random() < 0.25
         self.leases = []
         self.opened = None  # the subscription that events are about
         self.earlier = []   # those that it took the place of
@@ -711,6 +726,8 @@ class Case:
         document = plan(self.r, self.now)
         if self.leasing:
             lendable(self.r, document)
+        if self.sharing:
+            shareable(self.r, document)
         self.parts, self.limits = document["charges"], document.get("limits", [])
         self.evidence = "evidence" in json.dumps(document.get("condition"))
         priced = {c["meter"] for c in document["charges"] if "meter" in c}
@@ -731,6 +748,8 @@ class Case:
         self.plans = [loaded["out"]["id"]]
         if self.r.random() < 0.5:
             other = {**document, "name": "Other", "term": term(self.r, document["charges"])}
+            if self.sharing:
+                other["term"].pop("once", None)
             if self.r.random() < 0.3:
                 times = {**document["times"], "grace": document["times"]["hold"] * self.r.randrange(1, 9)}
                 other.update(rounding=self.r.choice(["carry", "up"]), times=times)
@@ -746,9 +765,8 @@ class Case:
                           plan=self.plans[0], payer=None, startedAt=str(
                               self.now - self.r.choice([0, 1_000, 1_000, 7_200_000])))
         self.opened = opened.get("out")
-        self.sharing = any("across" in part for part in self.limits)
         if self.sharing and self.opened:
-            for _ in range(self.r.choice([0, 1, 1, 2])):
+            for _ in range(self.r.choice([1, 1, 2, 3])):
                 self.subscribe()
                 self.recover()
 
@@ -827,7 +845,7 @@ class Case:
 
     def event(self):
         r, now = self.r, str(self.now)
-        if self.beside and r.random() < (0.5 if self.sharing else 0.1):
+        if self.beside and r.random() < (0.35 if self.sharing else 0.1):
             self.turn()
         subscription, lane = self.opened["subscription"], self.opened["lane"]
         if self.leasing and r.random() < 0.6:
@@ -841,8 +859,10 @@ class Case:
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read", "credit", "part",
              "extend", "present", "cancel", "switch", "subscribe"],
+            [40, 30, 2, 12, 12, 1, 1, 0, 0, 1, 2, 0, 3, 1, 0, 4, 12, 2, 2, 0.8, 1.5, 1.5]
+            if self.sharing else
             [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 2,
-             9 if self.evidence else 0.1, 0.8, 1.5, 1.5 if self.sharing else 0.4])[0]
+             9 if self.evidence else 0.1, 0.8, 1.5, 0.4])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.steps)}"
@@ -1013,7 +1033,7 @@ def vector(seed):
     case = Case(seed)
     case.begin()
     if case.opened is not None:
-        for _ in range(case.r.randrange(4, 26 if case.leasing else 16)):
+        for _ in range(case.r.randrange(4, 26 if case.leasing or case.sharing else 16)):
             case.wait()
             case.event()
         case.finish()
