@@ -145,7 +145,7 @@ impl State {
     /// smaller first.
     pub(crate) fn crossed(&self, s: &Subscription, call: &Counted<'_>) -> Result<Vec<Crossed>> {
         let mut crossed = Vec::new();
-        for (limit, tally) in self.tallies(s) {
+        for (_, limit, tally) in self.tallies(s) {
             if limit.notify.is_empty() {
                 continue;
             }

@@ -209,12 +209,8 @@ fn reserve_of(books: Books<'_>, limit: usize, window: Window, value: &str) -> Re
 /// What the holds of the other subscriptions that share a limit may still cost there.
 fn reserve_of_others(books: Books<'_>, limit: usize, window: Window, value: &str) -> Result<Exact> {
     let Books { state, subscription, .. } = books;
-    let limit = books.plan.limits().get(limit);
-    let shared = limit.and_then(|limit| state.shared.of(&subscription.payer, limit));
-    let sharing = shared.into_iter().flat_map(|shared| state.sharing(shared));
-    // Lanes tell subscriptions apart.
-    let others = sharing.filter(|(other, _)| other.lane != subscription.lane);
-    others.into_iter().try_fold(Exact::ZERO, |sum, (other, index)| {
+    let mut others = state.sharing_with(subscription, limit);
+    others.try_fold(Exact::ZERO, |sum, (other, index)| {
         sum.checked_add(reserve_of(Books::of(state, other), index, window, value)?)
     })
 }

@@ -21,13 +21,13 @@ impl State {
         }
     }
 
-    /// The limits of a subscription, each with what it has counted.
+    /// The limits of a subscription with their index, each with what it has counted.
     pub(crate) fn tallies<'a>(
         &'a self,
         s: &'a Subscription,
-    ) -> impl Iterator<Item = (&'a Limit, &'a Tally)> {
+    ) -> impl Iterator<Item = (usize, &'a Limit, &'a Tally)> {
         let limits = s.plan.limits().iter().enumerate();
-        limits.filter_map(|(index, limit)| Some((limit, self.tally(s, index)?)))
+        limits.filter_map(|(index, limit)| Some((index, limit, self.tally(s, index)?)))
     }
 
     /// The limits of a subscription, each with the states of its rate.
@@ -48,6 +48,19 @@ impl State {
     ) -> impl Iterator<Item = (&'a Subscription, usize)> {
         let members = shared.members.iter();
         members.filter_map(|(id, index)| Some((self.subscriptions.get(id)?, *index)))
+    }
+
+    /// The other subscriptions that share a limit of this one, and its index in the plan of each.
+    pub(crate) fn sharing_with<'a>(
+        &'a self,
+        s: &'a Subscription,
+        index: usize,
+    ) -> impl Iterator<Item = (&'a Subscription, usize)> {
+        let limit = s.plan.limits().get(index);
+        let shared = limit.and_then(|limit| self.shared.of(&s.payer, limit));
+        let sharing = shared.into_iter().flat_map(|shared| self.sharing(shared));
+        // Each has a lane of its own.
+        sharing.filter(|(other, _)| other.lane != s.lane)
     }
 
     /// The latest issue time of the lanes of all subscriptions that share a limit.

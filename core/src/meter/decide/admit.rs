@@ -93,7 +93,7 @@ pub(super) fn deny_by_values(
     at: Timestamp,
 ) -> Option<Denial> {
     let (plan, account) = (&subscription.plan, &subscription.account);
-    for (limit, tally) in state.tallies(subscription) {
+    for (_, limit, tally) in state.tallies(subscription) {
         if limit.per.is_none() || matches!(limit.rule, LimitRule::Concurrency { .. }) {
             continue;
         }
@@ -239,14 +239,12 @@ pub(super) fn deny_by_concurrency(
     subscription: &Subscription,
     hold: &Hold,
 ) -> Option<Denial> {
-    for (limit, tally) in state.tallies(subscription) {
+    for (index, limit, tally) in state.tallies(subscription) {
         let LimitRule::Concurrency { most } = limit.rule else { continue };
         let Some(value) = limit.value(&hold.attributes) else { continue };
         let open = tally.held(Window::ALWAYS, value).count;
         if open >= most {
-            let sharing = state.shared.of(&subscription.payer, limit);
-            let others = sharing.into_iter().flat_map(|shared| state.sharing(shared));
-            let others = others.map(|(other, _)| other).filter(|s| s.lane != subscription.lane);
+            let others = state.sharing_with(subscription, index).map(|(other, _)| other);
             let holds = core::iter::once(subscription).chain(others).flat_map(|s| s.holds.values());
             let same = holds.filter(|other| {
                 other.is_reserved() && limit.value(&other.attributes) == Some(value)

@@ -130,7 +130,7 @@ impl Node {
             later.depth += 1;
             reached.push(later);
         }
-        for command in scenario.commands(self.books.subscription()) {
+        for command in scenario.commands(&self.books.subscriptions()) {
             match self.take(scenario, &command) {
                 Ok((mut next, outcome)) => {
                     next.books.note(scenario, self, &command, &outcome);

@@ -30,6 +30,8 @@ pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) plan: Plan,
     pub(super) instants: Vec<Timestamp>,
+    /// How many subscriptions the payer has; calls are theirs in turn.
+    subscriptions: u8,
     /// How many calls there are, and the units that each may hold.
     calls: u8,
     holds: Vec<u64>,
@@ -56,7 +58,7 @@ pub(super) struct Scenario {
 }
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![rising(), closing(), falling(), granted(), rounded()]
+    vec![rising(), closing(), falling(), granted(), rounded(), shared()]
 }
 
 /// Tiers that rise, and a spend limit by the hour.
@@ -129,6 +131,23 @@ fn rounded() -> Scenario {
     Scenario { hourly: Some(6), concurrency: Some(2), price: |_| 0, ..base("rounded up", plan) }
 }
 
+/// Two subscriptions of one payer, with one budget and two calls at a time.
+fn shared() -> Scenario {
+    let plan = plan(
+        r#""model":"per_unit","price":"1""#,
+        r#"[{"id":"hourly","spend":"4","window":"hour","across":"payer"},
+            {"id":"open","concurrency":2,"across":"payer"}]"#,
+        "",
+    );
+    Scenario {
+        subscriptions: 2,
+        hourly: Some(4),
+        concurrency: Some(2),
+        price: u128::from,
+        ..base("two subscriptions of one payer", plan)
+    }
+}
+
 fn base_refusals() -> Vec<Code> {
     vec![Code::HoldUnknown, Code::RequestConflict, Code::WindowClosed]
 }
@@ -140,6 +159,7 @@ fn base(name: &'static str, plan: Plan) -> Scenario {
         name,
         plan,
         instants: instants.into_iter().map(|minute| instant(minute * MINUTE)).collect(),
+        subscriptions: 1,
         calls: 3,
         holds: vec![1, 2],
         used: vec![0, 1, 2, 3],
@@ -183,22 +203,25 @@ pub(super) fn id(call: u8) -> String {
 }
 
 impl Scenario {
-    /// A meter with its one subscription, at the first instant.
+    /// A meter with its subscriptions, at the first instant.
     pub(super) fn begin(&self) -> Node {
         let state = Meter::new(super::SALT).durable().clone();
         let mut node = Node { state, books: Books::default(), clock: 0, path: None, depth: 0 };
-        let subscribe = Subscribe {
-            plan: self.plan.id(),
-            payer: None,
-            account: Some("customer".into()),
-            started_at: self.instants[0],
-            rail: Digest::ZERO,
+        let subscribe = |number: u8| {
+            Command::Subscribe(Subscribe {
+                plan: self.plan.id(),
+                payer: None,
+                account: Some("customer".into()),
+                started_at: instant(50 * MINUTE - u64::from(number)),
+                rail: Digest::ZERO,
+            })
         };
-        for command in [
+        let mut commands = vec![
             Command::Begin { origin: "log.example".into(), signer: key().address() },
             Command::AddPlan(Box::new(self.plan.clone())),
-            Command::Subscribe(subscribe),
-        ] {
+        ];
+        commands.extend((0..self.subscriptions).map(subscribe));
+        for command in commands {
             let (next, outcome) = node.take(self, &command).expect("a beginning");
             node = next;
             if let Outcome::Opened { subscription, lane, .. } = outcome {
@@ -209,10 +232,11 @@ impl Scenario {
         node
     }
 
-    /// Everything that may be asked of a meter with this subscription.
-    pub(super) fn commands(&self, subscription: Digest) -> Vec<Command> {
+    /// Everything that may be asked of a meter with these subscriptions.
+    pub(super) fn commands(&self, subscriptions: &[Digest]) -> Vec<Command> {
         let mut commands = vec![Command::Due];
         for call in 0..self.calls {
+            let subscription = subscriptions[usize::from(call) % subscriptions.len()];
             for units in &self.holds {
                 commands.push(Command::Authorize(Request {
                     subscription,
@@ -240,6 +264,7 @@ impl Scenario {
                 commands.push(Command::Release { subscription, id: id(call), reason });
             }
         }
+        let subscription = subscriptions[0];
         for terms in &self.grants {
             commands.push(Command::Grant { subscription, terms: (*terms).into() });
             commands.push(Command::Void { subscription, grant: "top_up".into() });
