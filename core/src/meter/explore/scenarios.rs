@@ -135,13 +135,13 @@ fn rounded() -> Scenario {
 fn shared() -> Scenario {
     let plan = plan(
         r#""model":"per_unit","price":"1""#,
-        r#"[{"id":"hourly","spend":"4","window":"hour","across":"payer"},
+        r#"[{"id":"hourly","spend":"3","window":"hour","across":"payer"},
             {"id":"open","concurrency":2,"across":"payer"}]"#,
         "",
     );
     Scenario {
         subscriptions: 2,
-        hourly: Some(4),
+        hourly: Some(3),
         concurrency: Some(2),
         price: u128::from,
         ..base("two subscriptions of one payer", plan)
