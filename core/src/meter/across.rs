@@ -12,12 +12,17 @@ use crate::{
 };
 
 impl State {
+    /// A limit that a subscription shares; `None` for any other, and for a lease, whose lender counts for it.
+    fn shared_by<'a>(&'a self, s: &Subscription, limit: &Limit) -> Option<&'a Shared> {
+        self.shared.of(&s.payer, limit).filter(|_| s.lease.is_none())
+    }
+
     /// What a limit of a subscription has counted: in it alone, or in all that share it.
     pub(crate) fn tally<'a>(&'a self, s: &'a Subscription, index: usize) -> Option<&'a Tally> {
         let limit = s.plan.limits().get(index)?;
         match limit.across {
             None => s.account.tallies.get(index),
-            Some(_) => self.shared.of(&s.payer, limit).map(|shared| &shared.tally),
+            Some(_) => self.shared_by(s, limit).map(|shared| &shared.tally),
         }
     }
 
@@ -37,7 +42,7 @@ impl State {
     ) -> impl Iterator<Item = (&'a Limit, &'a Pace)> {
         s.plan.limits().iter().zip(&s.account.rates).filter_map(|(limit, own)| match limit.across {
             None => Some((limit, own)),
-            Some(_) => self.shared.of(&s.payer, limit).map(|shared| (limit, &shared.pace)),
+            Some(_) => self.shared_by(s, limit).map(|shared| (limit, &shared.pace)),
         })
     }
 
@@ -57,7 +62,7 @@ impl State {
         index: usize,
     ) -> impl Iterator<Item = (&'a Subscription, usize)> {
         let limit = s.plan.limits().get(index);
-        let shared = limit.and_then(|limit| self.shared.of(&s.payer, limit));
+        let shared = limit.and_then(|limit| self.shared_by(s, limit));
         let sharing = shared.into_iter().flat_map(|shared| self.sharing(shared));
         // Each has a lane of its own.
         sharing.filter(|(other, _)| other.lane != s.lane)
@@ -73,9 +78,9 @@ impl State {
     /// subscriptions came so far: what was counted in it may be forgotten.
     pub(crate) fn check_shared_windows(&self, s: &Subscription, at: Timestamp) -> Result<()> {
         for limit in s.plan.limits() {
-            if let Some(shared) = self.shared.of(&s.payer, limit)
+            if let Some(shared) = self.shared_by(s, limit)
                 && let Some(window) = limit.part(&s.plan, s.started_at, at)
-                && closes_at(window, &s.plan).is_some_and(|at| at <= self.latest_of(shared))
+                && closes_at(window, &s.plan).is_some_and(|closes| closes <= self.latest_of(shared))
             {
                 return Err(closed(at));
             }
@@ -96,7 +101,7 @@ impl State {
             {
                 let latest = self.latest_of(shared);
                 let mut others = self.sharing(shared);
-                if others.any(|(s, _)| closes_at(window, &s.plan).is_some_and(|at| at <= latest)) {
+                if others.any(|(s, _)| closes_at(window, &s.plan).is_some_and(|closes| closes <= latest)) {
                     return Err(closed(started_at));
                 }
             }
