@@ -101,7 +101,9 @@ impl State {
             {
                 let latest = self.latest_of(shared);
                 let mut others = self.sharing(shared);
-                if others.any(|(s, _)| closes_at(window, &s.plan).is_some_and(|closes| closes <= latest)) {
+                if others
+                    .any(|(s, _)| closes_at(window, &s.plan).is_some_and(|closes| closes <= latest))
+                {
                     return Err(closed(started_at));
                 }
             }
