@@ -7,9 +7,9 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest, Signature},
     entry::{
-        Absorbed, Cancelled, Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry,
-        ImportMark, Instance, Opening, Presented, ReceiptEntry, Reclaimed, Release, ReleaseReason,
-        SignedLease, Voided,
+        Absorbed, Cancelled, Collected, Denial, DenialCode, Denied, Entry, Extended, Granted,
+        HoldEntry, ImportMark, Instance, Opening, Presented, ReceiptEntry, Reclaimed, Release,
+        ReleaseReason, SignedLease, Voided,
     },
     error::{Code, Error, Result},
     lease::{Lease, Statement},

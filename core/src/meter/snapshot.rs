@@ -22,8 +22,8 @@ use crate::{
     lease::{Lease, Statement},
     log::Frontier,
     meter::{
-        Hold, HoldState, Lane, Leased, Meter, PartLine, Parts, Remembered, State, Subscription,
-        closings, reclaimable,
+        CameBack, Hold, HoldState, Lane, Leased, Meter, PartLine, Parts, Remembered, State,
+        Subscription, closings, reclaimable,
     },
     plan::{Grant, Plan},
     receipt::LaneOpen,
@@ -84,6 +84,10 @@ fn write_state(w: &mut Writer, state: &State) {
             w.bytes(&statement.to_bytes());
         });
     }
+    w.count(state.came_back.len());
+    for (lane, back) in &state.came_back {
+        w.raw(lane.bytes()).raw(back.subscription.bytes()).u64(back.sequence);
+    }
     w.count(state.imports.len());
     for mark in state.imports.values() {
         write_mark(w, mark);
@@ -125,6 +129,11 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
         state.reclaims.insert((reclaimable(&lease, state.plan(&lease.plan)?), id));
         state.leases.insert(id, Leased { lease: Arc::new(lease), stated });
     }
+    for _ in 0..r.count(72)? {
+        let lane = Digest::new(r.array()?);
+        let subscription = Digest::new(r.array()?);
+        state.came_back.insert(lane, CameBack { subscription, sequence: r.u64()? });
+    }
     for _ in 0..r.count(80)? {
         let mark = read_mark(r)?;
         state.imports.insert(mark.input, mark);
@@ -153,7 +162,9 @@ fn index(state: &mut State, id: Digest, subscription: &Subscription) {
         state.periods.insert((period.due, id, period.charge, period.edge));
     }
     state.closings.extend(closings(subscription, &id));
-    if let Some(once) = subscription.plan.term().once.as_ref().filter(|_| subscription.lease.is_none()) {
+    if let Some(once) =
+        subscription.plan.term().once.as_ref().filter(|_| subscription.lease.is_none())
+    {
         state.once.insert((subscription.payer, once.clone()));
     }
 }
@@ -330,7 +341,8 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let lease = read_option(r, |r| Lease::from_bytes(r.bytes()?).map(Arc::new))?;
     let (closed, leased) = (r.flag()?, r.u32()?);
     let returned = Exact::from_bytes(&r.array()?)?;
-    let paid_from = if switched || lease.is_some() { started_at } else { plan.paid_from(started_at) };
+    let paid_from =
+        if switched || lease.is_some() { started_at } else { plan.paid_from(started_at) };
     let mut account = Account::new(&plan, started_at, paid_from)?;
     account.until = read_time(r)?;
     read_account(r, &plan, &mut account)?;
