@@ -520,6 +520,23 @@ def _(s, meter, extent, closing):
             "root": settled.root(), "commitment": settled.commitment()}
 
 
+@arm("ledger.duplicates", "meters")
+def _(s, meters):
+    found = c.Duplicates()
+    for name in meters:
+        for entry in s.get(name, Host).journal.entries:
+            found.add(entry)
+
+    def charge(one):
+        return {"lane": one.lane, "issuedAt": str(one.issued_at),
+                "receipts": [{"sequence": str(made.sequence), "digest": made.digest}
+                             for made in one.receipts]}
+
+    return {"duplicates": [
+        {"subscription": one.subscription, "subject": one.subject, "kept": charge(one.kept),
+         "extra": charge(one.extra), "resolved": one.resolved} for one in found.list()]}
+
+
 @arm("payout.verify", "root payee token cumulative proof")
 def _(s, root, payee, token, cumulative, proof):
     c.verify_payout(root, c.Payout(payee=payee, token=token, cumulative=number(cumulative),

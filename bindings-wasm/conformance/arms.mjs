@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import {
-  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedEvidence,
+  Batch, Checkpoint, Contract, Duplicates, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedEvidence,
   VerifiedReceipt, billExact, claimCalldata, evidenceDigest, evidenceTypedData, mapUsage,
   proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
@@ -429,6 +429,16 @@ export const arms = {
     const { currency, totals, payees, payoutRoot, commitment } = settlement;
     return [{
       currency, ...texts(totals), payees: payees.map(texts), root: orNull(payoutRoot), commitment,
+    }];
+  },
+  "ledger.duplicates"(given) {
+    const all = new Duplicates();
+    for (const { journal } of given.handles("meters", Host))
+      for (const entry of journal.entries) all.addEntry(entry);
+    const charge = ({ receipts, ...of }) => ({ ...texts(of), receipts: receipts.map(texts) });
+    return [{
+      duplicates: all.list().map(({ kept, extra, ...found }) =>
+        ({ ...found, kept: charge(kept), extra: charge(extra) })),
     }];
   },
   "payout.verify"(given) {

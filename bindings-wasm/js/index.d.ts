@@ -5,7 +5,7 @@ import type {
 } from "../pkg/counterfoil.js";
 
 export {
-  Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
+  Auditor, Batch, Checkpoint, Command, Contract, Duplicates, Expected, LocalKey, PayerCheck, Plan, RawMeter,
   Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedEvidence,
   VerifiedReceipt, VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata,
   evidenceDigest, evidenceTypedData, mapUsage, proveConsistency, proveInclusion,
@@ -13,8 +13,8 @@ export {
 } from "../pkg/counterfoil.js";
 export type {
   Absorb, Accept, Authorize, Authorized, Basis, Begin, Billed, Cancel, Cancelled, Channel, CheckpointFields, Checkpointed, ClaimRow,
-  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Evidence, Exact, Extend, Extended, Extent, Grant, GrantState, Hex, HoldFields, HoldView, Import,
-  ImportMark, InclusionProof, Instant, LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
+  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Duplicate, Evidence, Exact, Extend, Extended, Extent, Grant, GrantState, Hex, HoldFields, HoldView, Import,
+  ImportMark, InclusionProof, Instant, LaneCharge, LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Reclaimed, Release, Released, Replayed, Rounding, Settle, Settled,
   Stated, StatementRequest, Subscribe, Subscription, Surface, Switch, Totals, TreeHead, Usage, Void, Voided, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";

@@ -264,6 +264,16 @@ export interface Totals {
   payouts: bigint; residue: bigint;
 }
 export interface PayeeLine { payee: string; payable: bigint; owed: bigint }
+/** A request id that two lanes of one subscription charged; `extra` is to be credited. */
+export interface Duplicate {
+  subscription: Hex; subject: Hex; kept: LaneCharge; extra: LaneCharge;
+  /** Whether credits gave all of `extra` back, as far as it can go back. */
+  resolved: boolean;
+}
+/** What one lane charged for a call: one receipt, or several where it was charged in parts. */
+export interface LaneCharge {
+  lane: Hex; issuedAt: Instant; receipts: { sequence: bigint; digest: Hex }[];
+}
 export interface PayoutProof { payee: Hex; token: Hex; cumulative: bigint; proof: Hex[] }
 
 export interface Channel {

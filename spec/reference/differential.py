@@ -823,7 +823,8 @@ class Case:
                 given = usage(r, self.priced, r.random() < 0.2)
                 if r.random() < 0.9:
                     given["attributes"] = lease["attributes"]
-                self.add("meter." + op, id=request, now=str(self.now), **on, **{wanted: given})
+                self.add("meter." + op, f"x{len(self.steps)}", id=request, now=str(self.now), **on,
+                         **{wanted: given})
                 self.now += r.choice([0, 0, 1, 300, 60_000])
                 if r.random() < 0.1:
                     self.add("meter.extend", id=request, now=str(self.now), **on)
@@ -1024,6 +1025,9 @@ class Case:
             self.add("meter.entries", meter=meter)
             if any(lease["holder"] == meter and lease["open"] for lease in self.leases):
                 self.add("ledger.settle", meter=meter, extent="everything", closing=True)
+        if self.leasing:
+            # The requests of every lease have the same ids.
+            self.add("ledger.duplicates", meters=[self.meter, *HOLDERS])
         for extent in ("collected", "everything"):
             self.add("ledger.settle", meter=self.meter, extent=extent, closing=self.r.random() < 0.5)
 

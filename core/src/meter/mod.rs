@@ -35,5 +35,5 @@ pub(crate) use draft::{
     CreditFacts, Draft, Facts, draft_call, draft_credit, draft_period, draft_true_up, joined,
 };
 pub(crate) use fold::{Hashed, charge_index, closings, line_index, reclaimable};
-pub(crate) use state::{Lane, Leased, Remembered, State, Subscription};
+pub(crate) use state::{CameBack, Lane, Leased, Remembered, State, Subscription};
 pub(crate) use view::lane_totals;

@@ -24,8 +24,8 @@ use crate::{
     lease::{Lease, Statement},
     log::Frontier,
     meter::{
-        Hold, HoldState, Lane, Leased, Meter, PartLine, Parts, Remembered, State, Subscription,
-        closings, reclaimable,
+        CameBack, Hold, HoldState, Lane, Leased, Meter, PartLine, Parts, Remembered, State,
+        Subscription, closings, reclaimable,
     },
     plan::{Grant, Plan},
     receipt::LaneOpen,
@@ -92,6 +92,10 @@ fn write_state(w: &mut Writer, state: &State) {
             w.bytes(&statement.to_bytes());
         });
     }
+    w.count(state.came_back.len());
+    for (lane, back) in &state.came_back {
+        w.raw(lane.bytes()).raw(back.subscription.bytes()).u64(back.sequence);
+    }
     w.count(state.imports.len());
     for mark in state.imports.values() {
         write_mark(w, mark);
@@ -137,6 +141,11 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
         let id = lease.digest();
         state.reclaims.insert((reclaimable(&lease, state.plan(&lease.plan)?), id));
         state.leases.insert(id, Leased { lease: Arc::new(lease), stated });
+    }
+    for _ in 0..r.count(72)? {
+        let lane = Digest::new(r.array()?);
+        let subscription = Digest::new(r.array()?);
+        state.came_back.insert(lane, CameBack { subscription, sequence: r.u64()? });
     }
     for _ in 0..r.count(80)? {
         let mark = read_mark(r)?;

@@ -35,6 +35,9 @@ pub(crate) struct State {
     pub(crate) shared: SharedLimits,
     /// The leases that are out.
     pub(crate) leases: BTreeMap<Digest, Leased>,
+    /// The lanes of leases that came back, as far as the last statement of each goes. Kept for ever, as
+    /// lanes are: their receipts may be credited.
+    pub(crate) came_back: BTreeMap<Digest, CameBack>,
     /// Digests of lane openings and receipt heads of the current origin.
     pub(crate) log: Frontier,
     /// Log positions used by earlier origins: slots of signatures never restart.
@@ -65,6 +68,14 @@ pub(crate) struct State {
 pub(crate) struct Leased {
     pub(crate) lease: Arc<Lease>,
     pub(crate) stated: Option<Statement>,
+}
+
+/// The lane of a lease that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CameBack {
+    pub(crate) subscription: Digest,
+    /// The sequence of its last receipt that was stated.
+    pub(crate) sequence: u64,
 }
 
 /// One payer bound to one plan.
@@ -195,6 +206,7 @@ impl Default for State {
             imports: BTreeMap::new(),
             shared: SharedLimits::default(),
             leases: BTreeMap::new(),
+            came_back: BTreeMap::new(),
             log: Frontier::new(),
             base: 0,
             checkpoints: 0,
@@ -260,6 +272,13 @@ impl State {
     /// A lease that is out.
     pub(crate) fn leased(&self, id: &Digest) -> Result<&Leased> {
         self.leases.get(id).ok_or_else(|| Error::new(Code::LeaseUnknown).value(id))
+    }
+
+    /// Whether a receipt is the subscription's: of a lane here, or stated by a lease that came back.
+    pub(crate) fn has_receipt(&self, subscription: &Digest, lane: &Digest, sequence: u64) -> bool {
+        let here = self.lanes.get(lane).map(|lane| (lane.open.root(), lane.sequence));
+        let lent = self.came_back.get(lane).map(|lane| (lane.subscription, lane.sequence));
+        [here, lent].iter().flatten().any(|(of, last)| of == subscription && sequence <= *last)
     }
 
     /// What a subscription was billed and was not credited, and what of it was not collected, ever.

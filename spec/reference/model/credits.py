@@ -62,8 +62,10 @@ def credit(state, key, id_, name, document, wanted, reason, now):
     receipts.verify(head, signature, body, meters.the_instance(state)["signer"])
     need(body is not None and head["kind"] in (CALL, PERIOD), "credit_invalid")
     its_lane = state.lanes.get(head["lane"])
-    need(its_lane is not None and its_lane["open"]["subscription"] == id_
-         and head["sequence"] <= its_lane["sequence"], "credit_invalid")
+    ours = (its_lane is not None and meters.root(its_lane["open"]) == id_
+            and head["sequence"] <= its_lane["sequence"])
+    of, stated = state.came_back.get(head["lane"], (None, 0))
+    need(ours or (of == id_ and head["sequence"] <= stated), "credit_invalid")
     items = draft(sub, lane, (head, body, digest), name, wanted, reason, now)
     salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
     issued_at = max(now, lane["issued_at"])
@@ -81,8 +83,7 @@ def draft(sub, lane, corrected, name, wanted, reason, now):
     head, body, digest = corrected
     plan, issued_at = sub["plan"], max(now, lane["issued_at"])
     before, back = given_back(sub, digest)
-    uncredited = max(0, lane["cumulative"] * GRID + lane["cumulative_remainder"]
-                     - lane["credited"] * GRID - lane["credited_remainder"])
+    uncredited = meters.net_of(lane, sub["returned"])
     money = min(max(0, charged(head, body["items"]) - before), uncredited)
     left = []  # the last draw first
     for item in reversed(body["items"]):

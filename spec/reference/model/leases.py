@@ -458,6 +458,8 @@ def take_back(state, id_):
     count(plan, account, lease, unspent, {i: most - n for (i, most, hard), n in every if hard}, -1)
     count(plan, account, lease, 0, {i: n for (i, _, hard), n in every if not hard}, 1)
     sub["returned"] += charged
+    if stated:
+        state.came_back[stated["lane"]] = (lease["subscription"], stated["sequence"])
 
 
 def reclaim(state, now):

@@ -57,6 +57,7 @@ class State:
         self.lanes = {}
         self.imports = {}
         self.leases = {}        # those that are out
+        self.came_back = {}     # lane of a lease that was taken back → (subscription, last sequence)
         self.log = []           # hashed leaves of the current origin
         self.base = 0
         self.checkpoints = 0

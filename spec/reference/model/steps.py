@@ -747,6 +747,20 @@ def _(s, g):
     return text, None
 
 
+@operation("ledger.duplicates")
+def _(s, g):
+    def charge(one):
+        issued_at, lane, receipts_ = one
+        return {"lane": hexed(lane), "issuedAt": str(issued_at),
+                "receipts": [{"sequence": str(n), "digest": hexed(d)} for n, d in receipts_]}
+
+    found = settlements.duplicates([s.objects[name].journal for name in g["meters"]])
+    return {"duplicates": [
+        {"subscription": hexed(subscription), "subject": hexed(subject), "kept": charge(kept),
+         "extra": charge(extra), "resolved": back}
+        for subscription, subject, kept, extra, back in found]}, None
+
+
 @operation("payout.verify")
 def _(_, g):
     settlements.verify_payout(digest(g["root"]), address(g["payee"]), address(g["token"]),

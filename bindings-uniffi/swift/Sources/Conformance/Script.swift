@@ -242,6 +242,7 @@ final class Script {
             return .object([:])
         case "ledger.audit": return try audit(given)
         case "ledger.settle": return try settle(given)
+        case "ledger.duplicates": return try duplicates(given)
         case "payout.verify":
             try given.known("root payee token cumulative proof")
             let payout = Payout(
@@ -605,6 +606,34 @@ final class Script {
         try change.known("find with")
         guard let found = text.range(of: try change.text("find")) else { return text }
         return text.replacingCharacters(in: found, with: try change.text("with"))
+    }
+
+    private func duplicates(_ given: JSON) throws -> JSON {
+        try given.known("meters")
+        let all = Duplicates()
+        for name in try given.texts("meters") {
+            guard let host = objects[name] as? Host else { throw Broken("no such `\(name)`") }
+            try host.journal.entries.forEach { try all.add(entry: $0) }
+        }
+        func charge(_ of: LaneCharge) -> JSON {
+            let receipts = of.receipts.map {
+                JSON.object(["sequence": number($0.sequence), "digest": .text($0.digest)])
+            }
+            return .object([
+                "lane": .text(of.lane), "issuedAt": number(of.issuedAt),
+                "receipts": .list(receipts),
+            ])
+        }
+        let found = try all.list().map {
+            JSON.object([
+                "subscription": .text($0.subscription),
+                "subject": .text($0.subject),
+                "kept": charge($0.kept),
+                "extra": charge($0.extra),
+                "resolved": .bool($0.resolved),
+            ])
+        }
+        return .object(["duplicates": .list(found)])
     }
 
     private func settle(_ given: JSON) throws -> JSON {

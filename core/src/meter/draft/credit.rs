@@ -35,7 +35,8 @@ pub(crate) fn draft_credit(state: &State, facts: &CreditFacts<'_>) -> Result<Dra
     let (before, after) = charged_part(&facts.corrects.head, items)?;
     let none = Returned::default();
     let returned = subscription.given_back.receipts.get(&digest).unwrap_or(&none);
-    let money = after.checked_sub(before)?.minus_or_zero(returned.money).min(lane.uncredited()?);
+    let uncredited = lane.uncredited_beside(subscription.returned)?;
+    let money = after.checked_sub(before)?.minus_or_zero(returned.money).min(uncredited);
     // (draw, the grant as it stands, what can go back to it), the last draw first.
     let paid: Vec<_> = draws(items).enumerate().collect();
     let mut back = Vec::new();
@@ -134,11 +135,7 @@ fn corrected<'a>(state: &State, facts: &CreditFacts<'a>) -> Result<(Digest, &'a 
     if !matches!(head.kind, Kind::Call | Kind::Period) {
         return Err(invalid("only what charged something can be given back"));
     }
-    let lane = state.lanes.get(&head.lane);
-    let ours = lane.is_some_and(|lane| {
-        lane.open.subscription == facts.subscription && head.sequence <= lane.sequence
-    });
-    if !ours {
+    if !state.has_receipt(&facts.subscription, &head.lane, head.sequence) {
         return Err(invalid("not a receipt of this subscription"));
     }
     Ok((digest, &body.items))

@@ -14,15 +14,14 @@ impl State {
         let none = || misplaced("a credit without the receipt that it corrects");
         let corrected = e.corrects.as_deref().ok_or_else(none)?;
         let body = corrected.body.as_ref().ok_or_else(none)?;
-        if self.lane(&corrected.head.lane)?.open.subscription != id
-            || corrected.head.digest() != e.head.subject
-        {
+        let of = &corrected.head;
+        if !self.has_receipt(&id, &of.lane, of.sequence) || of.digest() != e.head.subject {
             return Err(misplaced("a credit of another receipt"));
         }
         let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &body.items, line_index)?;
-        let (before, after) = charged_part(&corrected.head, &body.items)?;
+        let (before, after) = charged_part(of, &body.items)?;
         let cost = after.checked_sub(before)?;
         let digests = (e.digest, e.head.subject);
         let back = subscription.given_back.record(digests, &e.body.items, &body.items, cost)?;

@@ -9,7 +9,7 @@ use crate::{
     entry::{Absorbed, Reclaimed},
     error::{Code, Error, Result},
     lease::{Lease, Statement},
-    meter::{Leased, State, Subscription},
+    meter::{CameBack, Leased, State, Subscription},
     plan::Plan,
     time::Timestamp,
 };
@@ -82,6 +82,10 @@ impl State {
         subscription.returned = subscription.returned.checked_add(charged)?;
         self.note_periods(&lease.subscription, &periods)?;
         self.note_returns(lease)?;
+        if let Some(Statement { lane, sequence, .. }) = leased.stated {
+            let came_back = CameBack { subscription: lease.subscription, sequence };
+            self.came_back.insert(lane, came_back);
+        }
         self.reclaims.remove(&(reclaimable(lease, &plan), *id));
         self.leases.remove(id);
         Ok(())

@@ -527,6 +527,24 @@ class Script {
         }
         "ledger.audit" -> audit(given)
         "ledger.settle" -> settle(given)
+        "ledger.duplicates" -> {
+            given.known("meters")
+            val all = Duplicates()
+            for (name in given.texts("meters")) {
+                val host = objects[name] as? Host ?: throw Broken("no such `$name`")
+                host.journal.entries.forEach(all::add)
+            }
+            val found = all.list().map {
+                json(
+                    "subscription" to it.subscription,
+                    "subject" to it.subject,
+                    "kept" to charge(it.kept),
+                    "extra" to charge(it.extra),
+                    "resolved" to it.resolved,
+                )
+            }
+            json("duplicates" to found)
+        }
         "payout.verify" -> {
             given.known("root", "payee", "token", "cumulative", "proof")
             val payout = Payout(
@@ -634,6 +652,11 @@ class Script {
         val change = given.given("change")
         change.known("find", "with")
         return text.replaceFirst(change.text("find"), change.text("with"))
+    }
+
+    private fun charge(of: LaneCharge): JsonObject {
+        val receipts = of.receipts.map { json("sequence" to it.sequence, "digest" to it.digest) }
+        return json("lane" to of.lane, "issuedAt" to of.issuedAt, "receipts" to receipts)
     }
 
     private fun settle(given: Given): JsonObject {
