@@ -13,7 +13,7 @@ mod common;
 use core::fmt::Write;
 use std::{collections::BTreeMap, env, fs};
 
-use common::{Host, Terms, at, key, usage};
+use common::{Host, Terms, at, key, renamed, usage};
 use counterfoil::{
     Digest, Plan, Usage,
     entry::{Denial, DenialCode},
@@ -167,12 +167,6 @@ const CASES: [Case; 18] = [
     },
 ];
 
-/// Another plan of the same terms.
-fn renamed(plan: &Plan) -> Plan {
-    let document = String::from_utf8(plan.canonical().to_vec()).unwrap();
-    Plan::from_json(document.replace(r#""name":""#, r#""name":"Another "#).as_bytes()).unwrap()
-}
-
 /// Units of `a` under a key and a model.
 fn call(units: u64, key: &str) -> Usage {
     let mut usage = usage(&[("a", units)]);
@@ -210,7 +204,7 @@ fn denial(case: &Case) -> (Denial, Plan) {
     }
     // Another subscription of the same payer.
     let sub = match case.title {
-        "All subscriptions of a payer" => host.subscribe(&renamed(&plan)),
+        "All subscriptions of a payer" => host.subscribe(&renamed(&plan, "Another")),
         _ => sub,
     };
     let key = if case.title.contains("values") { "k2" } else { "k1" };

@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::{HOUR, Host, SALT, Terms, at, usage};
+use common::{HOUR, Host, SALT, Terms, at, renamed, usage};
 use counterfoil::{
     Digest, Exact, Meter, Plan, Rounding, Timestamp, Usage,
     entry::{Entry, ReceiptEntry, ReleaseReason},
@@ -238,9 +238,7 @@ impl Story {
     /// A payer with so many subscriptions, each to a plan of the same terms.
     fn new(plan: &Plan, subs: usize) -> Story {
         let mut host = Host::new();
-        let document = String::from_utf8(plan.canonical().to_vec()).unwrap();
-        let named = |n| document.replacen(r#""name":""#, &format!(r#""name":"{n} "#), 1);
-        let plans = (0..subs).map(|n| Plan::from_json(named(n).as_bytes()).unwrap());
+        let plans = (0..subs).map(|n| renamed(plan, &n.to_string()));
         let subs = plans.map(|plan| host.subscribe(&plan)).collect();
         Story {
             host,
