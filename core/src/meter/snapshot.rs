@@ -11,7 +11,8 @@ use alloc::{
 
 use crate::{
     account::{
-        Account, Counter, Given, GivenBack, Grants, Made, Pace, Pending, Returned, Seen, Tally,
+        Account, ByValue, Counter, Given, GivenBack, Grants, Made, Pace, Pending, Returned, Seen,
+        Tally,
     },
     amount::{Amount, Exact},
     codec::{Reader, Writer},
@@ -477,7 +478,7 @@ fn write_tally(w: &mut Writer, tally: &Tally) {
     for (window, counted) in tally.recorded() {
         window.write(w);
         w.count(counted.len());
-        for (value, sum) in counted {
+        for (value, sum) in counted.iter() {
             w.text(value).raw(&sum.to_bytes());
         }
     }
@@ -487,9 +488,11 @@ fn read_tally(r: &mut Reader<'_>) -> Result<Tally> {
     let mut tally = Tally::default();
     for _ in 0..r.count(20)? {
         let window = Window::read(r)?;
-        let mut counted = BTreeMap::new();
+        let mut counted = ByValue::default();
         for _ in 0..r.count(28)? {
-            counted.insert(r.text()?, Exact::from_bytes(&r.array()?)?);
+            let value = r.text()?;
+            let sum = Exact::from_bytes(&r.array()?)?;
+            counted.open(&value, || sum);
         }
         tally.restore(window, counted);
     }
@@ -506,7 +509,7 @@ fn write_pace(w: &mut Writer, pace: &Pace) {
 fn read_pace(r: &mut Reader<'_>) -> Result<Pace> {
     let mut pace = Pace::default();
     for _ in 0..r.count(20)? {
-        pace.restore(r.text()?, r.u128()?);
+        pace.restore(&r.text()?, r.u128()?);
     }
     Ok(pace)
 }
