@@ -281,7 +281,7 @@ fn of_several_ledgers_calls_that_were_charged_twice_are_listed() {
     let first = bench.verify("east").ok().number("/receipts");
     let both = json(&bench.run(&["verify", "west", "east"]).ok().out);
     let both = both.root();
-    assert_eq!(both.at("/ledgers/1/receipts").unwrap().integer::<u64>().unwrap(), first);
+    assert_eq!(both.at("/ledgers/1/receipts").unwrap().integer().unwrap(), first);
     let found = both.at("/duplicates").unwrap().items().unwrap().count();
     assert_eq!(found as u64, first);
     let mut command = counterfoil(["verify", "west", "east"]);
