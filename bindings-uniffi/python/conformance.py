@@ -310,6 +310,31 @@ def _(s, meter, subscription, id, json, amount, reason, now):
         now=instant(now))))
 
 
+@arm("meter.lease", "meter subscription holder until units now", "limits attributes journal")
+def _(s, meter, subscription, holder, until, units, now, limits={}, attributes={}):
+    count = lambda given: {name: number(n) for name, n in given.items()}  # noqa: E731
+    return outcome(s.meter(meter).lease(
+        subscription, holder=holder, until=instant(until), units=count(units),
+        limits=count(limits), attributes=attributes, now=instant(now)))
+
+
+@arm("meter.accept", "meter lease signature now", "rail journal")
+def _(s, meter, lease, signature, now, rail=None):
+    return opened(s.meter(meter).accept(data(lease), signature, rail=rail, now=instant(now)))
+
+
+@arm("meter.statement", "meter lease closing now", "journal")
+def _(s, meter, lease, closing, now):
+    stated = s.meter(meter).statement(lease, closing=closing, now=instant(now))
+    return {"statement": "0x" + stated.statement.hex(), "sign": values.sign(stated.sign)}
+
+
+@arm("meter.absorb", "meter statement signature now", "journal")
+def _(s, meter, statement, signature, now):
+    s.meter(meter).absorb(data(statement), signature, now=instant(now))
+    return {}
+
+
 @arm("meter.recover", "meter written")
 def _(s, meter, written):
     host = s.get(meter, Host)
@@ -493,6 +518,23 @@ def _(s, meter, extent, closing):
             "payees": [{"payee": line.payee, "payable": str(line.payable),
                         "owed": str(line.owed)} for line in settled.payees()],
             "root": settled.root(), "commitment": settled.commitment()}
+
+
+@arm("ledger.duplicates", "meters")
+def _(s, meters):
+    found = c.Duplicates()
+    for name in meters:
+        for entry in s.get(name, Host).journal.entries:
+            found.add(entry)
+
+    def charge(one):
+        return {"lane": one.lane, "issuedAt": str(one.issued_at),
+                "receipts": [{"sequence": str(made.sequence), "digest": made.digest}
+                             for made in one.receipts]}
+
+    return {"duplicates": [
+        {"subscription": one.subscription, "subject": one.subject, "kept": charge(one.kept),
+         "extra": charge(one.extra), "resolved": one.resolved} for one in found.list()]}
 
 
 @arm("payout.verify", "root payee token cumulative proof")

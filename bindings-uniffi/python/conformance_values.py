@@ -165,6 +165,11 @@ def outcome(done: Any) -> Any:
             return {"receipt": receipt(done)}
         case c.Released():
             return {"released": {"subject": done.subject}}
+        case c.Leased():
+            return {"leased": {"lease": done.lease, "bytes": "0x" + done.bytes.hex(),
+                               "sign": sign(done.sign)}}
+        case c.Reclaimed():
+            return {"reclaimed": {"lease": done.lease}}
         case c.Opened():
             return {"opened": opened(done)}
         case c.Checkpointed():

@@ -9,7 +9,7 @@ use counterfoil::{Code, Error, audit};
 
 use crate::Result;
 use crate::meter::StepMachine;
-use crate::values::{Address, Amount, Currency, Digest, Signature};
+use crate::values::{Address, Amount, Currency, Digest, Signature, Timestamp};
 
 type Counts = counterfoil::audit::Counts;
 
@@ -299,4 +299,72 @@ fn verify_payout(root: Digest, payout: Payout) -> Result<()> {
     let Payout { payee, token, cumulative, proof } = payout;
     let leaf = PayoutLeaf { payee, token, cumulative: cumulative.atomic() };
     Ok(settlement::verify_payout(&root, &leaf, &proof)?)
+}
+
+type Duplicate = settlement::Duplicate;
+type LaneCharge = settlement::LaneCharge;
+type ChargedReceipt = settlement::ChargedReceipt;
+
+/// A request id that two lanes of one subscription charged.
+#[uniffi::remote(Record)]
+pub struct Duplicate {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The hash of the request's id: the subject of its receipts.
+    pub subject: Digest,
+    /// What was charged first.
+    pub kept: LaneCharge,
+    /// What was charged again, and is to be credited.
+    pub extra: LaneCharge,
+    /// Whether credits gave all of `extra` back, as far as it can go back.
+    pub resolved: bool,
+}
+
+/// What one lane charged for a call.
+#[uniffi::remote(Record)]
+pub struct LaneCharge {
+    /// The lane.
+    pub lane: Digest,
+    /// When its first receipt was issued.
+    pub issued_at: Timestamp,
+    /// Its receipts: one, or several where the call was charged in parts.
+    pub receipts: Vec<ChargedReceipt>,
+}
+
+/// Which receipt charged a call, or a part of it.
+#[uniffi::remote(Record)]
+pub struct ChargedReceipt {
+    /// Its number in the lane.
+    pub sequence: u64,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+/// Finds request ids that several lanes of one subscription charged, over the journals of its meters.
+#[derive(uniffi::Object, Default)]
+pub struct Duplicates(Mutex<settlement::Duplicates>);
+
+#[uniffi::export]
+impl Duplicates {
+    /// Without any journal.
+    #[uniffi::constructor]
+    fn new() -> Arc<Duplicates> {
+        Arc::default()
+    }
+
+    /// Adds one entry of an audited journal, in its order; one journal after the other.
+    fn add(&self, entry: Vec<u8>) -> Result<()> {
+        Ok(self.lock().add(&Entry::from_bytes(&entry)?)?)
+    }
+
+    /// Every call that more than one lane charged, each later lane beside the first.
+    fn list(&self) -> Result<Vec<Duplicate>> {
+        Ok(self.lock().list()?)
+    }
+}
+
+impl Duplicates {
+    fn lock(&self) -> std::sync::MutexGuard<'_, settlement::Duplicates> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -1,5 +1,6 @@
 //! The meter: propose, record, confirm.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use counterfoil::entry::{Collected, ImportMark};
@@ -10,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::plan::{Plan, Usage};
 use crate::receipt::Receipt;
 use crate::sign::{SignRequest, request};
-use crate::values::{Address, Amount, Digest, Exact, Timestamp, secret};
+use crate::values::{Address, Amount, Digest, Exact, Signature, Timestamp, secret};
 use crate::view::{HoldView, LaneTotals, SubscriptionView};
 
 /// A meter without its journal: what it decides is yours to record. `Meter`, the layer over it,
@@ -58,6 +59,25 @@ pub struct Mark {
     pub offset: u64,
     /// SHA-256 of the input up to that byte.
     pub digest: Digest,
+}
+
+/// A share of a subscription that another meter wants.
+#[derive(uniffi::Record)]
+pub struct LeaseRequest {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The origin of the other meter's log.
+    pub holder: String,
+    /// The first instant at which it authorises nothing more.
+    pub until: Timestamp,
+    /// Units by charge. Calls under the lease may use no other charge.
+    pub units: HashMap<String, u64>,
+    /// Units by limit on units. A hard one that covers its calls and is not here counts as 0.
+    #[uniffi(default)]
+    pub limits: HashMap<String, u64>,
+    /// The attributes that limits look at: every call under the lease has these.
+    #[uniffi(default)]
+    pub attributes: HashMap<String, String>,
 }
 
 impl StepMachine {
@@ -292,6 +312,46 @@ impl StepMachine {
         let receipt = receipt.0.clone();
         let command = Credit { subscription, id, receipt, amount, reason };
         self.propose(&Command::Credit(Box::new(command)), now)
+    }
+
+    /// Lends a share of a subscription to another meter.
+    fn propose_lease(&self, request: LeaseRequest, now: Timestamp) -> Result<Arc<Step>> {
+        let command = Command::Lease(counterfoil::meter::LeaseRequest {
+            subscription: request.subscription,
+            holder: request.holder,
+            until: request.until,
+            units: request.units.into_iter().collect(),
+            limits: request.limits.into_iter().collect(),
+            attributes: request.attributes.into_iter().collect(),
+        });
+        self.propose(&command, now)
+    }
+
+    /// Opens a lane under a lease that another meter made for this one.
+    fn propose_accept(
+        &self,
+        lease: Vec<u8>,
+        signature: Signature,
+        rail: Option<Digest>,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        let rail = rail.unwrap_or(Digest::ZERO);
+        self.propose(&Command::Accept { lease, signature, rail }, now)
+    }
+
+    /// Says what the calls under a lease used so far.
+    fn propose_statement(&self, lease: Digest, closing: bool, now: Timestamp) -> Result<Arc<Step>> {
+        self.propose(&Command::Statement { lease, closing }, now)
+    }
+
+    /// Takes note of what the holder of a lease says.
+    fn propose_absorb(
+        &self,
+        statement: Vec<u8>,
+        signature: Signature,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        self.propose(&Command::Absorb { statement, signature }, now)
     }
 
     /// Says that the step's entry and all before it are durable, and reads what was decided.

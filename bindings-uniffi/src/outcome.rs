@@ -39,6 +39,12 @@ pub enum Outcome {
     Cancelled { value: Cancelled },
     /// A checkpoint was made.
     Checkpointed { value: Checkpointed },
+    /// A lease was made.
+    Leased { value: Leased },
+    /// What a lease was used for was stated.
+    Stated { value: Stated },
+    /// A lease is over whose last word did not come.
+    Reclaimed { value: Reclaimed },
     /// Nothing is due.
     Nothing,
 }
@@ -75,7 +81,7 @@ type Denial = counterfoil::entry::Denial;
 #[uniffi::remote(Record)]
 pub struct Denial {
     /// Why: `limit_reached`, `condition_failed`, `rate_exceeded`, `term_ended`,
-    /// `concurrency_reached` or `values_reached`.
+    /// `concurrency_reached`, `values_reached` or `lease_exhausted`.
     pub code: DenialCode,
     /// The rule in the plan that decided.
     pub rule: String,
@@ -84,7 +90,7 @@ pub struct Denial {
     pub value: Option<String>,
     /// The window in which there is no room.
     pub window: Option<Window>,
-    /// For a limit on units: the meter. The four numbers below are then its units; without it money in
+    /// For a limit on units, or a charge of a lease: the meter. The four numbers below are then its units; without it money in
     /// atomic units, for `concurrency_reached` calls, for `values_reached` values.
     pub meter: Option<String>,
     /// The limit.
@@ -175,6 +181,33 @@ pub struct Checkpointed {
     pub sign: Arc<SignRequest>,
 }
 
+/// A lease was made; it must be signed.
+#[derive(uniffi::Record)]
+pub struct Leased {
+    /// Its id.
+    pub lease: Digest,
+    /// The lease, for the meter that holds it.
+    pub bytes: Vec<u8>,
+    /// Its signature.
+    pub sign: Arc<SignRequest>,
+}
+
+/// What a lease was used for was stated; it must be signed.
+#[derive(uniffi::Record)]
+pub struct Stated {
+    /// The statement, for the meter that lent.
+    pub statement: Vec<u8>,
+    /// Its signature.
+    pub sign: Arc<SignRequest>,
+}
+
+/// A lease is over whose last word did not come.
+#[derive(uniffi::Record)]
+pub struct Reclaimed {
+    /// The lease.
+    pub lease: Digest,
+}
+
 /// Where a request stands that is made again.
 #[derive(uniffi::Enum)]
 pub enum ReplayState {
@@ -230,6 +263,15 @@ impl From<Decided> for Outcome {
             Decided::Checkpointed { checkpoint, sign } => {
                 Outcome::Checkpointed { value: Checkpointed { checkpoint, sign: request(sign) } }
             }
+            Decided::Leased { lease, sign } => {
+                let (digest, bytes) = (lease.digest(), lease.to_bytes());
+                Outcome::Leased { value: Leased { lease: digest, bytes, sign: request(sign) } }
+            }
+            Decided::Stated { statement, sign } => {
+                let statement = statement.to_bytes();
+                Outcome::Stated { value: Stated { statement, sign: request(sign) } }
+            }
+            Decided::Reclaimed { lease } => Outcome::Reclaimed { value: Reclaimed { lease } },
             Decided::Nothing => Outcome::Nothing,
         }
     }

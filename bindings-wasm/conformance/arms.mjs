@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import {
-  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedEvidence,
+  Batch, Checkpoint, Contract, Duplicates, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedEvidence,
   VerifiedReceipt, billExact, claimCalldata, evidenceDigest, evidenceTypedData, mapUsage,
   proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
@@ -13,6 +13,8 @@ import { Host } from "./host.mjs";
 const hex = (bytes) => `0x${Buffer.from(bytes).toString("hex")}`;
 const texts = (object) =>
   Object.fromEntries(Object.entries(object).map(([name, value]) => [name, String(value)]));
+const mapped = (object, read) =>
+  Object.fromEntries(Object.entries(object).map(([name, value]) => [name, read(value)]));
 const orNull = (value) => (value === undefined ? null : String(value));
 
 /** What a meter decided, as vectors write it. */
@@ -48,6 +50,9 @@ const write = {
       })),
     },
   }),
+  leased: ({ lease, bytes, sign }) => ({ leased: { lease, bytes: hex(bytes), sign: signText(sign) } }),
+  stated: ({ statement, sign }) => ({ statement: hex(statement), sign: signText(sign) }),
+  reclaimed: ({ lease }) => ({ reclaimed: { lease } }),
   checkpoint: ({ checkpoint: c, sign }) => ({
     checkpoint: {
       ...texts({ origin: c.origin, size: c.size, root: c.root, lanes: c.lanes, time: c.time }),
@@ -284,6 +289,32 @@ export const arms = {
     });
     return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
   },
+  async "meter.lease"(given) {
+    const map = (name, read) => given.maybe(name, (value) => mapped(value, read));
+    return decided(await meter(given).lease({
+      subscription: given.text("subscription"), holder: given.text("holder"),
+      until: given.instant("until"), units: map("units", BigInt), limits: map("limits", BigInt),
+      attributes: map("attributes", text), now: given.instant("now"),
+    }));
+  },
+  async "meter.accept"(given) {
+    return decided(await meter(given).accept({
+      lease: given.bytes("lease"), signature: given.text("signature"), rail: given.maybe("rail"),
+      now: given.instant("now"),
+    }));
+  },
+  async "meter.statement"(given) {
+    return decided(await meter(given).statement({
+      lease: given.text("lease"), closing: given.flag("closing"), now: given.instant("now"),
+    }));
+  },
+  async "meter.absorb"(given) {
+    await meter(given).absorb({
+      statement: given.bytes("statement"), signature: given.text("signature"),
+      now: given.instant("now"),
+    });
+    return [{}];
+  },
   "meter.recover"(given) {
     const host = given.handle("meter", Host);
     host.recover(given.flag("written"));
@@ -398,6 +429,16 @@ export const arms = {
     const { currency, totals, payees, payoutRoot, commitment } = settlement;
     return [{
       currency, ...texts(totals), payees: payees.map(texts), root: orNull(payoutRoot), commitment,
+    }];
+  },
+  "ledger.duplicates"(given) {
+    const all = new Duplicates();
+    for (const { journal } of given.handles("meters", Host))
+      for (const entry of journal.entries) all.addEntry(entry);
+    const charge = ({ receipts, ...of }) => ({ ...texts(of), receipts: receipts.map(texts) });
+    return [{
+      duplicates: all.list().map(({ kept, extra, ...found }) =>
+        ({ ...found, kept: charge(kept), extra: charge(extra) })),
     }];
   },
   "payout.verify"(given) {

@@ -52,10 +52,13 @@ export class Given {
     });
   }
 
-  /** The object that an earlier step made. */
-  handle(name, kind) {
-    const object = this.#objects.get(this.text(name));
-    if (!(object instanceof kind)) throw new Error(`\`${this.text(name)}\` is no ${kind.name}`);
+  /** The object, or objects, that earlier steps made. */
+  handle = (name, kind) => this.#named(this.text(name), kind);
+  handles = (name, kind) => this.list(name).map((one) => this.#named(one, kind));
+
+  #named(name, kind) {
+    const object = this.#objects.get(name);
+    if (!(object instanceof kind)) throw new Error(`\`${name}\` is no ${kind.name}`);
     return object;
   }
 

@@ -1,22 +1,22 @@
 import type {
-  Authorize, Authorized, Begin, Cancel, Cancelled, Checkpointed, Collect, Credit, Denied, Extend, Extended, Grant, HoldView, Import,
-  LaneTotals, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Released, Replayed, Settle, Settled, SignRequest,
-  Subscribe, Subscription, Switch, Hex, Instant, Exact, Plan, Usage, Void, Voided,
+  Absorb, Accept, Authorize, Authorized, Begin, Cancel, Cancelled, Checkpointed, Collect, Credit, Denied, Extend, Extended, Grant, HoldView, Import,
+  LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Reclaimed, Released, Replayed,
+  Settle, Settled, SignRequest, Stated, StatementRequest, Subscribe, Subscription, Switch, Hex, Instant, Exact, Plan, Usage, Void, Voided,
 } from "../pkg/counterfoil.js";
 
 export {
-  Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
+  Auditor, Batch, Checkpoint, Command, Contract, Duplicates, Expected, LocalKey, PayerCheck, Plan, RawMeter,
   Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedEvidence,
   VerifiedReceipt, VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata,
   evidenceDigest, evidenceTypedData, mapUsage, proveConsistency, proveInclusion,
   readUsage, settleCalldata, sha256, treeHead, verifyConsistency, verifyInclusion, verifyPayout,
 } from "../pkg/counterfoil.js";
 export type {
-  Authorize, Authorized, Basis, Begin, Billed, Cancel, Cancelled, Channel, CheckpointFields, Checkpointed, ClaimRow,
-  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Evidence, Exact, Extend, Extended, Extent, Grant, GrantState, Hex, HoldFields, HoldView, Import,
-  ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
-  Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
-  Subscribe, Subscription, Surface, Switch, Totals, TreeHead, Usage, Void, Voided, Voucher, VoucherCheck,
+  Absorb, Accept, Authorize, Authorized, Basis, Begin, Billed, Cancel, Cancelled, Channel, CheckpointFields, Checkpointed, ClaimRow,
+  Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Duplicate, Evidence, Exact, Extend, Extended, Extent, Grant, GrantState, Hex, HoldFields, HoldView, Import,
+  ImportMark, InclusionProof, Instant, LaneCharge, LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
+  Quote, QuoteLine, QuoteStep, ReceiptKind, Reclaimed, Release, Released, Replayed, Rounding, Settle, Settled,
+  Stated, StatementRequest, Subscribe, Subscription, Surface, Switch, Totals, TreeHead, Usage, Void, Voided, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
 
 /** What Counterfoil refuses. */
@@ -92,7 +92,7 @@ export class Meter {
   ): Promise<Released>;
   import(record: Import): Promise<Settled | Denied | Nothing>;
   /** Does the first thing that is due. Call it until it gives `nothing`. */
-  due(options?: Now): Promise<Released | Settled | Checkpointed | Opened | Nothing>;
+  due(options?: Now): Promise<Released | Settled | Checkpointed | Opened | Reclaimed | Nothing>;
   checkpoint(options?: Now): Promise<Checkpointed | Nothing>;
   collect(collect: Omit<Collect, "at"> & { at?: Instant }): Promise<void>;
   /** Gives a subscription a grant; the same terms again give nothing. */
@@ -113,6 +113,17 @@ export class Meter {
    * meter's key; the same `id` gives back once.
    */
   credit(credit: Credit & { receipt: Receipt } & Now): Promise<Settled | Replayed>;
+  /** Lends a share of a subscription to another meter. */
+  lease(request: LeaseRequest & Now): Promise<Leased | Denied>;
+  /**
+   * Takes a lease that another meter made for this one. From then on its id stands for the
+   * subscription's: `authorize` and `settle` name it.
+   */
+  accept(accept: Accept & Now): Promise<Opened>;
+  /** Says what the calls under a lease used so far; after the closing one it takes no more. */
+  statement(request: StatementRequest & Now): Promise<Stated>;
+  /** Takes note of what the holder of a lease says; of its last word, takes the rest back. */
+  absorb(absorb: Absorb & Now): Promise<void>;
 
   /** Says that the fate of a write is unknown. Every waiting call is refused with `meter_stalled`. */
   stall(cause?: unknown): void;

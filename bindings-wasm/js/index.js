@@ -6,7 +6,7 @@ import { initSync } from "../pkg/counterfoil.js";
 initSync({ module: readFileSync(new URL("../pkg/counterfoil_bg.wasm", import.meta.url)) });
 
 export {
-  Auditor, Batch, Checkpoint, Command, Contract, Expected, LocalKey, PayerCheck, Plan, RawMeter,
+  Auditor, Batch, Checkpoint, Command, Contract, Duplicates, Expected, LocalKey, PayerCheck, Plan, RawMeter,
   Receipt, Settlement, SignRequest, Step, UsageStream, VerifiedCheckpoint, VerifiedEvidence,
   VerifiedReceipt, VerifiedVoucher, billExact, claimCalldata, claimWithSignatureCalldata,
   evidenceDigest, evidenceTypedData, mapUsage, proveConsistency, proveInclusion,

@@ -115,6 +115,22 @@ export class Meter {
     return this.#run(Command.credit(receipt, credit), now);
   }
 
+  async lease({ now, ...request }) {
+    return this.#run(Command.lease(request), now);
+  }
+
+  async accept({ now, ...accept }) {
+    return this.#run(Command.accept(accept), now);
+  }
+
+  async statement({ now, ...request }) {
+    return this.#run(Command.statement(request), now);
+  }
+
+  async absorb({ now, ...absorb }) {
+    await this.#run(Command.absorb(absorb), now);
+  }
+
   /** Decides at once, and resolves when the journal has the entry. */
   #run(command, now = this.#clock()) {
     return new Promise((resolve, reject) => {

@@ -242,6 +242,67 @@ impl Command {
         members.finish()?;
         Ok(Command(command))
     }
+
+    /// Lends a share of a subscription to another meter.
+    pub fn lease(
+        #[wasm_bindgen(unchecked_param_type = "LeaseRequest")] request: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&request)?;
+        let command = meter::Command::Lease(meter::LeaseRequest {
+            subscription: members.required("subscription", input::parsed)?,
+            holder: members.required("holder", input::text)?,
+            until: members.required("until", input::instant)?,
+            units: members.required("units", |units| input::map(units, input::quantity))?,
+            limits: members
+                .optional("limits", |limits| input::map(limits, input::quantity))?
+                .unwrap_or_default(),
+            attributes: members
+                .optional("attributes", |attributes| input::map(attributes, input::text))?
+                .unwrap_or_default(),
+        });
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Opens a lane under a lease that another meter made for this one.
+    pub fn accept(
+        #[wasm_bindgen(unchecked_param_type = "Accept")] accept: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&accept)?;
+        let command = meter::Command::Accept {
+            lease: members.required("lease", input::bytes)?,
+            signature: members.required("signature", input::parsed)?,
+            rail: members.digest_or_zero("rail")?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Says what the calls under a lease used so far.
+    pub fn statement(
+        #[wasm_bindgen(unchecked_param_type = "StatementRequest")] request: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&request)?;
+        let command = meter::Command::Statement {
+            lease: members.required("lease", input::parsed)?,
+            closing: members.required("closing", input::flag)?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Takes note of what the holder of a lease says.
+    pub fn absorb(
+        #[wasm_bindgen(unchecked_param_type = "Absorb")] absorb: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&absorb)?;
+        let command = meter::Command::Absorb {
+            statement: members.required("statement", input::bytes)?,
+            signature: members.required("signature", input::parsed)?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
 }
 
 fn used(settle: &JsValue) -> Result<meter::Settle, Thrown> {

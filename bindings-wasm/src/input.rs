@@ -1,5 +1,7 @@
 //! Reading arguments: checked, never coerced.
 
+use std::collections::BTreeMap;
+
 use counterfoil::{Amount, Code, Digest, Error, Timestamp};
 use js_sys::{Array, BigInt, Number, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -139,6 +141,18 @@ pub(crate) fn entries(value: &JsValue) -> Result<Vec<(String, JsValue)>> {
         entries.push((text(&pair.get(0))?, pair.get(1)));
     }
     Ok(entries)
+}
+
+/// An object used as a map, each value read.
+pub(crate) fn map<T>(
+    value: &JsValue,
+    read: impl Fn(&JsValue) -> Result<T>,
+) -> Result<BTreeMap<String, T>> {
+    let item = |(name, value): (String, JsValue)| match read(&value) {
+        Ok(value) => Ok((name, value)),
+        Err(error) => Err(error.under(&name)),
+    };
+    entries(value)?.into_iter().map(item).collect()
 }
 
 fn object(value: &JsValue) -> Result<&Object> {

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use crate::{
     checkpoint::Checkpoint,
     key::SignRequest,
-    output::{Record, instant, list, map},
+    output::{Record, bytes, instant, list, map},
     receipt::Receipt,
 };
 
@@ -41,6 +41,14 @@ pub(crate) fn outcome(outcome: Outcome) -> JsValue {
             Record::of("cancelled").maybe("endsAt", ends_at.map(instant))
         }
         Outcome::Replayed(replay) => replayed(&replay),
+        Outcome::Leased { lease, sign: wanted } => Record::of("leased")
+            .text("lease", lease.digest())
+            .set("bytes", bytes(&lease.to_bytes()))
+            .set("sign", sign(wanted)),
+        Outcome::Stated { statement, sign: wanted } => Record::of("stated")
+            .set("statement", bytes(&statement.to_bytes()))
+            .set("sign", sign(wanted)),
+        Outcome::Reclaimed { lease } => Record::of("reclaimed").text("lease", lease),
         Outcome::Checkpointed { checkpoint, sign: wanted } => Record::of("checkpoint")
             .set("checkpoint", Checkpoint(checkpoint))
             .set("sign", sign(wanted)),

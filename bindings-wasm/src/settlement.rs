@@ -6,7 +6,7 @@ use counterfoil::{
     Code, Digest, Error,
     entry::Entry,
     meter::LaneTotals,
-    settlement::{self, Extent, PayoutLeaf},
+    settlement::{self, Extent, LaneCharge, PayoutLeaf},
 };
 use wasm_bindgen::prelude::*;
 
@@ -131,6 +131,54 @@ fn read_extent(value: &JsValue) -> Result<Extent, Thrown> {
         "everything" => Ok(Extent::Everything),
         _ => Err(Error::new(Code::JsonType).value(name).because("collected or everything").into()),
     }
+}
+
+/// Finds request ids that several lanes of one subscription charged, over the journals of its meters.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Duplicates(settlement::Duplicates);
+
+#[wasm_bindgen]
+impl Duplicates {
+    /// Without any journal.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Duplicates {
+        Duplicates::default()
+    }
+
+    /// Adds an entry of an audited journal, in its order; one journal after the other.
+    #[wasm_bindgen(js_name = addEntry)]
+    pub fn add_entry(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "Uint8Array")] entry: JsValue,
+    ) -> Result<(), Thrown> {
+        Ok(self.0.add(&Entry::from_bytes(&input::bytes(&entry)?)?)?)
+    }
+
+    /// Every call that more than one lane charged, each later lane beside the first.
+    #[wasm_bindgen(unchecked_return_type = "Duplicate[]")]
+    pub fn list(&self) -> Result<JsValue, Thrown> {
+        Ok(list(self.0.list()?, |found| {
+            Record::new()
+                .text("subscription", found.subscription)
+                .text("subject", found.subject)
+                .set("kept", charge(&found.kept))
+                .set("extra", charge(&found.extra))
+                .set("resolved", found.resolved)
+                .into()
+        }))
+    }
+}
+
+fn charge(charge: &LaneCharge) -> JsValue {
+    let receipts = list(&charge.receipts, |receipt| {
+        Record::new().set("sequence", receipt.sequence).text("digest", receipt.digest).into()
+    });
+    Record::new()
+        .text("lane", charge.lane)
+        .instant("issuedAt", charge.issued_at)
+        .set("receipts", receipts)
+        .into()
 }
 
 /// A settled batch.

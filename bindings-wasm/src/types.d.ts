@@ -118,6 +118,31 @@ export interface Credit {
   reason: string;
 }
 
+export interface LeaseRequest {
+  subscription: Hex;
+  /** The origin of the log that may meter under it. */
+  holder: string;
+  /** The first instant at which it authorises nothing more. */
+  until: Instant;
+  /** Units by charge. Calls under the lease may use no other charge. */
+  units: Record<string, bigint | number>;
+  /** Units by limit on units. A hard one that covers its calls and is not here counts as 0. */
+  limits?: Record<string, bigint | number> | null;
+  /** The attributes that limits look at: every call under the lease has these. */
+  attributes?: Record<string, string> | null;
+}
+export interface Accept {
+  lease: Uint8Array; signature: Hex;
+  /** The rail that settles the lane. */
+  rail?: Hex | null;
+}
+export interface StatementRequest {
+  lease: Hex;
+  /** Whether the lease takes no more calls. */
+  closing: boolean;
+}
+export interface Absorb { statement: Uint8Array; signature: Hex }
+
 export interface Done { kind: "done" }
 export interface Nothing { kind: "nothing" }
 export interface Opened { kind: "opened"; subscription: Hex; lane: Hex; sign?: SignRequest }
@@ -130,7 +155,7 @@ export interface Denied {
   kind: "denied";
   code:
     | "limit_reached" | "condition_failed" | "rate_exceeded" | "term_ended" | "concurrency_reached"
-    | "values_reached";
+    | "values_reached" | "lease_exhausted";
   httpStatus: number; rule: string;
   /**
    * For a limit with `per`: the value that it refused, "" for a call without the attribute. For a
@@ -139,7 +164,7 @@ export interface Denied {
   value?: string;
   /** The window in which there is no room. */
   start?: Instant; end?: Instant;
-  /** For a limit on units: the meter. The four numbers below are then its units; without it money in
+  /** For a limit on units, or a charge of a lease: the meter. The four numbers below are then its units; without it money in
    * atomic units, for `concurrency_reached` calls, for `values_reached` values. */
   meter?: string;
   most?: Exact; spent?: Exact; needed?: Exact; available?: Exact; retryAt?: Instant;
@@ -174,9 +199,15 @@ export type Replayed =
   | { kind: "replayed"; state: "settled"; receipt: Hex }
   | { kind: "replayed"; state: "released" };
 export interface Checkpointed { kind: "checkpoint"; checkpoint: Checkpoint; sign: SignRequest }
+/** A lease was made: its bytes and signature go to its holder. */
+export interface Leased { kind: "leased"; lease: Hex; bytes: Uint8Array; sign: SignRequest }
+/** What a lease was used for: statement and signature go to the meter that lent. */
+export interface Stated { kind: "stated"; statement: Uint8Array; sign: SignRequest }
+/** A lease is over whose last word did not come. */
+export interface Reclaimed { kind: "reclaimed"; lease: Hex }
 export type Outcome =
   | Done | Nothing | Opened | Authorized | Denied | Settled | Extended | Released | Voided | Cancelled | Replayed
-  | Checkpointed;
+  | Checkpointed | Leased | Stated | Reclaimed;
 
 export interface LaneTotals {
   lane: Hex; subscription: Hex; plan: Hex; payer: Hex; rail: Hex; number: number; sequence: bigint;
@@ -233,6 +264,16 @@ export interface Totals {
   payouts: bigint; residue: bigint;
 }
 export interface PayeeLine { payee: string; payable: bigint; owed: bigint }
+/** A request id that two lanes of one subscription charged; `extra` is to be credited. */
+export interface Duplicate {
+  subscription: Hex; subject: Hex; kept: LaneCharge; extra: LaneCharge;
+  /** Whether credits gave all of `extra` back, as far as it can go back. */
+  resolved: boolean;
+}
+/** What one lane charged for a call: one receipt, or several where it was charged in parts. */
+export interface LaneCharge {
+  lane: Hex; issuedAt: Instant; receipts: { sequence: bigint; digest: Hex }[];
+}
 export interface PayoutProof { payee: Hex; token: Hex; cumulative: bigint; proof: Hex[] }
 
 export interface Channel {

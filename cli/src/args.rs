@@ -89,7 +89,12 @@ pub(crate) enum Command {
     /// The first thing that is wrong is named with its place, and the exit code is 3 or 4. Nothing is
     /// written, and no lock is taken: while a run of `meter` is at work, the end of the ledger may look
     /// torn or unsigned.
-    #[command(after_help = "Example:\n  counterfoil verify --plan plan.json ledger")]
+    ///
+    /// Of several ledgers, request ids that two lanes of one subscription charged are listed as well, with
+    /// the receipts that the seller is to credit; that is no failure.
+    #[command(
+        after_help = "Examples:\n  counterfoil verify --plan plan.json ledger\n  counterfoil verify ledger eu-west us-east"
+    )]
     Verify(Verify),
     /// Settle a ledger: lanes, payees, payout proofs, claims.
     #[command(after_help = SETTLE_HELP)]
@@ -326,8 +331,12 @@ pub(crate) struct Verify {
     /// The plan that the ledger must be rated under, instead of trusting the ledger's own copy.
     #[arg(long, value_name = "PLAN")]
     pub(crate) plan: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) source: Source,
+    /// The ledger's folder; or those of several meters that share subscriptions through leases.
+    #[arg(value_name = "LEDGER", required = true)]
+    pub(crate) ledgers: Vec<PathBuf>,
+    /// Where `counterfoil compact` moved the first entries; of one ledger only.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) archive: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,9 +1,11 @@
 //! `counterfoil verify`
 
 use counterfoil::json::{Object, Value};
+use counterfoil::settlement::{ChargedReceipt, Duplicate, Duplicates, LaneCharge};
 use counterfoil::{Digest, Meter, Plan, Result};
 
 use crate::args;
+use crate::arguments;
 use crate::audit::walk;
 use crate::exit::{Ended, Failure};
 use crate::io::say;
@@ -26,8 +28,16 @@ struct Verified {
 }
 
 impl Verified {
-    fn add(&mut self, source: &Source, plan: Option<&Plan>) -> Result<()> {
-        let auditor = walk(source, plan, |_, _| Ok(()))?;
+    fn add(
+        &mut self,
+        source: &Source,
+        plan: Option<&Plan>,
+        mut duplicates: Option<&mut Duplicates>,
+    ) -> Result<()> {
+        let auditor = walk(source, plan, |entry, _| match duplicates.as_mut() {
+            Some(duplicates) => duplicates.add(entry),
+            None => Ok(()),
+        })?;
         let counts = auditor.counts();
         for (sum, more) in [
             (&mut self.entries, counts.entries),
@@ -53,15 +63,80 @@ fn unbilled(meter: &Meter) -> u64 {
 
 pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
     let plan = args.plan.as_deref().map(plan::read).transpose()?;
-    let mut verified = Verified::default();
-    for source in sources(&args.source).map_err(Failure::of_ledger)? {
-        verified.add(&source, plan.as_ref()).map_err(Failure::of_ledger)?;
+    if let (Some(_), [_, other, ..]) = (&args.archive, &args.ledgers[..]) {
+        return Err(arguments("--archive is of one ledger").value(other.display()).into());
     }
-    let text = if json { document(verified).compact() } else { lines(&verified) };
+    // Every call is remembered, so only where there is more than one ledger.
+    let mut duplicates = (args.ledgers.len() > 1).then(Duplicates::new);
+    let mut all = Vec::new();
+    for ledger in &args.ledgers {
+        let source = args::Source { ledger: ledger.clone(), archive: args.archive.clone() };
+        let mut verified = Verified::default();
+        for source in sources(&source).map_err(Failure::of_ledger)? {
+            let found = verified.add(&source, plan.as_ref(), duplicates.as_mut());
+            found.map_err(Failure::of_ledger)?;
+        }
+        all.push(verified);
+    }
+    let duplicates = duplicates.map(|all| all.list()).transpose()?;
+    let text = match (json, duplicates) {
+        (true, None) => all.iter().map(|one| document(one).compact()).collect(),
+        (true, Some(duplicates)) => {
+            let mut value = Object::new();
+            value.insert("ledgers", all.iter().map(document).collect::<Vec<_>>());
+            let found = duplicates.iter().map(duplicate_value);
+            value.insert("duplicates", found.collect::<Vec<_>>());
+            Value::Object(value).compact()
+        }
+        (false, None) => all.iter().map(lines).collect(),
+        (false, Some(duplicates)) => {
+            let each = args.ledgers.iter().zip(&all);
+            let each = each.map(|(dir, one)| format!("{}:\n{}", dir.display(), lines(one)));
+            let open = duplicates.iter().filter(|found| !found.resolved).count();
+            let sum = format!("{} calls were charged twice, {open} to credit", duplicates.len());
+            let open = duplicates.iter().filter(|found| !found.resolved).map(tell);
+            each.chain([sum]).chain(open).collect::<Vec<_>>().join("\n")
+        }
+    };
     Ok(say(&text)?)
 }
 
-fn document(verified: Verified) -> Value {
+/// Which receipts are to be credited.
+fn tell(found: &Duplicate) -> String {
+    let receipts: Vec<String> =
+        found.extra.receipts.iter().map(|r| r.sequence.to_string()).collect();
+    format!(
+        "  lane {} receipt {}: charged first in lane {}",
+        found.extra.lane,
+        receipts.join(", "),
+        found.kept.lane
+    )
+}
+
+fn duplicate_value(found: &Duplicate) -> Value {
+    let receipt = |receipt: &ChargedReceipt| {
+        let mut value = Object::new();
+        value.insert("sequence", receipt.sequence.to_string());
+        value.insert("digest", receipt.digest.to_string());
+        Value::Object(value)
+    };
+    let charge = |charge: &LaneCharge| {
+        let mut value = Object::new();
+        value.insert("lane", charge.lane.to_string());
+        value.insert("issued_at", charge.issued_at.to_string());
+        value.insert("receipts", charge.receipts.iter().map(receipt).collect::<Vec<_>>());
+        Value::Object(value)
+    };
+    let mut value = Object::new();
+    value.insert("subscription", found.subscription.to_string());
+    value.insert("subject", found.subject.to_string());
+    value.insert("kept", charge(&found.kept));
+    value.insert("extra", charge(&found.extra));
+    value.insert("resolved", found.resolved);
+    Value::Object(value)
+}
+
+fn document(verified: &Verified) -> Value {
     let optional = |text: Option<String>| text.map_or(Value::Null, Value::from);
     let mut value = Object::new();
     value.insert("verified", true);
@@ -70,7 +145,7 @@ fn document(verified: Verified) -> Value {
     value.insert("denied", verified.denied);
     value.insert("checkpoints", verified.checkpoints);
     value.insert("unproven", verified.unproven);
-    value.insert("signer", optional(verified.signer));
+    value.insert("signer", optional(verified.signer.clone()));
     value.insert("true_ups_owed", verified.owed);
     value.insert("periods_owed", verified.unbilled);
     let roots = verified.roots.iter().map(|root| optional(root.map(|root| root.to_string())));

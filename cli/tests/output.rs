@@ -270,3 +270,21 @@ fn a_reader_that_goes_away_is_no_error() {
         assert!(matches!(done.status.code(), Some(0)), "{args:?}: {:?} {err}", done.status);
     }
 }
+
+#[test]
+fn of_several_ledgers_calls_that_were_charged_twice_are_listed() {
+    let bench = Bench::new(EACH);
+    for (ledger, calls) in [("east", 20), ("west", 30)] {
+        bench.write("log.jsonl", lines(0..calls));
+        bench.meter(ledger, "log.jsonl", &["--origin", ledger]).ok();
+    }
+    let first = bench.verify("east").ok().number("/receipts");
+    let both = json(&bench.run(&["verify", "west", "east"]).ok().out);
+    let both = both.root();
+    assert_eq!(both.at("/ledgers/1/receipts").unwrap().integer().unwrap(), first);
+    let found = both.at("/duplicates").unwrap().items().unwrap().count();
+    assert_eq!(found as u64, first);
+    let mut command = counterfoil(["verify", "west", "east"]);
+    let text = run(command.current_dir(bench.path(""))).ok().out;
+    assert!(text.contains(&format!("{found} calls were charged twice, {found} to credit")));
+}

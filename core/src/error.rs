@@ -370,6 +370,23 @@ codes! {
     ///
     /// Helps: a new id for another credit; the same id only to ask again for the same.
     CreditConflict = "credit_conflict", "credit id reused with another input";
+    /// The plan, the subscription or the terms that were asked for do not allow a lease, or a lease
+    /// does not allow what was asked for.
+    ///
+    /// Helps: what the message asks for; `docs/leases.md` says what can be lent.
+    LeaseRefused = "lease_refused", "lease refused";
+    /// No open lease of this id.
+    ///
+    /// Helps: another lease; a statement before `until` and the plan's `times.grace` are over.
+    LeaseUnknown = "lease_unknown", "unknown lease";
+    /// A lease or a statement that contradicts its plan, its lease or an earlier statement.
+    ///
+    /// Helps: the lease that was made for this log; the holder's latest statement.
+    LeaseInvalid = "lease_invalid", "lease or statement does not hold";
+    /// The lane of the lease takes no more calls.
+    ///
+    /// Helps: another lease.
+    LeaseClosed = "lease_closed", "lease is closed";
     /// The plan is not known to this meter.
     ///
     /// Helps: `add plan` first.

@@ -43,6 +43,7 @@ pub mod crypto;
 pub mod entry;
 pub mod error;
 pub mod json;
+pub mod lease;
 pub mod log;
 pub mod meter;
 pub mod plan;

@@ -11,13 +11,13 @@
 mod common;
 
 use core::fmt::Write;
-use std::{env, fs};
+use std::{collections::BTreeMap, env, fs};
 
-use common::{Host, Terms, at, usage};
+use common::{Host, Terms, at, key, renamed, usage};
 use counterfoil::{
-    Plan, Usage,
+    Digest, Plan, Usage,
     entry::{Denial, DenialCode},
-    meter::Outcome,
+    meter::{Command, LeaseRequest, Outcome},
 };
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/denials.md");
@@ -30,10 +30,10 @@ A call that the plan refuses is no error: the answer is a *denial*, which says w
 | field | |
 | --- | --- |
 | `code` | below, with the HTTP status that a seller answers with |
-| `rule` | the rule in the plan: `limits/<id>`, `charges/<id>` (for its values), `condition` and the path of the clause that decided, `term`, `term/trial` |
+| `rule` | the rule in the plan: `limits/<id>`, `limits/<id>/across` of a limit that the payer's subscriptions share, `charges/<id>` (for its values), `condition` and the path of the clause that decided, `term`, `term/trial`; of a [lease](leases.md): `lease/until`, `lease/attributes/<name>`, `lease/charges/<id>`, all `lease_exhausted` (HTTP 429) |
 | `value` | under a limit with `per`: the value that it refused, `\"\"` for a call without the attribute. Under a condition: the call's value of the attribute that decided, if it carries it |
 | `window` | the window that has no room: its start and the first instant after it |
-| `meter` | under a limit on units: the meter |
+| `meter` | under a limit on units, or a charge of a lease: the meter |
 | `most` | the limit |
 | `spent` | what is counted already, without what open calls reserve |
 | `needed` | what this call needs at most |
@@ -56,7 +56,7 @@ struct Case {
     story: &'static str,
 }
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 18] = [
     Case {
         title: "Money",
         member: "limits",
@@ -74,6 +74,12 @@ const CASES: [Case; 16] = [
         member: "limits",
         json: r#"{"id": "units", "meter": "a", "most": 100, "window": "hour"}"#,
         story: "40 units are counted and an open call holds 30; another may use 31",
+    },
+    Case {
+        title: "All subscriptions of a payer",
+        member: "limits",
+        json: r#"{"id": "payer", "spend": "1", "window": "day", "across": "payer"}"#,
+        story: "$0.40 are spent and a call that may cost $0.30 is open in another subscription; one of this may cost $0.31",
     },
     Case {
         title: "More units than the limit ever has",
@@ -153,6 +159,12 @@ const CASES: [Case; 16] = [
         json: r#"{"length": 1000}"#,
         story: "it lasts for a second",
     },
+    Case {
+        title: "A lease without room",
+        member: "lease",
+        json: r#"{"units": {"a": 30}}"#,
+        story: "a call under it may use 31 units",
+    },
 ];
 
 /// Units of `a` under a key and a model.
@@ -166,7 +178,7 @@ fn call(units: u64, key: &str) -> Usage {
 /// The denial of a case: calls made, a call left open, and the call that is refused.
 fn denial(case: &Case) -> (Denial, Plan) {
     let (settled, open, refused): (&[u64], &[u64], u64) = match case.title {
-        "Money" | "Units" => (&[40], &[30], 31),
+        "Money" | "Units" | "All subscriptions of a payer" => (&[40], &[30], 31),
         "One of several keys" => (&[40], &[10], 1),
         "Some calls only" => (&[1, 1], &[], 1),
         "Too many open calls" => (&[], &[1], 1),
@@ -177,6 +189,9 @@ fn denial(case: &Case) -> (Denial, Plan) {
         "limits" => format!("[{}]", case.json),
         _ => case.json.to_owned(),
     };
+    if case.member == "lease" {
+        return denial_under_a_lease();
+    }
     let mut host = Host::new();
     let plan = Terms::new().with(case.member, json).plan();
     let sub = host.subscribe(&plan);
@@ -187,10 +202,40 @@ fn denial(case: &Case) -> (Denial, Plan) {
         let held = host.authorize(sub, &format!("open {n}"), call(*units, "k1"), at(0)).unwrap();
         assert!(matches!(held, Outcome::Authorized { .. }), "{held:?}");
     }
+    // Another subscription of the same payer.
+    let sub = match case.title {
+        "All subscriptions of a payer" => host.subscribe(&renamed(&plan, "Another")),
+        _ => sub,
+    };
     let key = if case.title.contains("values") { "k2" } else { "k1" };
     match host.authorize(sub, "refused", call(refused, key), at(1_000)).unwrap() {
         Outcome::Denied(denial) => (denial, plan),
         other => panic!("{}: {other:?}", case.title),
+    }
+}
+
+/// The denial of a holder: it has 30 units, and a call may use 31.
+fn denial_under_a_lease() -> (Denial, Plan) {
+    let (mut host, mut holder) = (Host::new(), Host::named("holder"));
+    let plan = Terms::new().plan();
+    let request = LeaseRequest {
+        subscription: host.subscribe(&plan),
+        holder: "holder".to_owned(),
+        until: at(10_000),
+        units: BTreeMap::from([("a".to_owned(), 30)]),
+        limits: BTreeMap::new(),
+        attributes: BTreeMap::new(),
+    };
+    let Outcome::Leased { lease, .. } = host.run(&Command::Lease(request), at(0)).unwrap() else {
+        panic!("no lease");
+    };
+    let signature = key().sign(&lease.digest());
+    let accept = Command::Accept { lease: lease.to_bytes(), signature, rail: Digest::ZERO };
+    holder.run(&Command::AddPlan(Box::new(plan.clone())), at(0)).unwrap();
+    holder.run(&accept, at(0)).unwrap();
+    match holder.authorize(lease.digest(), "refused", call(31, "k1"), at(1_000)).unwrap() {
+        Outcome::Denied(denial) => (denial, plan),
+        other => panic!("{other:?}"),
     }
 }
 

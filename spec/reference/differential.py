@@ -80,6 +80,7 @@ BODIES["otel.genai"] = ("", ["gen_ai.usage.input_tokens", "gen_ai.usage.output_t
                              "gen_ai.usage.cache_read.input_tokens",
                              "gen_ai.usage.reasoning.output_tokens"], None)
 # Near the ends of an hour, a day, a month and a year.
+HOLDERS = ["h0", "h1"]
 STARTS = [1_798_761_000_000, 1_772_321_400_000, 1_790_000_000_000]
 
 
@@ -294,7 +295,26 @@ def limit(r, number):
         part["per"] = r.choice(["key", "key", "region"])
         if kind != "concurrency" and r.random() < 0.6:
             part["values"] = r.randrange(1, 4)
+    if r.random() < 0.2:
+        share(r, part)
     return part
+
+
+def share(r, part):
+    """Makes a limit one for all subscriptions of a payer."""
+    part["across"] = "payer"
+    if isinstance(part.get("window"), dict) and part["window"].get("anchor") == "start":
+        if r.random() < 0.95:
+            part["window"] = r.choice(["hour", "day"])
+
+
+def shareable(r, document):
+    """Gives a plan limits that subscriptions share, and lets a payer have several."""
+    for number in range(r.choice([1, 1, 2, 3])):
+        part = limit(r, f"s{number}")
+        share(r, part)
+        document.setdefault("limits", []).append(part)
+    document.get("term", {}).pop("once", None)
 
 
 def some(r, values):
@@ -510,6 +530,32 @@ def plan(r, start):
     return document
 
 
+def lendable(r, document):
+    """Takes most of what refuses a lease out of a plan."""
+    document["rounding"] = "carry"
+    document["charges"] = [c for c in document["charges"] if c["model"] not in PER_CALL
+                           and c["model"] != "volume" or r.random() < 0.1] or document["charges"]
+    if r.random() < 0.9:
+        document.pop("commitments", None)
+    for part in document.get("limits", []):
+        if r.random() < (0.9 if isinstance(part.get("window"), dict) else 0.5):
+            part.pop("window", None)
+    for part in document["charges"]:
+        if part.get("aggregate", "sum") not in ("sum", "count") and r.random() < 0.9:
+            for name in ("aggregate", "of", "values"):
+                part.pop(name, None)
+    limits = [part for part in document.get("limits", [])
+              if ("spend" in part or "units" in part or "most" in part or r.random() < 0.1)
+              and ("across" not in part or r.random() < 0.1)]
+    document["limits"] = limits
+    if not limits:
+        del document["limits"]
+    for part in document["charges"]:
+        if part["model"] != "volume" and (part.get("window") == "hour" or r.random() < 0.5):
+            part.pop("window", None)
+            part.pop("minimum", None)
+
+
 def length(r):
     if r.random() < 0.5:
         return r.choice([1_000, 3_600_000, 7_200_001, 86_400_000])
@@ -639,13 +685,17 @@ class Case:
         self.script = Script()
         self.steps = []
         self.now = self.r.choice(STARTS) + self.r.randrange(3_600_000)
-        self.requests = []
+        self.requests = []  # of the subscription that events are about
         self.given = []
         self.readings = {}  # of requests that were charged in parts
         self.ordinal = 0
         self.meter = "m"
+        self.leasing = self.r.random() < 0.3
+        self.sharing = not self.leasing and self.r.random() < 0.25
+        self.leases = []
         self.opened = None  # the subscription that events are about
         self.earlier = []   # those that it took the place of
+        self.beside = []    # the payer's others: (subscription, its requests)
 
     def add(self, op, as_=None, **given):
         step = {"op": op, "in": given}
@@ -681,7 +731,11 @@ class Case:
 
     def begin(self):
         document = plan(self.r, self.now)
-        self.parts = document["charges"]
+        if self.leasing:
+            lendable(self.r, document)
+        if self.sharing:
+            shareable(self.r, document)
+        self.parts, self.limits = document["charges"], document.get("limits", [])
         self.evidence = "evidence" in json.dumps(document.get("condition"))
         priced = {c["meter"] for c in document["charges"] if "meter" in c}
         for name, derived in document.get("derived", {}).items():
@@ -703,22 +757,120 @@ class Case:
         self.plans = [loaded["out"]["id"]]
         if self.r.random() < 0.5:
             other = {**document, "name": "Other", "term": term(self.r, document["charges"])}
+            if self.sharing:
+                other["term"].pop("once", None)
+            if self.r.random() < 0.3:
+                times = {**document["times"], "grace": document["times"]["hold"] * self.r.randrange(1, 9)}
+                other.update(rounding=self.r.choice(["carry", "up"]), times=times)
             loaded = self.add("plan.load", "q", text=json.dumps(other, **form))
             if "out" in loaded:
                 self.add("meter.addPlan", meter="m", plan="q", now=str(self.now))
                 self.plans.append(loaded["out"]["id"])
+        for holder in HOLDERS if self.leasing else ():
+            self.add("meter.new", holder, saltKey="0x" + "09" * 32)
+            self.add("meter.begin", meter=holder, origin=holder, signer=ADDRESS, now=str(self.now))
+            self.add("meter.addPlan", meter=holder, plan="p", now=str(self.now))
         opened = self.add("meter.subscribe", meter="m", now=str(self.now), account="acme",
                           plan=self.plans[0], payer=None, startedAt=str(
                               self.now - self.r.choice([0, 1_000, 1_000, 7_200_000])))
         self.opened = opened.get("out")
+        if self.sharing and self.opened:
+            for _ in range(self.r.choice([1, 1, 2, 3])):
+                self.subscribe()
+                self.recover()
+
+    def recover(self):
+        """Ends the doubt of the last step, if it left any."""
+        if self.steps[-1]["in"].get("journal") == "doubt":
+            self.add("meter.recover", meter=self.meter, written=self.r.random() < 0.5)
+
+    def subscribe(self):
+        """Another subscription, most often of the same payer."""
+        r = self.r
+        account = "other" if r.random() < (0.1 if self.sharing else 0.5) else "acme"
+        start = self.now - r.choice([0, 0, 0, 1_000, 3_600_000, 86_400_000])
+        done = self.add("meter.subscribe", meter=self.meter, plan=r.choice(self.plans), payer=None,
+                        account=account, startedAt=str(start), now=str(self.now), **self.journal())
+        known = [self.opened, *self.earlier, *(opened for opened, _ in self.beside)]
+        if "out" in done and all(done["out"]["lane"] != opened["lane"] for opened in known):
+            self.beside.append((done["out"], []))
+
+    def turn(self):
+        """Goes on with another subscription."""
+        self.beside.append((self.opened, self.requests))
+        self.opened, self.requests = self.beside.pop(self.r.randrange(len(self.beside) - 1))
+
+    def lend(self, subscription):
+        r, now = self.r, str(self.now)
+        name, holder = f"l{len(self.steps)}", r.choice(HOLDERS)
+        charges = self.charges if r.random() < 0.8 else r.sample(self.charges, 1)
+        limits = [part["id"] for part in self.limits if "most" in part and r.random() < 0.8]
+        attributes = usage(r, self.priced).get("attributes", {})
+        span = r.choice([1, 900_000, 1_800_000, 3_600_000, 7_200_000, DAY])
+        done = self.add(
+            "meter.lease", name, meter=self.meter, subscription=subscription, holder=holder,
+            until=str(self.now + span), units={c: str(r.randrange(r.choice([5, 90, 90, 90]))) for c in charges},
+            limits={id_: str(r.randrange(40)) for id_ in limits}, attributes=attributes, now=now,
+            **self.journal())
+        if "leased" not in done.get("out", {}):
+            return
+        self.add("key.sign", name + "s", key="k", digest=f"@{name}.leased.sign.digest")
+        taken = self.add("meter.accept", meter=holder if r.random() < 0.95 else self.meter,
+                         lease=f"@{name}.leased.bytes", signature=f"@{name}s.signature", now=now)
+        self.leases.append({"id": f"@{name}.leased.lease", "holder": holder, "calls": 0,
+                            "attributes": attributes, "open": "out" in taken})
+
+    def use(self, lease):
+        r = self.r
+        on = {"meter": lease["holder"], "subscription": lease["id"]}
+        for _ in range(r.choice([1, 1, 3])):
+            lease["calls"] += r.random() < 0.9
+            request = f"{lease['calls']}"
+            for op, wanted in (("authorize", "most"), ("settle", "usage")):
+                if r.random() < 0.1:
+                    continue
+                given = usage(r, self.priced, r.random() < 0.2)
+                if r.random() < 0.9:
+                    given["attributes"] = lease["attributes"]
+                self.add("meter." + op, f"x{len(self.steps)}", id=request, now=str(self.now), **on,
+                         **{wanted: given})
+                self.now += r.choice([0, 0, 1, 300, 60_000])
+                if r.random() < 0.1:
+                    self.add("meter.extend", id=request, now=str(self.now), **on)
+                if lease["open"] and r.random() < 0.03:
+                    self.add("meter.holds", **on)
+
+    def state(self, lease):
+        r, name = self.r, f"t{len(self.steps)}"
+        now = str(self.now)
+        done = self.add("meter.statement", name, meter=lease["holder"], lease=lease["id"],
+                        closing=r.random() < 0.6, now=now)
+        if "out" in done and r.random() < 0.9:
+            self.add("key.sign", name + "s", key="k", digest=f"@{name}.sign.digest")
+            lease["stated"] = name
+        if "stated" in lease:
+            name = lease["stated"]
+            self.add("meter.absorb", meter=self.meter, statement=f"@{name}.statement",
+                     signature=f"@{name}s.signature", now=now)
 
     def event(self):
         r, now = self.r, str(self.now)
+        if self.beside and r.random() < (0.35 if self.sharing else 0.1):
+            self.turn()
         subscription, lane = self.opened["subscription"], self.opened["lane"]
+        if self.leasing and r.random() < 0.6:
+            if len(self.leases) < 4 and r.random() < 0.5 / (1 + len(self.leases)):
+                self.lend(subscription)
+            elif self.leases:
+                r.choice([self.use, self.use, self.state])(r.choice(self.leases))
+            self.recover()
+            return
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read", "credit", "part",
              "extend", "present", "cancel", "switch", "subscribe"],
+            [40, 30, 2, 12, 12, 1, 1, 0, 0, 1, 2, 0, 3, 1, 0, 4, 12, 2, 2, 0.8, 1.5, 1.5]
+            if self.sharing else
             [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 2,
              9 if self.evidence else 0.1, 0.8, 1.5, 0.4])[0]
         on = {"meter": self.meter, "subscription": subscription}
@@ -804,8 +956,7 @@ class Case:
                 if r.random() < 0.5:
                     self.plans.reverse()
         elif kind == "subscribe":
-            self.add("meter.subscribe", meter=self.meter, plan=r.choice(self.plans), payer=None,
-                     account=r.choice(["acme", "other"]), startedAt=now, now=now)
+            self.subscribe()
         elif kind == "present":
             self.present(on, now)
         elif kind == "credit":
@@ -836,8 +987,7 @@ class Case:
             self.meter = fresh
         if kind in ("settle", "import", "due") and r.random() < 0.15:
             self.credit(now, on)
-        if self.steps[-1]["in"].get("journal") == "doubt":
-            self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+        self.recover()
 
     def present(self, on, now):
         """Evidence, most often such as counts; sometimes an earlier one again."""
@@ -880,13 +1030,19 @@ class Case:
                 if self.add("meter.due", meter=self.meter, now=str(self.now)).get("out") == {
                         "nothing": {}}:
                     break
-        for opened in [*self.earlier, self.opened]:
+        for opened in [*self.earlier, *(opened for opened, _ in self.beside), self.opened]:
             self.add("meter.subscription", meter=self.meter, subscription=opened["subscription"])
             self.add("meter.lane", meter=self.meter, lane=opened["lane"])
-        self.add("ledger.audit", meter=self.meter, key="k")
+        for meter in [self.meter, *(HOLDERS if self.leasing else [])]:
+            self.add("ledger.audit", meter=meter, key="k")
+            self.add("meter.entries", meter=meter)
+            if any(lease["holder"] == meter and lease["open"] for lease in self.leases):
+                self.add("ledger.settle", meter=meter, extent="everything", closing=True)
+        if self.leasing:
+            # The requests of every lease have the same ids.
+            self.add("ledger.duplicates", meters=[self.meter, *HOLDERS])
         for extent in ("collected", "everything"):
             self.add("ledger.settle", meter=self.meter, extent=extent, closing=self.r.random() < 0.5)
-        self.add("meter.entries", meter=self.meter)
 
 
 def vector(seed):
@@ -894,7 +1050,7 @@ def vector(seed):
     case = Case(seed)
     case.begin()
     if case.opened is not None:
-        for _ in range(case.r.randrange(4, 16)):
+        for _ in range(case.r.randrange(4, 26 if case.leasing or case.sharing else 16)):
             case.wait()
             case.event()
         case.finish()

@@ -210,8 +210,8 @@ const GUARDS: &[Mutant] = &[
     Mutant {
         what: "an expired hold frees what it reserved again",
         file: "core/src/meter/fold/hold.rs",
-        right: "        if reserved {\n            subscription.account.end_hold",
-        wrong: "        if true || reserved {\n            subscription.account.end_hold",
+        right: "        if reserved {\n            self.end_hold",
+        wrong: "        if true || reserved {\n            self.end_hold",
     },
     Mutant {
         what: "units of a grant are promised twice",
@@ -236,6 +236,18 @@ const GUARDS: &[Mutant] = &[
         file: "core/src/account/reserve.rs",
         right: ".try_fold(Exact::ZERO, |sum, (_, counter)| sum.checked_add(counter.reserve))",
         wrong: ".try_fold(Exact::ZERO, |sum, (_, counter)| sum.checked_add(counter.held))",
+    },
+    Mutant {
+        what: "what calls of the payer's other subscriptions may cost is not reserved",
+        file: "core/src/account/reserve.rs",
+        right: "let mut others = state.sharing_with(subscription, limit);",
+        wrong: "let mut others = state.sharing_with(subscription, limit).take(0);",
+    },
+    Mutant {
+        what: "what the payer's other subscriptions were charged does not count",
+        file: "core/src/account/reserve.rs",
+        right: "self.state.tally(self.subscription, index)",
+        wrong: "self.account.tallies.get(index)",
     },
     Mutant {
         what: "owed money does not count",

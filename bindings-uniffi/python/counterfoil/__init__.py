@@ -8,10 +8,10 @@ from ._errors import Error, InDoubt
 from ._meter import Clock, Hold, Journal, Meter, MemoryJournal
 from ._native import (
     Auditor, Authorized, Batch, Billed, Cancelled, Channel, Checkpoint, Checkpointed, ClaimRow,
-    CounterView, Counts, Crossed, Currency, Denial, Evidence, Expected, Extended, Extent, GrantView,
+    ChargedReceipt, CounterView, Counts, Crossed, Currency, Denial, Duplicate, Duplicates, Evidence, Expected, Extended, Extent, GrantView,
     Head, HoldView, Issued, Item,
-    LaneTotals, LocalKey, Mark, Opened, PayeeLine, PayerCheck, Payout, Plan, Quote, QuoteLine, QuoteStep,
-    Receipt, Released, Replay, ReplayState, Rounding, Settlement, SignRequest, SubscriptionView,
+    LaneCharge, LaneTotals, LeaseRequest, Leased, LocalKey, Mark, Opened, PayeeLine, PayerCheck, Payout, Plan, Quote, QuoteLine, QuoteStep,
+    Receipt, Reclaimed, Released, Replay, ReplayState, Rounding, Settlement, SignRequest, Stated, SubscriptionView,
     Totals, Usage, UsageStream, VerifiedCheckpoint, VerifiedEvidence, VerifiedReceipt, VerifiedVoucher,
     Voucher, VoucherCheck, Window, bill, channel_id, checkpoint_digest, claim_calldata, claim_digest,
     evidence_digest, evidence_typed_data, http_status, log_root, map_usage, prove_consistency,
@@ -21,11 +21,14 @@ from ._native import (
 
 __all__ = [
     "Auditor", "Authorized", "Batch", "Billed", "Cancelled", "Channel", "Checkpoint", "Checkpointed",
-    "ClaimRow", "Clock", "CounterView", "Counts", "Crossed", "Currency", "Denial", "Error", "Evidence",
-    "Expected", "Extended", "Extent", "GrantView", "Head", "Hold", "HoldView", "InDoubt", "Issued", "Item", "Journal", "LaneTotals", "LocalKey",
+    "ChargedReceipt", "ClaimRow", "Clock", "CounterView", "Counts", "Crossed", "Currency", "Denial",
+    "Duplicate", "Duplicates", "Error", "Evidence",
+    "Expected", "Extended", "Extent", "GrantView", "Head", "Hold", "HoldView", "InDoubt", "Issued", "Item", "Journal",
+    "LaneCharge", "LaneTotals",
+    "LeaseRequest", "Leased", "LocalKey",
     "Mark", "MemoryJournal", "Meter", "Opened", "PayeeLine", "PayerCheck", "Payout", "Plan",
-    "Quote", "QuoteLine", "QuoteStep", "Receipt", "Released", "Replay", "ReplayState",
-    "Rounding", "Settlement", "SignRequest", "SubscriptionView", "Totals", "Usage", "UsageStream",
+    "Quote", "QuoteLine", "QuoteStep", "Receipt", "Reclaimed", "Released", "Replay", "ReplayState",
+    "Rounding", "Settlement", "SignRequest", "Stated", "SubscriptionView", "Totals", "Usage", "UsageStream",
     "VerifiedCheckpoint", "VerifiedEvidence", "VerifiedReceipt", "VerifiedVoucher", "Voucher",
     "VoucherCheck", "Window", "bill", "channel_id", "checkpoint_digest", "claim_calldata", "claim_digest",
     "evidence_digest", "evidence_typed_data", "http_status", "log_root", "map_usage",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from threading import Condition, get_ident
 from types import TracebackType
 from typing import Any, Optional, Protocol, Union
@@ -13,6 +13,12 @@ from ._errors import Error, InDoubt, stalled
 
 Clock = Callable[[], int]
 """Tells the instant, in Unix milliseconds."""
+
+
+Due = Union[
+    native.Released, native.Issued, native.Checkpointed, native.Opened, native.Reclaimed, None
+]
+"""What time brings."""
 
 
 class Journal(Protocol):
@@ -196,11 +202,10 @@ class Meter:
 
     def due(
         self, *, now: Optional[int] = None
-    ) -> Union[native.Released, native.Issued, native.Checkpointed, native.Opened, None]:
+    ) -> Due:
         """Does the first thing that is due; call it until it returns ``None``."""
         at = self._at(now)
-        done: Union[native.Released, native.Issued, native.Checkpointed, native.Opened, None]
-        done = self._submit(lambda: self._native.propose_due(at))
+        done: Due = self._submit(lambda: self._native.propose_due(at))
         return done
 
     def checkpoint(self) -> Optional[native.Checkpointed]:
@@ -272,6 +277,65 @@ class Meter:
             lambda: self._native.propose_credit(subscription, id, receipt, amount, reason, at)
         )
         return made
+
+    def lease(
+        self,
+        subscription: str,
+        *,
+        holder: str,
+        until: int,
+        units: Mapping[str, int],
+        limits: Optional[Mapping[str, int]] = None,
+        attributes: Optional[Mapping[str, str]] = None,
+        now: Optional[int] = None,
+    ) -> Union[native.Leased, native.Denial]:
+        """Lends a share of a subscription to the meter whose log is called ``holder``: units by
+        charge, and units by limit on units. Give it the lease's bytes with its signature."""
+        at = self._at(now)
+        request = native.LeaseRequest(
+            subscription=subscription,
+            holder=holder,
+            until=until,
+            units=dict(units),
+            limits=dict(limits or {}),
+            attributes=dict(attributes or {}),
+        )
+        done: Union[native.Leased, native.Denial] = self._submit(
+            lambda: self._native.propose_lease(request, at)
+        )
+        return done
+
+    def accept(
+        self,
+        lease: bytes,
+        signature: str,
+        *,
+        rail: Optional[str] = None,
+        now: Optional[int] = None,
+    ) -> native.Opened:
+        """Takes a lease that another meter made for this one. From then on its id stands for the
+        subscription's: authorize and settle name it."""
+        at = self._at(now)
+        opened: native.Opened = self._submit(
+            lambda: self._native.propose_accept(lease, signature, rail, at)
+        )
+        return opened
+
+    def statement(
+        self, lease: str, *, closing: bool, now: Optional[int] = None
+    ) -> native.Stated:
+        """Says what the calls under a lease used so far; after the ``closing`` one it takes no more.
+        Give it to the meter that lent, with its signature."""
+        at = self._at(now)
+        stated: native.Stated = self._submit(
+            lambda: self._native.propose_statement(lease, closing, at)
+        )
+        return stated
+
+    def absorb(self, statement: bytes, signature: str, *, now: Optional[int] = None) -> None:
+        """Takes note of what the holder of a lease says; of its last word, takes the rest back."""
+        at = self._at(now)
+        self._submit(lambda: self._native.propose_absorb(statement, signature, at))
 
     def recover(self, durable: int) -> list[Any]:
         """Ends the doubt: ``durable`` is how many entries the journal really holds. Returns what was

@@ -29,7 +29,10 @@ fn lanes_of<'a>(
     meter: &'a Meter,
     subscription: &'a SubscriptionView,
 ) -> impl Iterator<Item = LaneTotals> + 'a {
-    meter.lanes().filter(|lane| lane.subscription == subscription.id)
+    // Under a lease, what a meter shows goes by the lease's id, and has one lane.
+    meter
+        .lanes()
+        .filter(|lane| lane.subscription == subscription.id || lane.lane == subscription.lane)
 }
 
 fn lines(meter: &Meter) -> Vec<String> {

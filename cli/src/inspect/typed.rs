@@ -14,28 +14,31 @@ use crate::source::Source;
 /// The latest this many of each kind are shown.
 const LATEST: usize = 20;
 
+/// What is listed, in this order.
+const LISTS: [&str; 5] = ["laneOpens", "receipts", "checkpoints", "leases", "leaseStatements"];
+
 pub(super) fn collect(sources: &[Source], payouts: Value) -> Result<Value> {
-    let (mut opens, mut receipts, mut checkpoints) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lists: [Vec<Value>; LISTS.len()] = Default::default();
     for source in sources {
-        let [own_opens, own_receipts, own_checkpoints] = latest(source)?;
-        opens.extend(own_opens);
-        receipts.extend(own_receipts);
-        checkpoints.extend(own_checkpoints);
+        for (list, own) in lists.iter_mut().zip(latest(source)?) {
+            list.extend(own);
+        }
     }
     let mut document = Object::new();
-    document.insert("laneOpens", opens);
-    document.insert("receipts", receipts);
-    document.insert("checkpoints", checkpoints);
+    for (name, list) in LISTS.into_iter().zip(lists) {
+        document.insert(name, list);
+    }
     document.insert("payouts", payouts);
     Ok(Value::Object(document))
 }
 
-/// Of one ledger: openings, receipts, checkpoints.
-fn latest(source: &Source) -> Result<[Vec<Value>; 3]> {
+/// The lists of one ledger.
+fn latest(source: &Source) -> Result<[Vec<Value>; LISTS.len()]> {
     let reader = source.reader()?;
     let mut meter = reader.start()?;
     let (mut lanes, mut receipts, mut checkpoints) =
         (VecDeque::new(), VecDeque::new(), VecDeque::new());
+    let (mut leases, mut statements) = (VecDeque::new(), VecDeque::new());
     for entry in reader.entries(meter.entries())? {
         let (index, bytes) = entry?;
         let wanted = meter.replay(&bytes).map_err(|e| e.within(format!("entry {index}")))?;
@@ -44,6 +47,8 @@ fn latest(source: &Source) -> Result<[Vec<Value>; 3]> {
             Signed::Lane(_) => &mut lanes,
             Signed::Head(_) => &mut receipts,
             Signed::Checkpoint(_) => &mut checkpoints,
+            Signed::Lease(_) => &mut leases,
+            Signed::Statement(_) => &mut statements,
         };
         if list.len() >= LATEST {
             list.pop_front();
@@ -52,7 +57,13 @@ fn latest(source: &Source) -> Result<[Vec<Value>; 3]> {
     }
     let heads = Slots::open_read_only(&source.dir, HEADS)?;
     let tops = Slots::open_read_only(&source.dir, CHECKPOINTS)?;
-    Ok([values(&lanes, &heads)?, values(&receipts, &heads)?, values(&checkpoints, &tops)?])
+    Ok([
+        values(&lanes, &heads)?,
+        values(&receipts, &heads)?,
+        values(&checkpoints, &tops)?,
+        values(&leases, &heads)?,
+        values(&statements, &heads)?,
+    ])
 }
 
 fn values(requests: &VecDeque<SignRequest>, slots: &Slots) -> Result<Vec<Value>> {

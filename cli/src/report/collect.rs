@@ -362,6 +362,10 @@ fn window_name(cycle: Option<Cycle>, start: u64) -> String {
 /// Why a call was denied, with the name that the plan gives to the rule, or the clause of its condition.
 fn reason(denial: &Denial, plan: Option<&Plan>) -> String {
     let name = denial.rule.strip_prefix("limits/").unwrap_or(&denial.rule);
+    let name = &match name.strip_suffix("/across") {
+        Some(name) => format!("{name}, of all subscriptions of the payer"),
+        None => String::from(name),
+    };
     match denial.code {
         DenialCode::LimitReached if denial.meter.is_some() => {
             format!("Usage limit reached: {name}")
@@ -370,6 +374,7 @@ fn reason(denial: &Denial, plan: Option<&Plan>) -> String {
         DenialCode::ConcurrencyReached => format!("Too many calls at one time: {name}"),
         DenialCode::ValuesReached => format!("Too many values: {name}"),
         DenialCode::RateExceeded => format!("Rate limit exceeded: {name}"),
+        DenialCode::LeaseExhausted => format!("The lease has no room: {name}"),
         DenialCode::TermEnded => String::from("The subscription had ended"),
         DenialCode::ConditionFailed => {
             let path = name.strip_prefix("condition").unwrap_or_default();

@@ -4,12 +4,14 @@ use counterfoil::{
     Plan,
     crypto::sha256,
     entry::Entry,
-    settlement::{Batch, Extent, PayoutLeaf, Settlement, verify_payout as verify},
+    settlement::{
+        Batch, Duplicates, Extent, LaneCharge, PayoutLeaf, Settlement, verify_payout as verify,
+    },
 };
 use counterfoil_journal::{Journal, Options};
 use serde_json::{Value, json};
 
-use super::{Objects, a_key, a_meter};
+use super::{Objects, a_key, a_meter, meters};
 use crate::{
     input::{Input, Outcome, Stop, fault},
     output::{option, text},
@@ -74,7 +76,7 @@ fn settled(input: &mut Input, objects: &Objects) -> Outcome<Settlement> {
     };
     let plan_of = |lane| -> Option<&Plan> {
         let totals = host.meter.lanes().find(|totals| totals.lane == lane)?;
-        host.meter.plan(&host.meter.subscription(&totals.subscription)?.plan)
+        host.meter.plan(&totals.plan)
     };
     let mut batch = Batch::new(currency);
     for totals in host.meter.lanes() {
@@ -138,6 +140,35 @@ pub(super) fn settle(input: &mut Input, objects: &Objects) -> Outcome {
         "root": option(settlement.payouts.as_ref().map(|tree| tree.root())),
         "commitment": text(settlement.commitment),
     }))
+}
+
+pub(super) fn duplicates(input: &mut Input, objects: &Objects) -> Outcome {
+    let mut all = Duplicates::new();
+    for host in meters(input, "meters", objects)? {
+        for entry in &host.entries {
+            all.add(&Entry::from_bytes(entry)?)?;
+        }
+    }
+    let charge = |charge: &LaneCharge| {
+        let receipts = charge.receipts.iter();
+        let receipts =
+            receipts.map(|r| json!({"sequence": text(r.sequence), "digest": text(r.digest)}));
+        json!({
+            "lane": text(charge.lane),
+            "issuedAt": text(charge.issued_at.millis()),
+            "receipts": receipts.collect::<Vec<Value>>(),
+        })
+    };
+    let found = all.list()?.into_iter().map(|found| {
+        json!({
+            "subscription": text(found.subscription),
+            "subject": text(found.subject),
+            "kept": charge(&found.kept),
+            "extra": charge(&found.extra),
+            "resolved": found.resolved,
+        })
+    });
+    Ok(json!({"duplicates": found.collect::<Vec<Value>>()}))
 }
 
 pub(super) fn verify_payout(input: &mut Input) -> Outcome {

@@ -196,7 +196,12 @@ pub(super) fn credit(input: &mut Input, objects: &mut Objects) -> Done {
     propose(input, objects, &command, "now")
 }
 
-fn propose(input: &mut Input, objects: &mut Objects, command: &Command, now: &str) -> Done {
+pub(super) fn propose(
+    input: &mut Input,
+    objects: &mut Objects,
+    command: &Command,
+    now: &str,
+) -> Done {
     let now = input.instant(now)?;
     propose_at(input, objects, command, now)
 }
@@ -260,6 +265,16 @@ fn show(decided: Decided) -> (Value, Option<Object>) {
         Decided::Checkpointed { checkpoint, sign } => {
             json!({"checkpoint": output::checkpoint(checkpoint, sign)})
         }
+        Decided::Leased { lease, sign } => json!({"leased": {
+            "lease": text(lease.digest()),
+            "bytes": output::bytes(&lease.to_bytes()),
+            "sign": output::sign(Some(sign)),
+        }}),
+        Decided::Stated { statement, sign } => json!({
+            "statement": output::bytes(&statement.to_bytes()),
+            "sign": output::sign(Some(sign)),
+        }),
+        Decided::Reclaimed { lease } => json!({"reclaimed": {"lease": text(lease)}}),
     };
     let object = match decided {
         Decided::Receipt { receipt, .. } => Some(Object::Receipt(receipt)),

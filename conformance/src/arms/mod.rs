@@ -2,6 +2,7 @@
 
 mod entry;
 mod evidence;
+mod lease;
 mod ledger;
 mod log;
 mod meter;
@@ -74,6 +75,10 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.void" => meter::void(input, objects),
         "meter.cancel" => meter::cancel(input, objects),
         "meter.switch" => meter::switch(input, objects),
+        "meter.lease" => lease::lend(input, objects),
+        "meter.accept" => lease::accept(input, objects),
+        "meter.statement" => lease::statement(input, objects),
+        "meter.absorb" => lease::absorb(input, objects),
         "meter.present" => meter::present(input, objects),
         "evidence.sign" => plain(evidence::sign(input, objects)),
         "evidence.read" => plain(evidence::read(input)),
@@ -105,6 +110,7 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "ledger.settle" => plain(ledger::settle(input, objects)),
         "ledger.document" => plain(ledger::document(input, objects)),
         "ledger.file" => plain(ledger::file(input, objects)),
+        "ledger.duplicates" => plain(ledger::duplicates(input, objects)),
         "payout.verify" => plain(ledger::verify_payout(input)),
         "x402.channel" => plain(x402::channel(input)),
         "x402.voucher" => plain(x402::voucher(input)),
@@ -145,6 +151,15 @@ handles! {
     a_receipt, Receipt, ReceiptEntry;
     a_checkpoint, Checkpoint, Checkpoint;
     a_verified, Verified, VerifiedReceipt;
+}
+
+/// The meters that a member lists.
+fn meters<'a>(input: &mut Input, member: &str, objects: &'a Objects) -> Outcome<Vec<&'a Host>> {
+    let named = |name| match objects.get(&crate::input::text(name)?) {
+        Some(Object::Meter(host)) => Ok(&**host),
+        _ => fault(format!("`{member}` has what is no meter")),
+    };
+    input.list(member)?.into_iter().map(named).collect()
 }
 
 /// The key that a member names, unless it is `null`.

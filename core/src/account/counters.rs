@@ -32,6 +32,21 @@ pub(crate) struct Counter {
     pub(crate) reserve: Exact,
     /// Whether more was billed than the window costs: the window's close owes a true-up.
     pub(crate) owes: bool,
+    /// What leases that are out can charge of what was billed.
+    pub(crate) lent: Exact,
+    /// How many leases are out.
+    pub(crate) leases: u64,
+    /// Whether a lease came back: then what was billed may lie on either side of F.
+    pub(crate) returned: bool,
+    /// What F lies above what was billed, once a lease came back; it follows from the others.
+    pub(crate) short: Exact,
+}
+
+impl Counter {
+    /// Whether its window waits: for a lease, or for what one left unbilled.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.leases != 0 || !self.short.is_zero()
+    }
 }
 
 /// One charge's part of a call, priced.
@@ -251,10 +266,12 @@ impl Account {
         }
     }
 
-    /// Records what limits count of a settled or imported call.
+    /// Records what the subscription's own limits count of a settled or imported call.
     pub(crate) fn count(&mut self, plan: &Plan, call: &Counted<'_>) -> Result<()> {
         for (limit, tally) in plan.limits().iter().zip(self.tallies.iter_mut()) {
-            if let Some(added) = call.under(limit) {
+            if limit.across.is_none()
+                && let Some(added) = call.under(limit)
+            {
                 let over = call.over(limit);
                 tally.count(plan, limit, self.started_at, call.at, added, over)?;
             }
@@ -284,7 +301,7 @@ impl Account {
     pub(crate) fn enter(&mut self, plan: &Plan, hold: &Hold) {
         self.holds = self.holds.saturating_add(1);
         for (index, (limit, tally)) in plan.limits().iter().zip(&mut self.tallies).enumerate() {
-            tally.enter(plan, limit, self.started_at, hold, index);
+            tally.enter(plan, limit, self.started_at, hold, index, true);
         }
     }
 
@@ -444,6 +461,7 @@ impl Account {
             let latest = windows.newest().map(|(window, _)| *window);
             windows.drop_where(|window, counter| {
                 Some(window) != latest
+                    && !counter.is_lent()
                     && counter.is_idle()
                     && !counter.owes
                     && closed(window)
@@ -453,14 +471,14 @@ impl Account {
         self.counters = counters;
         let mut tallies = core::mem::take(&mut self.tallies);
         let known = OnceCell::new();
-        let earliest = || *known.get_or_init(|| self.earliest_period(plan));
+        let earliest = || *known.get_or_init(|| self.earliest_due(plan));
         for (limit, tally) in plan.limits().iter().zip(&mut tallies) {
             tally.forget_closed(plan, limit, now, &earliest);
         }
         self.tallies = tallies;
     }
 
-    fn counter(
+    pub(super) fn counter(
         &mut self,
         index: usize,
         window: Window,
@@ -481,9 +499,12 @@ impl Account {
         if let Some(counter) =
             self.counters.get_mut(index).and_then(|windows| windows.get_mut(window))
         {
-            // A call whose parts leave a charge again may leave any total too high.
+            // A call whose parts leave a charge again may leave any total too high, and so may a lease.
             counter.owes =
                 counter.billed > charge.tariff.due_at_close(counter.units, counter.billed)?;
+            if counter.returned {
+                counter.short = charge.tariff.total(counter.units)?.minus_or_zero(counter.billed);
+            }
             counter.reserve = reserved(&charge, counter)?;
         }
         Ok(())
@@ -529,10 +550,11 @@ impl Counter {
 }
 
 /// The most that outstanding units can still cost: the highest F that they can reach, less what is
-/// billed; under a per-call model the sum of the holds' own prices.
+/// billed; under a per-call model the sum of the holds' own prices. Without such units, what returned
+/// leases left unbilled.
 fn reserved(charge: &Charge, counter: &Counter) -> Result<Exact> {
     if counter.is_idle() {
-        return Ok(Exact::ZERO);
+        return Ok(counter.short);
     }
     if charge.tariff.is_per_call() {
         return Ok(counter.held);

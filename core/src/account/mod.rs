@@ -13,10 +13,12 @@ mod credit;
 mod draws;
 mod given_back;
 mod grants;
+mod lent;
 mod pace;
 mod periods;
 mod reserve;
 mod seen;
+mod shared;
 mod tally;
 mod term;
 mod windows;
@@ -38,5 +40,6 @@ pub(crate) use reserve::{
     Books, Room, admit, aggregate, aggregate_of, left_by, room, without_hold,
 };
 pub(crate) use seen::{Caller, Seen};
+pub(crate) use shared::{Shared, SharedLimits};
 pub(crate) use tally::{Held, Tally};
 pub(crate) use windows::Windows;

@@ -1,5 +1,5 @@
 //! What windows cost without a call: an amount that is due as they start, a minimum that they come to
-//! as they close.
+//! as they close, what returned leases left unbilled.
 //!
 //! Per charge and edge one instant says from where on windows are still to be billed; it moves on as
 //! soon as a window was billed that much, by a call or by a period receipt.
@@ -20,18 +20,23 @@ use crate::{
 pub(crate) enum Edge {
     /// Its start: what is due without any use.
     Start,
+    /// No edge, but when the last lease of the window came back: what it left unbilled.
+    Return,
     /// Its close: the minimum.
     Close,
 }
 
 impl Edge {
-    pub(crate) const ALL: [Edge; 2] = [Edge::Start, Edge::Close];
+    pub(crate) const ALL: [Edge; 3] = [Edge::Start, Edge::Return, Edge::Close];
+    /// Those that every window comes to.
+    const PENDING: [Edge; 2] = [Edge::Start, Edge::Close];
 
     /// The number that stands in subjects.
     pub(crate) const fn number(self) -> u8 {
         match self {
             Edge::Start => 1,
             Edge::Close => 2,
+            Edge::Return => 3,
         }
     }
 
@@ -40,6 +45,8 @@ impl Edge {
         match self {
             Edge::Start => tariff.due_at_start(),
             Edge::Close => tariff.terms().minimum,
+            // It has no total that is known beforehand.
+            Edge::Return => Exact::ZERO,
         }
     }
 }
@@ -51,7 +58,7 @@ pub(crate) struct Period {
     pub(crate) charge: usize,
     pub(crate) edge: Edge,
     pub(crate) window: Window,
-    /// The instant whose limits count it.
+    /// The instant whose limits count it; at the latest when its receipt is issued.
     pub(crate) at: Timestamp,
     /// When the receipt is due.
     pub(crate) due: Timestamp,
@@ -77,6 +84,7 @@ impl Pending {
         match edge {
             Edge::Start => self.start,
             Edge::Close => self.close,
+            Edge::Return => None,
         }
     }
 
@@ -84,6 +92,7 @@ impl Pending {
         match edge {
             Edge::Start => self.start = next,
             Edge::Close => self.close = next,
+            Edge::Return => {}
         }
     }
 }
@@ -148,16 +157,24 @@ impl Account {
     /// The next window of a line that is due at an edge. A window that never closes never comes to its
     /// minimum.
     pub(crate) fn period(&self, plan: &Plan, charge: usize, edge: Edge) -> Option<Period> {
+        if edge == Edge::Return {
+            let window = self.first_short(charge)?;
+            let counter = self.counters.get(charge)?.get(window)?;
+            let total = counter.billed.checked_add(counter.short).ok()?;
+            let (at, due) = (self.last_of(window)?, window.start);
+            return Some(Period { charge, edge, window, at, due, total });
+        }
         let (from, window, total) = self.pending(plan, charge, edge).ok()??;
         let (at, due) = match edge {
             Edge::Start => (from, from),
-            // Its last instant within the term.
-            Edge::Close => {
-                let last = window.end.min(self.until).millis().saturating_sub(1);
-                (Timestamp::from_millis(last).ok()?, closes_at(window, plan)?)
-            }
+            _ => (self.last_of(window)?, closes_at(window, plan)?),
         };
         Some(Period { charge, edge, window, at, due, total })
+    }
+
+    /// A window's last instant within the term.
+    fn last_of(&self, window: Window) -> Option<Timestamp> {
+        Timestamp::from_millis(window.end.min(self.until).millis().saturating_sub(1)).ok()
     }
 
     /// The next window of every line and edge.
@@ -169,9 +186,12 @@ impl Account {
 
     /// Moves on from windows that were billed what their edge asks for.
     pub(super) fn pass_periods(&mut self, plan: &Plan, line: usize) -> Result<()> {
-        for edge in Edge::ALL {
+        for edge in Edge::PENDING {
             while let Some((_, window, total)) = self.pending(plan, line, edge)? {
-                if self.billed(plan, line, window).1 < total {
+                // What a lease may still charge is not billed for good.
+                let lent = self.counters.get(line).and_then(|windows| windows.get(window));
+                let lent = lent.map_or(Exact::ZERO, |counter| counter.lent);
+                if self.billed(plan, line, window).1.minus_or_zero(lent) < total {
                     break;
                 }
                 let next =
@@ -192,12 +212,13 @@ impl Account {
     /// billed must be remembered.
     pub(crate) fn awaits(&self, charge: usize, window: Window) -> bool {
         self.pending.get(charge).is_some_and(|pending| {
-            Edge::ALL.iter().any(|edge| pending.at(*edge).is_some_and(|from| from < window.end))
+            Edge::PENDING.iter().any(|edge| pending.at(*edge).is_some_and(|from| from < window.end))
         })
     }
 
-    /// The earliest instant whose limits are still to count a period.
-    pub(super) fn earliest_period(&self, plan: &Plan) -> Option<Timestamp> {
-        self.periods(plan).iter().map(|period| period.at).min()
+    /// The earliest instant whose limits are still to count a period, or a lease that comes back.
+    pub(crate) fn earliest_due(&self, plan: &Plan) -> Option<Timestamp> {
+        let periods = self.periods(plan);
+        periods.iter().map(|period| period.at).chain(self.earliest_lent()).min()
     }
 }

@@ -12,10 +12,11 @@ use crate::{
     crypto::{Address, Digest, Signature, check},
     entry::{Denial, Entry, Extended, HoldEntry, ReceiptEntry},
     error::{Code, Error, Result},
+    lease::Lease,
     log::Checkpoint,
     meter::{
-        CreditFacts, Draft, Facts, LaneTotals, State, draft_call, draft_credit, draft_period,
-        draft_true_up, joined, lane_totals,
+        CreditFacts, Draft, Facts, LaneTotals, LeaseRequest, State, draft_call, draft_credit,
+        draft_period, draft_true_up, joined, lane_totals,
     },
     plan::{Plan, Signing},
     receipt::{Head, Item, Kind, import_subject, period_subject},
@@ -61,6 +62,7 @@ enum Place {
     Lane(Digest),
     Receipt(Digest, u64),
     Checkpoint(u64),
+    Lease(Digest),
 }
 
 impl Place {
@@ -75,6 +77,7 @@ impl fmt::Display for Place {
             Place::Lane(lane) => write!(f, "lane {lane}"),
             Place::Receipt(lane, sequence) => write!(f, "lane {lane} receipt {sequence}"),
             Place::Checkpoint(number) => write!(f, "checkpoint {number}"),
+            Place::Lease(lease) => write!(f, "lease {lease}"),
         }
     }
 }
@@ -123,6 +126,7 @@ impl Auditor {
         match &entry {
             Entry::Receipt(receipt) => self.recompute(receipt)?,
             Entry::Hold(hold) => self.admit_again(hold).map_err(|e| e.within(place()))?,
+            Entry::Leased(lease) => self.lend_again(lease).map_err(|e| e.within(place()))?,
             Entry::Extended(e) => self.extend_again(e).map_err(|e| e.within(place()))?,
             _ => {}
         }
@@ -203,8 +207,15 @@ impl Auditor {
                 signer: signer()?,
                 place: Place::Checkpoint(self.state.checkpoints),
             }),
+            Entry::Leased(e) => Some(self.wanted(slot, e.digest(), Place::Lease(e.digest()))?),
+            Entry::Stated(e) => Some(self.wanted(slot, e.digest(), Place::Lease(e.lease))?),
             _ => None,
         })
+    }
+
+    fn wanted(&self, slot: u64, digest: Digest, place: Place) -> Result<Expected> {
+        let signer = self.state.instance()?.signer;
+        Ok(Expected { slot, checkpoint: false, required: true, digest, signer, place })
     }
 
     /// Makes the receipt again and compares.
@@ -232,7 +243,7 @@ impl Auditor {
 
     /// A hold must have been admissible: what is charged under it relies on that.
     fn admit_again(&mut self, hold: &HoldEntry) -> Result<()> {
-        let subscription = self.state.lane(&hold.lane)?.open.subscription;
+        let subscription = self.state.lane(&hold.lane)?.open.root();
         let lane = self.state.subscription(&subscription)?.lane;
         let times = self.state.subscription(&subscription)?.plan.times();
         if lane != hold.lane {
@@ -247,9 +258,31 @@ impl Auditor {
         self.state.admit_hold(&subscription, hold, &usable)?.map(|_| ()).map_err(refused)
     }
 
+    /// A lease must be what the meter would have lent: its intervals and shares rely on that.
+    fn lend_again(&self, lease: &Lease) -> Result<()> {
+        let request = LeaseRequest {
+            subscription: lease.subscription,
+            holder: lease.holder.clone(),
+            until: lease.until,
+            units: lease.charges.iter().map(|i| (i.charge.clone(), i.units)).collect(),
+            limits: lease
+                .limits
+                .iter()
+                .filter(|share| share.most != 0)
+                .map(|share| (share.limit.clone(), share.most))
+                .collect(),
+            attributes: lease.attributes.clone(),
+        };
+        match self.state.draft_lease(&request, lease.at)? {
+            Ok(again) if again == *lease => Ok(()),
+            Ok(_) => Err(Error::new(Code::AuditMismatch).at("lease")),
+            Err(denial) => Err(refused(denial)),
+        }
+    }
+
     /// The deadline must be that of the plan. Whether there is a hold to extend, the fold says.
     fn extend_again(&self, extended: &Extended) -> Result<()> {
-        let subscription = self.state.lane(&extended.lane)?.open.subscription;
+        let subscription = self.state.lane(&extended.lane)?.open.root();
         let subscription = self.state.subscription(&subscription)?;
         if let Some(hold) = subscription.holds.get(&extended.subject)
             && hold.extended(&subscription.plan, extended.at)? != extended.deadline
@@ -261,7 +294,7 @@ impl Auditor {
 
     fn draft_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {
         let lane = self.state.lane(&recorded.head.lane)?;
-        let subscription_id = lane.open.subscription;
+        let subscription_id = lane.open.root();
         let subscription = self.state.subscription(&subscription_id)?;
         let hold = subscription.holds.get(&recorded.head.subject);
         let items = &recorded.body.items;
@@ -325,13 +358,16 @@ impl Auditor {
 
     fn period_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {
         let head = &recorded.head;
-        let subscription = self.state.lane(&head.lane)?.open.subscription;
+        let subscription = self.state.lane(&head.lane)?.open.root();
         let plan = &self.state.subscription(&subscription)?.plan;
         for item in &recorded.body.items {
-            if let Item::Line { charge, window, .. } = item {
+            if let Item::Line { charge, window, units_before, .. } = item {
                 let index = crate::meter::line_index(plan, charge)?;
-                let start = period_subject(Edge::Start.number(), charge, window.start);
-                let edge = if head.subject == start { Edge::Start } else { Edge::Close };
+                let subject = |edge: &Edge| {
+                    period_subject(edge.number(), charge, window.start, *units_before)
+                };
+                let edge = Edge::ALL.into_iter().find(|edge| subject(edge) == head.subject);
+                let edge = edge.unwrap_or(Edge::Close);
                 return draft_period(&self.state, &subscription, index, edge, head.issued_at);
             }
         }
@@ -339,7 +375,7 @@ impl Auditor {
     }
 
     fn true_up_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {
-        let subscription = self.state.lane(&recorded.head.lane)?.open.subscription;
+        let subscription = self.state.lane(&recorded.head.lane)?.open.root();
         let plan = &self.state.subscription(&subscription)?.plan;
         for item in &recorded.body.items {
             if let Item::Correction { charge, window, .. } = item {

@@ -7,10 +7,12 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest, Signature},
     entry::{
-        Cancelled, Collected, Denial, DenialCode, Denied, Entry, Extended, Granted, HoldEntry,
-        ImportMark, Instance, Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
+        Absorbed, Cancelled, Collected, Denial, DenialCode, Denied, Entry, Extended, Granted,
+        HoldEntry, ImportMark, Instance, Opening, Presented, ReceiptEntry, Reclaimed, Release,
+        ReleaseReason, SignedLease, Voided,
     },
     error::{Code, Error, Result},
+    lease::{Lease, Statement},
     log::Checkpoint,
     meter::ReservedUnits,
     receipt::{Body, Head, Kind, LaneOpen, Receipt},
@@ -34,6 +36,10 @@ impl Entry {
             Entry::Granted(_) => 10,
             Entry::Voided(_) => 11,
             Entry::Cancelled(_) => 12,
+            Entry::Leased(_) => 13,
+            Entry::Stated(_) => 14,
+            Entry::Absorbed(_) => 15,
+            Entry::Reclaimed(_) => 16,
             Entry::Extended(_) => 17,
             Entry::Presented(_) => 18,
         }
@@ -55,6 +61,10 @@ impl Entry {
             Entry::Granted(_) => "granted",
             Entry::Voided(_) => "voided",
             Entry::Cancelled(_) => "cancelled",
+            Entry::Leased(_) => "leased",
+            Entry::Stated(_) => "stated",
+            Entry::Absorbed(_) => "absorbed",
+            Entry::Reclaimed(_) => "reclaimed",
             Entry::Extended(_) => "extended",
             Entry::Presented(_) => "presented",
         }
@@ -85,6 +95,9 @@ impl Entry {
                 w.raw(e.payer_salt.bytes()).u64(e.started_at.millis());
                 write_option(&mut w, e.switched_from.as_ref(), |w, from| {
                     w.raw(from.bytes());
+                });
+                write_option(&mut w, e.lease.as_ref(), |w, signed| {
+                    w.bytes(&signed.lease.to_bytes()).raw(signed.signature.bytes());
                 });
             }
             Entry::Hold(e) => {
@@ -140,6 +153,18 @@ impl Entry {
             Entry::Cancelled(e) => {
                 w.raw(e.subscription.bytes()).u64(e.at.millis()).u64(e.ends_at.millis());
             }
+            Entry::Leased(lease) => {
+                w.bytes(&lease.to_bytes());
+            }
+            Entry::Stated(statement) => {
+                w.bytes(&statement.to_bytes());
+            }
+            Entry::Absorbed(e) => {
+                w.bytes(&e.statement.to_bytes()).raw(e.signature.bytes()).u64(e.at.millis());
+            }
+            Entry::Reclaimed(e) => {
+                w.raw(e.lease.bytes()).u64(e.at.millis());
+            }
             Entry::Extended(e) => {
                 w.raw(e.lane.bytes())
                     .raw(e.subject.bytes())
@@ -182,6 +207,10 @@ impl Entry {
                 payer_salt: Digest::new(r.array()?),
                 started_at: read_time(r)?,
                 switched_from: read_option(r, |r| r.array().map(Digest::new))?,
+                lease: read_option(r, |r| {
+                    let lease = Arc::new(Lease::from_bytes(r.bytes()?)?);
+                    Ok(SignedLease { lease, signature: Signature::from_bytes(&r.array()?)? })
+                })?,
             }),
             4 => Entry::Hold(HoldEntry {
                 lane: Digest::new(r.array()?),
@@ -246,6 +275,14 @@ impl Entry {
                 at: read_time(r)?,
                 ends_at: read_time(r)?,
             }),
+            13 => Entry::Leased(Arc::new(Lease::from_bytes(r.bytes()?)?)),
+            14 => Entry::Stated(Statement::from_bytes(r.bytes()?)?),
+            15 => Entry::Absorbed(Absorbed {
+                statement: Statement::from_bytes(r.bytes()?)?,
+                signature: Signature::from_bytes(&r.array()?)?,
+                at: read_time(r)?,
+            }),
+            16 => Entry::Reclaimed(Reclaimed { lease: Digest::new(r.array()?), at: read_time(r)? }),
             17 => Entry::Extended(Extended {
                 lane: Digest::new(r.array()?),
                 subject: Digest::new(r.array()?),

@@ -24,6 +24,9 @@ pub enum DenialCode {
     /// A limit that applies per value of an attribute keeps as many values as it may, and the call's is
     /// a new one. HTTP 429.
     ValuesReached,
+    /// The lease that the call is metered under has no room for it, or is over. HTTP 429: another
+    /// lane may have room.
+    LeaseExhausted,
 }
 
 impl DenialCode {
@@ -35,6 +38,7 @@ impl DenialCode {
         DenialCode::TermEnded,
         DenialCode::ConcurrencyReached,
         DenialCode::ValuesReached,
+        DenialCode::LeaseExhausted,
     ];
 
     /// The stable code, the same in every language.
@@ -47,6 +51,7 @@ impl DenialCode {
             DenialCode::TermEnded => "term_ended",
             DenialCode::ConcurrencyReached => "concurrency_reached",
             DenialCode::ValuesReached => "values_reached",
+            DenialCode::LeaseExhausted => "lease_exhausted",
         }
     }
 
@@ -58,7 +63,8 @@ impl DenialCode {
             DenialCode::ConditionFailed => 403,
             DenialCode::RateExceeded
             | DenialCode::ConcurrencyReached
-            | DenialCode::ValuesReached => 429,
+            | DenialCode::ValuesReached
+            | DenialCode::LeaseExhausted => 429,
         }
     }
 
@@ -70,6 +76,7 @@ impl DenialCode {
             DenialCode::TermEnded => 4,
             DenialCode::ConcurrencyReached => 5,
             DenialCode::ValuesReached => 6,
+            DenialCode::LeaseExhausted => 7,
         }
     }
 }
@@ -83,14 +90,16 @@ impl DenialCode {
 pub struct Denial {
     /// Why.
     pub code: DenialCode,
-    /// The rule in the plan that decided: `limits/monthly_spend`, `condition/all/1`, `term`.
+    /// The rule in the plan that decided: `limits/monthly_spend`, `condition/all/1`, `term`. Of a limit
+    /// that a payer's subscriptions share: `limits/monthly_spend/across`. Of a
+    /// lease: `lease/until`, `lease/attributes/region`, `lease/charges/input`.
     pub rule: String,
     /// For a limit with `per`: the value that it refused, "" for a call without the attribute. For a
     /// condition: the call's value of the attribute that decided, if it carries it.
     pub value: Option<String>,
     /// The window in which there is no room.
     pub window: Option<Window>,
-    /// For a limit on units: the meter.
+    /// For a limit on units, or a charge of a lease: the meter.
     pub meter: Option<String>,
     /// The limit.
     pub most: Option<Exact>,

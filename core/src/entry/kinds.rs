@@ -6,6 +6,7 @@ use crate::{
     amount::Amount,
     crypto::{Address, Digest, Signature},
     entry::Denial,
+    lease::{Lease, Statement},
     log::Checkpoint,
     meter::ReservedUnits,
     receipt::{Body, Head, LaneOpen, Receipt},
@@ -39,6 +40,14 @@ pub enum Entry {
     Voided(Voided),
     /// A subscription is cancelled.
     Cancelled(Cancelled),
+    /// A share is lent.
+    Leased(Arc<Lease>),
+    /// What a lease was used for, by its holder.
+    Stated(Statement),
+    /// The lender took note of that.
+    Absorbed(Absorbed),
+    /// The lender took back what a lease did not use, without its holder's last word.
+    Reclaimed(Reclaimed),
     /// A hold goes on for longer.
     Extended(Extended),
     /// Evidence is presented.
@@ -69,6 +78,37 @@ pub struct Opening {
     pub started_at: Timestamp,
     /// The subscription that this one takes the place of, from its start on.
     pub switched_from: Option<Digest>,
+    /// The lease that it is opened under, if it is one.
+    pub lease: Option<SignedLease>,
+}
+
+/// A lease with its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedLease {
+    /// The lease.
+    pub lease: Arc<Lease>,
+    /// The signature by the plan's authority.
+    pub signature: Signature,
+}
+
+/// A statement that the lender has seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absorbed {
+    /// The statement.
+    pub statement: Statement,
+    /// The signature by the plan's authority.
+    pub signature: Signature,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A lease that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reclaimed {
+    /// The lease.
+    pub lease: Digest,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The place in an imported log up to which every record has its entry.

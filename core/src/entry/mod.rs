@@ -11,8 +11,9 @@ mod kinds;
 
 pub use denial::{Denial, DenialCode};
 pub use kinds::{
-    Cancelled, Collected, Denied, Entry, Extended, Granted, HoldEntry, ImportMark, Instance,
-    Opening, Presented, ReceiptEntry, Release, ReleaseReason, Voided,
+    Absorbed, Cancelled, Collected, Denied, Entry, Extended, Granted, HoldEntry, ImportMark,
+    Instance, Opening, Presented, ReceiptEntry, Reclaimed, Release, ReleaseReason, SignedLease,
+    Voided,
 };
 
 pub(crate) use codec::{

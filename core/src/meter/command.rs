@@ -1,10 +1,10 @@
 //! What a host asks of a meter.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     amount::Exact,
-    crypto::{Address, Digest},
+    crypto::{Address, Digest, Signature},
     entry::{Collected, ImportMark, ReleaseReason},
     plan::Plan,
     receipt::Receipt,
@@ -94,6 +94,51 @@ pub enum Command {
     },
     /// Gives back what a receipt cost, in part or whole.
     Credit(Box<Credit>),
+    /// Lends a share of a subscription to another meter.
+    Lease(LeaseRequest),
+    /// Takes a lease that another meter made for this one: opens a lane under it. Its id stands for
+    /// the subscription's from then on.
+    Accept {
+        /// The lease: [`crate::lease::Lease::to_bytes`].
+        lease: Vec<u8>,
+        /// Its signature.
+        signature: Signature,
+        /// The rail that settles the lane, or zero.
+        rail: Digest,
+    },
+    /// Says what the calls under a lease used so far.
+    Statement {
+        /// The lease.
+        lease: Digest,
+        /// Whether it takes no more calls. No hold may be open then.
+        closing: bool,
+    },
+    /// Takes note of what the holder of a lease says; of its last word, takes the rest back.
+    Absorb {
+        /// The statement: [`crate::lease::Statement::to_bytes`].
+        statement: Vec<u8>,
+        /// Its signature.
+        signature: Signature,
+    },
+}
+
+/// A share of a subscription that another meter wants.
+#[derive(Debug, Clone)]
+pub struct LeaseRequest {
+    /// The subscription.
+    pub subscription: Digest,
+    /// The origin of the other meter's log.
+    pub holder: String,
+    /// The first instant at which it authorises nothing more. No window of now that its calls count in
+    /// may end before.
+    pub until: Timestamp,
+    /// Units by charge. Calls under the lease may use no other charge.
+    pub units: BTreeMap<String, u64>,
+    /// Units by limit on units. A hard one that covers its calls and is not here counts as 0.
+    pub limits: BTreeMap<String, u64>,
+    /// The attributes that limits look at: every call under the lease has these, and no others of
+    /// those that a limit names in `match` or `per`.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// Who subscribes to what.

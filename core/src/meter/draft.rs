@@ -23,6 +23,7 @@ use crate::{
     crypto::Digest,
     entry::{ImportMark, ReceiptEntry},
     error::{Code, Error, Result},
+    lease::Lease,
     meter::{Hold, Lane, State, Subscription},
     plan::{Call, Late, Plan},
     receipt::{Body, Head, Item, Kind, Receipt, window_subject},
@@ -84,7 +85,11 @@ impl Draft {
 /// Drafts the receipt of a call.
 pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> {
     let (subscription, _) = state.current(&facts.subscription)?;
-    check_windows(subscription, facts.authorized_at, facts.issued_at)?;
+    subscription.need_open()?;
+    if facts.part {
+        subscription.need_whole()?;
+    }
+    check_windows(state, subscription, facts.authorized_at, facts.issued_at)?;
     let hold = subscription.holds.get(&facts.subject);
     if let Some(parts) = hold.and_then(|hold| hold.parts.as_ref()) {
         parts.check_reading(|meter| facts.usage.get(meter))?;
@@ -145,10 +150,18 @@ pub(crate) fn draft_units(
         imported: facts.import.is_some(),
         part: facts.part,
     };
-    let short = room_for(subscription, &asked, state.owed(subscription)?)?;
+    let (short, room) = match &subscription.lease {
+        // The lender's limits have room for all of it.
+        Some(lease) => (None, Some(left_of_lease(plan, lease, &rated, at)?)),
+        None => {
+            let short = room_for(state, subscription, &asked, state.owed(subscription)?)?;
+            let room = short.as_ref().map(|room| room.available);
+            (short, room)
+        }
+    };
     let priced = match free {
         true => Priced::marked(plan, lane, &due)?,
-        false => Priced::new(plan, lane, &due, short.as_ref(), &usable)?,
+        false => Priced::new(plan, lane, &due, room, &usable)?,
     };
     let surplus = match facts.part {
         true => None,
@@ -239,16 +252,20 @@ pub(crate) fn draft_true_up(
     if subscription.account.awaits(charge_index, window) {
         return Err(misplaced("a window before it is still to be billed"));
     }
+    if counter.leases != 0 {
+        return Err(misplaced("a lease of the window is still out"));
+    }
     let charge = &*subscription.account.charge_in(charge, window)?;
     let due = charge.tariff.due_at_close(counter.units, counter.billed)?;
     // Never more is given back than was charged: uncollected parts were billed to the counter only,
-    // what grants paid was given, and what credits gave back is back.
+    // what grants paid was given, and what credits gave back is back. What the lanes of returned leases
+    // charged, this one gives back.
     // As a limit compares it: rounded where receipts are, so that shares reverse what is credited.
     let exact = plan
         .rounding()
         .compared(counter.billed.minus_or_zero(due))?
         .min(plan.rounding().compared(counter.billed.minus_or_zero(counter.granted))?)
-        .min(lane.uncredited()?);
+        .min(lane.uncredited_beside(subscription.returned)?);
     let billed = plan.rounding().bill(exact, lane.credited_remainder)?;
     let item = Item::Correction {
         charge: charge.id.clone(),
@@ -287,20 +304,20 @@ struct Priced {
 }
 
 impl Priced {
-    /// What is due, cut to what a limit that is short leaves, less what grants pay.
+    /// What is due, cut to what a limit that is short or a lease leaves, less what grants pay.
     fn new(
         plan: &Plan,
         lane: &Lane,
         due: &Due<'_>,
-        short: Option<&Room>,
+        room: Option<Exact>,
         usable: &[Given],
     ) -> Result<Priced> {
         let price = due.price;
-        let exact = match short {
+        let exact = match room {
             None => price,
             Some(room) => match plan.rounding() {
-                Rounding::Carry => price.min(room.available),
-                _ => price.min(Exact::from_amount(room.available.floor())),
+                Rounding::Carry => price.min(room),
+                _ => price.min(Exact::from_amount(room.floor())),
             },
         };
         let compared = plan.rounding().compared(exact)?;
@@ -382,19 +399,21 @@ pub(crate) fn joined<'a>(
     joined
 }
 
-/// Every window that a call at `at` counts in must still be open at `now`.
+/// Every window that a call at `at` counts in must still be open at `now`, its lease too.
 pub(crate) fn check_windows(
+    state: &State,
     subscription: &Subscription,
     at: Timestamp,
     now: Timestamp,
 ) -> Result<()> {
     let plan = &*subscription.plan;
-    for window in subscription.account.windows(plan, at) {
+    let lease = subscription.lease.iter().map(|lease| Window { start: lease.at, end: lease.until });
+    for window in subscription.account.windows(plan, at).chain(lease) {
         if closes_at(window, plan).is_some_and(|closes| closes <= now) {
             return Err(Error::new(Code::WindowClosed).value(at));
         }
     }
-    Ok(())
+    state.check_shared_windows(subscription, at)
 }
 
 /// Whether a reserved hold has room for the units in every charge.
@@ -403,6 +422,36 @@ fn covers(hold: &Hold, units: &[(usize, u64)]) -> bool {
         && units.iter().all(|(charge, used)| {
             hold.units.iter().any(|(held, most)| held == charge && used <= most)
         })
+}
+
+/// What of a call's lines the lease pays for: those parts that lie in its intervals.
+fn left_of_lease(plan: &Plan, lease: &Lease, rated: &[Rated], at: Timestamp) -> Result<Exact> {
+    let mut sum = Exact::ZERO;
+    for line in rated {
+        let charge = plan.charges().get(line.charge).ok_or(Code::EntryMisplaced)?;
+        let Some(interval) = lease.interval(&charge.id, at) else { continue };
+        let spent = line.billed_before.checked_sub(interval.billed)?;
+        let left = interval.cost(charge, interval.units)?.minus_or_zero(spent);
+        sum = sum.checked_add(line.amount.min(left))?;
+    }
+    Ok(sum)
+}
+
+/// Whether the limits have no room for a lease that costs so much at most: it counts as a call would
+/// that used all of it.
+pub(crate) fn room_to_lend(
+    state: &State,
+    subscription: &Subscription,
+    attributes: &BTreeMap<String, String>,
+    at: Timestamp,
+    rated: &[Rated],
+    needed: Exact,
+) -> Result<Option<Room>> {
+    let (hold, units, usable) = (None, &[][..], &[][..]);
+    let (called, imported, part) = (true, true, false);
+    let asked =
+        Asked { hold, attributes, at, units, rated, needed, usable, called, imported, part };
+    room_for(state, subscription, &asked, Exact::ZERO)
 }
 
 /// What is asked of the limits: a call, or a window that is billed without one.
@@ -427,14 +476,19 @@ struct Asked<'a> {
 }
 
 /// Whether the limits have room for this beside every *other* hold.
-fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Result<Option<Room>> {
+fn room_for(
+    state: &State,
+    subscription: &Subscription,
+    asked: &Asked<'_>,
+    owed: Exact,
+) -> Result<Option<Room>> {
     let plan = &*subscription.plan;
     let Asked { hold, attributes, at, units, rated, needed, usable, called, imported, part } =
         *asked;
     let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
-    let books = Books { plan, account, counters: account, holds, without: None };
-    if account.holds == 0 {
+    let books = Books::of(state, subscription);
+    if account.holds == 0 && account.short()?.is_zero() {
         let spend = room(books, attributes, at, needed)?;
         let backing = backing(plan, usable, charges(), core::iter::empty())?;
         return Ok(tighter(spend, credit_room(books, at, (owed, backing), needed)?));

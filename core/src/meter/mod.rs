@@ -6,6 +6,7 @@
 //! readable. A write that failed is [`Meter::abandon`]ed; one whose fate is unknown
 //! [`Meter::stall`]s the meter until [`Meter::recover`].
 
+mod across;
 mod command;
 mod decide;
 mod draft;
@@ -20,7 +21,7 @@ mod snapshot;
 mod state;
 mod view;
 
-pub use command::{Command, Credit, Import, Request, Settle, Subscribe};
+pub use command::{Command, Credit, Import, LeaseRequest, Request, Settle, Subscribe};
 pub use hold::{Hold, HoldState, ReservedUnits};
 pub use machine::{Meter, Step, Ticket};
 pub use outcome::{Crossed, Outcome, Replay, SignRequest, Signed};
@@ -33,6 +34,6 @@ pub(crate) use decide::subscription_id;
 pub(crate) use draft::{
     CreditFacts, Draft, Facts, draft_call, draft_credit, draft_period, draft_true_up, joined,
 };
-pub(crate) use fold::{Hashed, charge_index, closings, line_index};
-pub(crate) use state::{Lane, Remembered, State, Subscription};
+pub(crate) use fold::{Hashed, charge_index, closings, line_index, reclaimable};
+pub(crate) use state::{CameBack, Lane, Leased, Remembered, State, Subscription};
 pub(crate) use view::lane_totals;

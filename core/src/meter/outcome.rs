@@ -7,6 +7,7 @@ use crate::{
     crypto::{Address, Digest, Signature, check},
     entry::{Denial, ReceiptEntry},
     error::Result,
+    lease::{Lease, Statement},
     log::Checkpoint,
     meter::Hold,
     receipt::{Head, LaneOpen},
@@ -80,6 +81,25 @@ pub enum Outcome {
         /// When it ends; `None` where its term does not end.
         ends_at: Option<Timestamp>,
     },
+    /// A lease was made; it must be signed.
+    Leased {
+        /// The lease.
+        lease: Arc<Lease>,
+        /// The signature that is wanted.
+        sign: SignRequest,
+    },
+    /// What a lease was used for was stated; it must be signed.
+    Stated {
+        /// The statement.
+        statement: Statement,
+        /// The signature that is wanted.
+        sign: SignRequest,
+    },
+    /// A lease is over whose last word did not come.
+    Reclaimed {
+        /// The lease.
+        lease: Digest,
+    },
     /// Nothing is due.
     Nothing,
 }
@@ -133,6 +153,10 @@ pub enum Signed {
     Head(Head),
     /// A checkpoint.
     Checkpoint(Checkpoint),
+    /// A lease.
+    Lease(Arc<Lease>),
+    /// What a lease was used for.
+    Statement(Statement),
 }
 
 impl Outcome {
@@ -141,7 +165,9 @@ impl Outcome {
     pub fn sign(&self) -> Option<&SignRequest> {
         match self {
             Outcome::Opened { sign, .. } | Outcome::Receipt { sign, .. } => sign.as_ref(),
-            Outcome::Checkpointed { sign, .. } => Some(sign),
+            Outcome::Checkpointed { sign, .. }
+            | Outcome::Leased { sign, .. }
+            | Outcome::Stated { sign, .. } => Some(sign),
             _ => None,
         }
     }

@@ -10,7 +10,10 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, ByValue, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen},
+    account::{
+        Account, ByValue, Counter, Given, GivenBack, Grants, Made, Pace, Pending, Returned, Seen,
+        Tally,
+    },
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -19,9 +22,11 @@ use crate::{
         write_attributes, write_mark, write_option, write_reserved, write_units,
     },
     error::{Code, Error, Result},
+    lease::{Lease, Statement},
     log::Frontier,
     meter::{
-        Hold, HoldState, Lane, Meter, PartLine, Parts, Remembered, State, Subscription, closings,
+        CameBack, Hold, HoldState, Lane, Leased, Meter, PartLine, Parts, Remembered, State,
+        Subscription, closings, reclaimable,
     },
     plan::{Grant, Plan},
     receipt::LaneOpen,
@@ -70,10 +75,27 @@ fn write_state(w: &mut Writer, state: &State) {
     for lane in state.lanes.values() {
         write_lane(w, lane);
     }
+    w.count(state.shared.iter().len());
+    for ((payer, terms), shared) in state.shared.iter() {
+        w.raw(payer.bytes()).raw(terms.bytes());
+        write_tally(w, &shared.tally);
+        write_pace(w, &shared.pace);
+    }
     w.count(state.subscriptions.len());
     for (id, subscription) in &state.subscriptions {
         w.raw(id.bytes());
         write_subscription(w, subscription);
+    }
+    w.count(state.leases.len());
+    for Leased { lease, stated } in state.leases.values() {
+        w.bytes(&lease.to_bytes());
+        write_option(w, stated.as_ref(), |w, statement| {
+            w.bytes(&statement.to_bytes());
+        });
+    }
+    w.count(state.came_back.len());
+    for (lane, back) in &state.came_back {
+        w.raw(lane.bytes()).raw(back.subscription.bytes()).u64(back.sequence);
     }
     w.count(state.imports.len());
     for mark in state.imports.values() {
@@ -103,11 +125,28 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
         let lane = read_lane(r)?;
         state.lanes.insert(lane.open.digest(), lane);
     }
+    for _ in 0..r.count(72)? {
+        let (payer, terms) = (Digest::new(r.array()?), Digest::new(r.array()?));
+        let (tally, pace) = (read_tally(r)?, read_pace(r)?);
+        state.shared.restore(payer, terms, tally, pace);
+    }
     for _ in 0..r.count(100)? {
         let id = Digest::new(r.array()?);
         let subscription = read_subscription(r, &state)?;
         index(&mut state, id, &subscription);
         state.subscriptions.insert(id, subscription);
+    }
+    for _ in 0..r.count(150)? {
+        let lease = Lease::from_bytes(r.bytes()?)?;
+        let stated = read_option(r, |r| Statement::from_bytes(r.bytes()?))?;
+        let id = lease.digest();
+        state.reclaims.insert((reclaimable(&lease, state.plan(&lease.plan)?), id));
+        state.leases.insert(id, Leased { lease: Arc::new(lease), stated });
+    }
+    for _ in 0..r.count(72)? {
+        let lane = Digest::new(r.array()?);
+        let subscription = Digest::new(r.array()?);
+        state.came_back.insert(lane, CameBack { subscription, sequence: r.u64()? });
     }
     for _ in 0..r.count(80)? {
         let mark = read_mark(r)?;
@@ -130,14 +169,18 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
 
 /// The due lists follow from the subscriptions.
 fn index(state: &mut State, id: Digest, subscription: &Subscription) {
+    state.shared.join(&id, subscription);
     for hold in subscription.holds.values().filter(|hold| hold.is_reserved()) {
+        state.shared.enter(subscription, hold);
         state.expiries.insert((hold.deadline, id, hold.subject));
     }
     for period in subscription.account.periods(&subscription.plan) {
         state.periods.insert((period.due, id, period.charge, period.edge));
     }
     state.closings.extend(closings(subscription, &id));
-    if let Some(once) = &subscription.plan.term().once {
+    if let Some(once) =
+        subscription.plan.term().once.as_ref().filter(|_| subscription.lease.is_none())
+    {
         state.once.insert((subscription.payer, once.clone()));
     }
 }
@@ -185,6 +228,10 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
     write_option(w, s.switched_to.as_ref(), |w, to| {
         w.raw(to.bytes());
     });
+    write_option(w, s.lease.as_ref(), |w, lease| {
+        w.bytes(&lease.to_bytes());
+    });
+    w.flag(s.closed).u32(s.leased).raw(&s.returned.to_bytes());
     w.u64(s.account.until.millis());
     write_account(w, &s.plan, &s.account);
     w.count(s.holds.len());
@@ -315,7 +362,11 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
     let denied = r.u64()?;
     let switched = r.flag()?;
     let switched_to = read_option(r, |r| r.array().map(Digest::new))?;
-    let paid_from = if switched { started_at } else { plan.paid_from(started_at) };
+    let lease = read_option(r, |r| Lease::from_bytes(r.bytes()?).map(Arc::new))?;
+    let (closed, leased) = (r.flag()?, r.u32()?);
+    let returned = Exact::from_bytes(&r.array()?)?;
+    let paid_from =
+        if switched || lease.is_some() { started_at } else { plan.paid_from(started_at) };
     let mut account = Account::new(&plan, started_at, paid_from)?;
     account.until = read_time(r)?;
     read_account(r, &plan, &mut account)?;
@@ -379,6 +430,10 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         denied,
         switched,
         switched_to,
+        lease,
+        closed,
+        leased,
+        returned,
         evidence,
         given_back,
     })
@@ -393,27 +448,20 @@ fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {
                 .raw(&counter.billed.to_bytes())
                 .raw(&counter.granted.to_bytes())
                 .u64(counter.outstanding)
-                .raw(&counter.held.to_bytes());
+                .raw(&counter.held.to_bytes())
+                .raw(&counter.lent.to_bytes())
+                .u64(counter.leases)
+                .flag(counter.returned);
             if !charge.aggregate.adds() {
                 write_seen(w, &counter.seen);
             }
         }
     }
     for tally in &account.tallies {
-        w.count(tally.recorded().count());
-        for (window, counted) in tally.recorded() {
-            window.write(w);
-            w.count(counted.len());
-            for (value, sum) in counted.iter() {
-                w.text(value).raw(&sum.to_bytes());
-            }
-        }
+        write_tally(w, tally);
     }
     for pace in &account.rates {
-        w.count(pace.len());
-        for (value, state) in pace.iter() {
-            w.text(value).u128(state);
-        }
+        write_pace(w, pace);
     }
     for from in account.pending.iter().flat_map(|pending| [pending.start, pending.close]) {
         write_option(w, from.as_ref(), |w, from| {
@@ -431,6 +479,47 @@ fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {
         }
     }
     write_grants(w, &account.grants);
+}
+
+fn write_tally(w: &mut Writer, tally: &Tally) {
+    w.count(tally.recorded().count());
+    for (window, counted) in tally.recorded() {
+        window.write(w);
+        w.count(counted.len());
+        for (value, sum) in counted.iter() {
+            w.text(value).raw(&sum.to_bytes());
+        }
+    }
+}
+
+fn read_tally(r: &mut Reader<'_>) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for _ in 0..r.count(20)? {
+        let window = Window::read(r)?;
+        let mut counted = ByValue::default();
+        for _ in 0..r.count(28)? {
+            let value = r.text()?;
+            let sum = Exact::from_bytes(&r.array()?)?;
+            counted.open(&value, || sum);
+        }
+        tally.restore(window, counted);
+    }
+    Ok(tally)
+}
+
+fn write_pace(w: &mut Writer, pace: &Pace) {
+    w.count(pace.len());
+    for (value, state) in pace.iter() {
+        w.text(value).u128(state);
+    }
+}
+
+fn read_pace(r: &mut Reader<'_>) -> Result<Pace> {
+    let mut pace = Pace::default();
+    for _ in 0..r.count(20)? {
+        pace.restore(&r.text()?, r.u128()?);
+    }
+    Ok(pace)
 }
 
 fn write_seen(w: &mut Writer, seen: &Seen) {
@@ -526,6 +615,9 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, account: &mut Account) -> Resul
                 granted: Exact::from_bytes(&r.array()?)?,
                 outstanding: r.u64()?,
                 held: Exact::from_bytes(&r.array()?)?,
+                lent: Exact::from_bytes(&r.array()?)?,
+                leases: r.u64()?,
+                returned: r.flag()?,
                 seen: if charge.aggregate.adds() { Seen::default() } else { read_seen(r)? },
                 ..Counter::default()
             };
@@ -539,21 +631,10 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, account: &mut Account) -> Resul
         }
     }
     for tally in &mut account.tallies {
-        for _ in 0..r.count(20)? {
-            let window = Window::read(r)?;
-            let mut counted = ByValue::default();
-            for _ in 0..r.count(28)? {
-                let value = r.text()?;
-                let sum = Exact::from_bytes(&r.array()?)?;
-                counted.open(&value, || sum);
-            }
-            tally.restore(window, counted);
-        }
+        *tally = read_tally(r)?;
     }
     for pace in &mut account.rates {
-        for _ in 0..r.count(20)? {
-            pace.restore(&r.text()?, r.u128()?);
-        }
+        *pace = read_pace(r)?;
     }
     for pending in &mut account.pending {
         *pending = Pending { start: read_option(r, read_time)?, close: read_option(r, read_time)? };

@@ -7,11 +7,12 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Edge, GivenBack, Period},
+    account::{Account, Edge, GivenBack, Period, SharedLimits},
     amount::{Amount, Exact},
     crypto::Digest,
-    entry::{ImportMark, Instance},
+    entry::{ImportMark, Instance, Opening},
     error::{Code, Error, Result},
+    lease::{Lease, Statement},
     log::{Frontier, LaneState, lanes_root},
     meter::Hold,
     plan::Plan,
@@ -30,6 +31,13 @@ pub(crate) struct State {
     pub(crate) subscriptions: BTreeMap<Digest, Subscription>,
     pub(crate) lanes: BTreeMap<Digest, Lane>,
     pub(crate) imports: BTreeMap<Digest, ImportMark>,
+    /// What limits count that are across a payer's subscriptions.
+    pub(crate) shared: SharedLimits,
+    /// The leases that are out.
+    pub(crate) leases: BTreeMap<Digest, Leased>,
+    /// The lanes of leases that came back, as far as the last statement of each goes. Kept for ever, as
+    /// lanes are: their receipts may be credited.
+    pub(crate) came_back: BTreeMap<Digest, CameBack>,
     /// Digests of lane openings and receipt heads of the current origin.
     pub(crate) log: Frontier,
     /// Log positions used by earlier origins: slots of signatures never restart.
@@ -51,6 +59,23 @@ pub(crate) struct State {
     pub(crate) periods: BTreeSet<(Timestamp, Digest, usize, Edge)>,
     /// (payer, name) of subscriptions that a payer has once.
     pub(crate) once: BTreeSet<(Digest, String)>,
+    /// (when it may be reclaimed, lease).
+    pub(crate) reclaims: BTreeSet<(Timestamp, Digest)>,
+}
+
+/// A lease that is out, and the last that its holder said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Leased {
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) stated: Option<Statement>,
+}
+
+/// The lane of a lease that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CameBack {
+    pub(crate) subscription: Digest,
+    /// The sequence of its last receipt that was stated.
+    pub(crate) sequence: u64,
 }
 
 /// One payer bound to one plan.
@@ -75,6 +100,14 @@ pub(crate) struct Subscription {
     pub(crate) switched: bool,
     /// The subscription that took its place.
     pub(crate) switched_to: Option<Digest>,
+    /// The lease that it is metered under, where another meter lent it.
+    pub(crate) lease: Option<Arc<Lease>>,
+    /// Whether that takes no more calls.
+    pub(crate) closed: bool,
+    /// How many leases were made of it.
+    pub(crate) leased: u32,
+    /// What the lanes of those that came back charged.
+    pub(crate) returned: Exact,
     /// The last that was presented of each attestor and statement.
     pub(crate) evidence: BTreeMap<Wanted, Validity>,
     /// What credits gave back.
@@ -86,6 +119,49 @@ impl Subscription {
     pub(crate) fn is_running(&self, part: &Head) -> bool {
         let hold = self.holds.get(&part.subject);
         hold.is_some_and(|hold| hold.authorized_at == part.authorized_at)
+    }
+
+    /// One that was just opened.
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        opening: &Opening,
+        lane: Digest,
+        account: Account,
+    ) -> Subscription {
+        Subscription {
+            plan,
+            payer: opening.lane.payer,
+            payer_salt: opening.payer_salt,
+            name: opening.account.clone(),
+            started_at: opening.started_at,
+            account,
+            lane,
+            holds: BTreeMap::new(),
+            remembered: BTreeMap::new(),
+            forgetting: BTreeSet::new(),
+            denied: 0,
+            lease: opening.lease.as_ref().map(|signed| Arc::clone(&signed.lease)),
+            closed: false,
+            leased: 0,
+            returned: Exact::ZERO,
+            switched: opening.switched_from.is_some(),
+            switched_to: None,
+            evidence: BTreeMap::new(),
+            given_back: GivenBack::default(),
+        }
+    }
+
+    /// What only a whole subscription may be asked for.
+    pub(crate) fn need_whole(&self) -> Result<()> {
+        match self.lease {
+            None => Ok(()),
+            Some(_) => Err(Error::new(Code::LeaseRefused).because("a lease is a part only")),
+        }
+    }
+
+    /// A lease takes calls until it is closed.
+    pub(crate) fn need_open(&self) -> Result<()> {
+        if self.closed { Err(Error::new(Code::LeaseClosed)) } else { Ok(()) }
     }
 }
 
@@ -134,6 +210,9 @@ impl Default for State {
             subscriptions: BTreeMap::new(),
             lanes: BTreeMap::new(),
             imports: BTreeMap::new(),
+            shared: SharedLimits::default(),
+            leases: BTreeMap::new(),
+            came_back: BTreeMap::new(),
             log: Frontier::new(),
             base: 0,
             checkpoints: 0,
@@ -144,6 +223,7 @@ impl Default for State {
             expiries: BTreeSet::new(),
             closings: BTreeSet::new(),
             periods: BTreeSet::new(),
+            reclaims: BTreeSet::new(),
             once: BTreeSet::new(),
         }
     }
@@ -195,13 +275,26 @@ impl State {
         Ok((found, lane))
     }
 
+    /// A lease that is out.
+    pub(crate) fn leased(&self, id: &Digest) -> Result<&Leased> {
+        self.leases.get(id).ok_or_else(|| Error::new(Code::LeaseUnknown).value(id))
+    }
+
+    /// Whether a receipt is the subscription's: of a lane here, or stated by a lease that came back.
+    pub(crate) fn has_receipt(&self, subscription: &Digest, lane: &Digest, sequence: u64) -> bool {
+        let here = self.lanes.get(lane).map(|lane| (lane.open.root(), lane.sequence));
+        let lent = self.came_back.get(lane).map(|lane| (lane.subscription, lane.sequence));
+        [here, lent].iter().flatten().any(|(of, last)| of == subscription && sequence <= *last)
+    }
+
     /// What a subscription was billed and was not credited, and what of it was not collected, ever.
     pub(crate) fn owed(&self, subscription: &Subscription) -> Result<Exact> {
         let mut lane = self.lane(&subscription.lane)?;
         let mut owed = lane.uncredited()?;
         loop {
             owed = owed.minus_or_zero(Exact::from_amount(lane.collected));
-            if lane.open.parent.is_zero() {
+            // What the lender is owed, its own meter knows.
+            if lane.open.parent.is_zero() || !lane.open.lease.is_zero() {
                 return Ok(owed);
             }
             lane = self.lane(&lane.open.parent)?;
@@ -265,8 +358,13 @@ impl Lane {
 
     /// What it was charged and is not credited, exact: the most that can still be given back.
     pub(crate) fn uncredited(&self) -> Result<Exact> {
+        self.uncredited_beside(Exact::ZERO)
+    }
+
+    /// As [`Lane::uncredited`], beside what other lanes charged that this one gives back.
+    pub(crate) fn uncredited_beside(&self, elsewhere: Exact) -> Result<Exact> {
         let charged = Exact::new(self.cumulative.atomic(), self.cumulative_remainder)?;
         let credited = Exact::new(self.credited.atomic(), self.credited_remainder)?;
-        Ok(charged.minus_or_zero(credited))
+        Ok(charged.checked_add(elsewhere)?.minus_or_zero(credited))
     }
 }

@@ -53,9 +53,13 @@ impl Charge {
     /// the counter, and the parts add up to the whole. Under volume tiers they do not: the price of
     /// every unit depends on how many there are in all. Nor do they where the counter is the largest or
     /// the latest quantity, or a number of values: it is not the sum of what several meters see.
+    /// What is priced per call has no counter, and a fee for part of a window another price there.
     #[must_use]
     pub fn is_divisible(&self) -> bool {
-        self.aggregate.adds() && !matches!(self.tariff.model(), Model::Volume { .. })
+        self.aggregate.adds()
+            && !matches!(self.tariff.model(), Model::Volume { .. })
+            && !self.tariff.is_per_call()
+            && !self.tariff.terms().prorate
     }
 
     /// Whether nothing is billed or credited after the close of its windows.

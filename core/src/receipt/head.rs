@@ -47,8 +47,9 @@ pub enum Kind {
     /// What a call that still runs has used so far, above what its parts before were charged. Its
     /// subject is the call's.
     Part = 2,
-    /// A window that is billed without a call: what is due as it starts, or what it lacks of its
-    /// minimum as it closes. Its subject is the hash of charge, window and which of the two.
+    /// A window that is billed without a call: what is due as it starts, what returned leases left
+    /// unbilled, or what it lacks of its minimum as it closes. Its subject is the hash of charge, window
+    /// and which of these.
     Period = 3,
     /// The close of a window in which a price fell; charge 0, and `credited` grows. Its subject is
     /// the hash of charge and window.
@@ -254,11 +255,12 @@ pub(crate) fn window_subject(charge: &str, start: Timestamp) -> Digest {
 }
 
 /// The subject of a window that is billed without a call: SHA-256 over `counterfoil/period/0`, a line
-/// feed, the edge (u8: 1 its start, 2 its close), the window's start (u64, big-endian) and the charge's
-/// id.
-pub(crate) fn period_subject(edge: u8, charge: &str, start: Timestamp) -> Digest {
-    let start = start.millis().to_be_bytes();
-    sha256(&[b"counterfoil/period/0\n", &[edge], &start, charge.as_bytes()])
+/// feed, the edge (u8: 1 its start, 2 its close, 3 no edge but returned leases), the window's start
+/// (u64, big-endian), for returned leases the counter (u64, big-endian), and the charge's id.
+pub(crate) fn period_subject(edge: u8, charge: &str, start: Timestamp, units: u64) -> Digest {
+    let (start, units) = (start.millis().to_be_bytes(), units.to_be_bytes());
+    let counter: &[u8] = if edge == 3 { &units } else { &[] };
+    sha256(&[b"counterfoil/period/0\n", &[edge], &start, counter, charge.as_bytes()])
 }
 
 #[cfg(test)]

@@ -439,6 +439,10 @@ impl Signed {
             Signed::Checkpoint(checkpoint) => {
                 typed_data(crate::log::CHECKPOINT_TYPE, checkpoint.to_value())
             }
+            Signed::Lease(lease) => typed_data(crate::lease::LEASE_TYPE, lease.to_value()),
+            Signed::Statement(statement) => {
+                typed_data(crate::lease::STATEMENT_TYPE, statement.to_value())
+            }
         }
     }
 }
@@ -461,6 +465,43 @@ impl super::LaneOpen {
             ("cumulativeRemainder", number(self.cumulative_remainder)),
             ("credited", Value::from(self.credited.to_string())),
             ("creditedRemainder", number(self.credited_remainder)),
+        ])
+    }
+}
+
+impl crate::lease::Lease {
+    /// The lease as a JSON object: its terms by their hash.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        Value::object([
+            ("plan", Value::from(self.plan.to_string())),
+            ("subscription", Value::from(self.subscription.to_string())),
+            ("payer", Value::from(self.payer.to_string())),
+            ("startedAt", number(self.started_at.millis())),
+            ("parent", Value::from(self.parent.to_string())),
+            ("number", number(u64::from(self.number))),
+            ("holder", Value::from(self.holder.as_str())),
+            ("at", number(self.at.millis())),
+            ("until", number(self.until.millis())),
+            ("terms", Value::from(self.terms().to_string())),
+        ])
+    }
+}
+
+impl crate::lease::Statement {
+    /// The statement as a JSON object: what was used by its hash.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        Value::object([
+            ("lease", Value::from(self.lease.to_string())),
+            ("lane", Value::from(self.lane.to_string())),
+            ("sequence", number(self.sequence)),
+            ("head", Value::from(self.head.to_string())),
+            ("cumulative", Value::from(self.cumulative.to_string())),
+            ("cumulativeRemainder", number(self.cumulative_remainder)),
+            ("at", number(self.at.millis())),
+            ("closed", number(u64::from(self.closed))),
+            ("used", Value::from(self.used().to_string())),
         ])
     }
 }

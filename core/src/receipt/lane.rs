@@ -31,9 +31,9 @@ pub struct LaneOpen {
     pub subscription: Digest,
     /// The payer: a padded address, or a salted hash of the seller's own account id.
     pub payer: Digest,
-    /// The lane's number in its subscription, from 0.
+    /// The lane's number in its subscription, from 0. Under a lease: the lease's number.
     pub number: u32,
-    /// The lane that this one continues, or zero.
+    /// The lane that this one continues, or that lent its lease; or zero.
     pub parent: Digest,
     /// The rail that settles it, an x402 channel id say, or zero.
     pub rail: Digest,
@@ -73,6 +73,11 @@ impl LaneOpen {
             .u64(self.credited_remainder)
             .finish();
         typed_digest(&Digest::new(DOMAIN_SEPARATOR), &hash)
+    }
+
+    /// Under which id a meter keeps what the lane meters against: the lease's, or the subscription's.
+    pub(crate) fn root(&self) -> Digest {
+        if self.lease.is_zero() { self.subscription } else { self.lease }
     }
 
     pub(crate) fn write(&self, w: &mut Writer) {

@@ -75,6 +75,7 @@ def live(sub, grant, at):
 def credit(state, key, id_, name, document, wanted, reason, now):
     head, signature, body = document
     sub, lane = meters.current(state, id_)
+    meters.need_whole(sub)
     digest = receipts.head_digest(head)
     if name in sub["credits"]:
         made = sub["credits"][name]
@@ -88,8 +89,10 @@ def credit(state, key, id_, name, document, wanted, reason, now):
     receipts.verify(head, signature, body, meters.the_instance(state)["signer"])
     need(body is not None and head["kind"] in (CALL, PART, PERIOD), "credit_invalid")
     its_lane = state.lanes.get(head["lane"])
-    need(its_lane is not None and its_lane["open"]["subscription"] == id_
-         and head["sequence"] <= its_lane["sequence"], "credit_invalid")
+    ours = (its_lane is not None and meters.root(its_lane["open"]) == id_
+            and head["sequence"] <= its_lane["sequence"])
+    of, stated = state.came_back.get(head["lane"], (None, 0))
+    need(ours or (of == id_ and head["sequence"] <= stated), "credit_invalid")
     need(not is_running(sub, head), "credit_invalid")
     items = draft(sub, lane, (head, body, digest), name, wanted, reason, now)
     salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
@@ -108,8 +111,7 @@ def draft(sub, lane, corrected, name, wanted, reason, now):
     head, body, digest = corrected
     plan, issued_at = sub["plan"], max(now, lane["issued_at"])
     _, back = given_back(sub, digest)
-    uncredited = max(0, lane["cumulative"] * GRID + lane["cumulative_remainder"]
-                     - lane["credited"] * GRID - lane["credited_remainder"])
+    uncredited = meters.net_of(lane, sub["returned"])
     money = min(left_of(sub, head, body["items"]), uncredited)
     left = []  # the last draw first
     for item in reversed(body["items"]):

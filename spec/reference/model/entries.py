@@ -1,12 +1,14 @@
 """R-ENT: entries and their bytes: kind, version 0, fields."""
 
+from . import leases
 from .receipts import CREDIT, blob, body_bytes, exact, head_bytes, lane_bytes, text, u
 
 KINDS = {"instance": 1, "plan": 2, "open": 3, "hold": 4, "denied": 5, "receipt": 6, "release": 7,
          "checkpoint": 8, "collected": 9, "granted": 10, "voided": 11, "cancelled": 12,
-         "extended": 17, "presented": 18}
+         "leased": 13, "stated": 14, "absorbed": 15, "reclaimed": 16, "extended": 17,
+         "presented": 18}
 DENIALS = {"limit_reached": 1, "condition_failed": 2, "rate_exceeded": 3, "term_ended": 4,
-           "concurrency_reached": 5, "values_reached": 6}
+           "concurrency_reached": 5, "values_reached": 6, "lease_exhausted": 7}
 REASONS = {"released": 1, "expired": 2, "unknown": 3}
 
 
@@ -42,7 +44,8 @@ def encode(kind, e):
         return head + blob(e["document"])
     if kind == "open":
         return (head + lane_bytes(e["lane"]) + maybe(e["account"], text) + e["payer_salt"]
-                + u(e["started_at"], 8) + maybe(e["switched_from"], bytes))
+                + u(e["started_at"], 8) + maybe(e["switched_from"], bytes) + maybe(
+                    e["lease"], lambda s: blob(leases.lease_bytes(s[0])) + s[1]))
     if kind == "hold":
         return (head + e["lane"] + e["subject"] + e["input"] + u(e["authorized_at"], 8)
                 + u(e["deadline"], 8) + pairs(e["units"]) + pairs(e["limited"])
@@ -69,6 +72,15 @@ def encode(kind, e):
         return head + e["subscription"] + text(e["grant"]) + u(e["at"], 8) + u(e["refund"], 16)
     if kind == "cancelled":
         return head + e["subscription"] + u(e["at"], 8) + u(e["ends_at"], 8)
+    if kind == "leased":
+        return head + blob(leases.lease_bytes(e["lease"]))
+    if kind == "stated":
+        return head + blob(leases.statement_bytes(e["statement"]))
+    if kind == "absorbed":
+        return (head + blob(leases.statement_bytes(e["statement"])) + e["signature"]
+                + u(e["at"], 8))
+    if kind == "reclaimed":
+        return head + e["lease"] + u(e["at"], 8)
     if kind == "extended":
         return head + e["lane"] + e["subject"] + u(e["at"], 8) + u(e["deadline"], 8)
     if kind == "presented":

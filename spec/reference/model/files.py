@@ -2,6 +2,7 @@
 
 from zlib import crc32
 
+from . import leases
 from .receipts import u
 from .refused import Refused, need
 from .signing import check_form
@@ -95,7 +96,7 @@ def read_hold(r):
 
 def read_denied(r):
     r.raw(64), r.time()
-    need(r.u(1) in (1, 2, 3, 4, 5, 6), "bytes_invalid")
+    need(r.u(1) in (1, 2, 3, 4, 5, 6, 7), "bytes_invalid")
     r.text()
     r.maybe(r.text), r.maybe(r.window), r.maybe(r.text)
     r.maybe(r.exact), r.maybe(r.exact), r.maybe(r.exact), r.maybe(r.exact), r.maybe(r.time)
@@ -127,6 +128,22 @@ def read_cancelled(r):
     r.raw(32), r.time(), r.time()
 
 
+def read_leased(r):
+    leases.read_lease(r.raw(r.count(1)))
+
+
+def read_stated(r):
+    leases.read_statement(r.raw(r.count(1)))
+
+
+def read_absorbed(r):
+    read_stated(r), check_form(r.raw(65)), r.time()
+
+
+def read_reclaimed(r):
+    r.raw(32), r.time()
+
+
 def read_presented(r):
     r.raw(52), r.text(), r.time(), r.time(), check_form(r.raw(65)), r.time()
 
@@ -135,6 +152,8 @@ READERS = {1: ("instance", read_instance), 2: ("plan", read_plan), 4: ("hold", r
            5: ("denied", read_denied), 7: ("release", read_release),
            8: ("checkpoint", read_checkpoint), 9: ("collected", read_collected), 10: ("granted", read_granted),
            11: ("voided", read_voided), 12: ("cancelled", read_cancelled),
+           13: ("leased", read_leased), 14: ("stated", read_stated),
+           15: ("absorbed", read_absorbed), 16: ("reclaimed", read_reclaimed),
            18: ("presented", read_presented)}
 
 

@@ -46,6 +46,10 @@ class Grants:
                 end = None if terms["expires"] is None else start + terms["expires"]
                 self.all.append(Given(terms, start, end if end is None or end <= LAST else None))
 
+    def none(self):
+        """Nothing is given, in no window either."""
+        self.all, self.stopped = [], {terms["id"] for terms in self.plan.grants}
+
     def __deepcopy__(self, _):
         return self  # trying a hold or a price changes no grant
 
@@ -289,6 +293,7 @@ def read_terms(plan, text):
 
 
 def grant(sub, id_, text, now):
+    need(sub["lease"] is None, "lease_refused")
     plan, grants = sub["plan"], sub["account"].grants
     terms, form = read_terms(plan, text)
     known = next((g for g in grants.all if g.terms["id"] == terms["id"] and g.document), None)
@@ -319,6 +324,7 @@ def refund(all_, name):
 
 
 def void(sub, id_, name, now):
+    need(sub["lease"] is None, "lease_refused")
     grants = sub["account"].grants
     need(grants.knows(name), "grant_unknown")
     if grants.is_voided(name):

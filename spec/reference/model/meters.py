@@ -3,7 +3,7 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import aggregates, conditions, credits, evidence, grants, logs, receipts
+from . import across, aggregates, conditions, credits, evidence, grants, leases, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
 from .document import is_control
 from .entries import attributes as attribute_bytes
@@ -30,6 +30,7 @@ class Account:
 
     def __init__(self, plan, started, switched=False):
         self.started = started
+        self.family = None                          # with whom it shares limits
         self.paid_from = plan.term.paid_from(started, switched)
         self.until = plan.term.first_end(started)   # None: it does not end
         self.counted = [{} for _ in plan.limits]    # (part, value) → money or units
@@ -40,6 +41,7 @@ class Account:
         # window → what it was billed at most, never forgotten: of charges, then of commitments; and of
         # commitments what it is billed now
         self.billed = [{} for _ in plan.charges + plan.commitments]
+        self.lent = [{} for _ in plan.charges]      # window → leases that are out; whether one came back
         self.committed = self.billed[:len(plan.charges)] + [{} for _ in plan.commitments]
 
     def counter(self, index, w):
@@ -54,6 +56,8 @@ class State:
         self.subscriptions = {}
         self.lanes = {}
         self.imports = {}
+        self.leases = {}        # those that are out
+        self.came_back = {}     # lane of a lease that was taken back → (subscription, last sequence)
         self.log = []           # hashed leaves of the current origin
         self.base = 0
         self.checkpoints = 0
@@ -83,6 +87,20 @@ def current(state, id_):
     lane = state.lanes[sub["lane"]]
     need(lane["open"]["origin"] == the_instance(state)["origin"], "subscription_unknown")
     return sub, lane
+
+
+def root(lane):
+    """Under which id a meter keeps what a lane meters against."""
+    return lane["subscription"] if lane["lease"] == ZERO else lane["lease"]
+
+
+def need_whole(sub):
+    need(sub["lease"] is None, "lease_refused")
+
+
+def log_leaf(state, digest, at):
+    state.log.append(logs.leaf(digest))
+    state.latest = max(state.latest, at)
 
 
 def reserved(hold):
@@ -124,6 +142,8 @@ def index_of(plan, charge):
 def reserve_of(plan, account, index, w):
     """The most that a counter's outstanding units can still cost."""
     units, billed, held, calls = account.counter(index, w)
+    if not held and leases.came_back(account, index, w):
+        return leases.short_of(plan, account, index, w)
     charge = charge_in(account, plan.charges[index], w)
     return aggregates.reserve(charge, units, billed, calls, held)
 
@@ -205,21 +225,23 @@ def places_of(account, index, limit, holds, attributes, at):
 
 def used(account, index, limit, holds, part, value):
     """Whether something of the value is counted or reserves in a part."""
-    return (part, value) in account.counted[index] or bool(holds_in(account, limit, holds,
-                                                                     (part, value)))
+    counted = across.counted(account, index, limit)
+    return any((part, value) in sums for sums in counted) or bool(
+        holds_in(account, limit, across.holds(account, limit, holds), (part, value)))
 
 
 def parts_in(account, index, limit, holds, w):
     """The parts of a window in which something is counted or reserves, ascending."""
-    parts = {part for part, _ in account.counted[index]}
-    parts |= {part_of(account, limit, hold["at"]) for hold in holds
+    parts = {part for sums in across.counted(account, index, limit) for part, _ in sums}
+    parts |= {part_of(account, limit, hold["at"]) for hold in across.holds(account, limit, holds)
               if reserved(hold) and covers(limit, hold["attributes"])}
     return sorted(part for part in parts if w[0] <= part[0] and part[1] <= w[1])
 
 
-def counted_in(account, index, place):
+def counted_in(account, index, limit, place):
     (start, end), value = place
-    return exact(sum(more for (part, of), more in account.counted[index].items()
+    return exact(sum(more for sums in across.counted(account, index, limit)
+                     for (part, of), more in sums.items()
                      if of == value and start <= part[0] and part[1] <= end))
 
 
@@ -270,16 +292,24 @@ def limit_reserve(plan, account, holds, inside):
         everything = aggregate(plan, account)
         if everything == 0 or len(inside) == len([hold for hold in holds if reserved(hold)]):
             return everything
-        return min(everything, sum(worst_of(plan, account, hold) for hold in inside))
+        return min(everything, sum(worst_of(plan, account, hold) for hold in inside)
+                   + leases.short(plan, account))
     return exact(sum(worst_of(plan, account, hold) for hold in inside))
+
+
+def reserve_of_others(account, limit, place):
+    """What the holds of those that share a limit may still cost there."""
+    return exact(sum(limit_reserve(plan, other, holds, holds_in(other, limit, holds, place))
+                     for plan, other, holds, _ in across.others(account, limit)))
 
 
 def one_limit(plan, account, holds, index, place, more):
     limit = plan.limits[index]
-    spent = counted_in(account, index, place)
-    if plan.rounding == "carry" and spent + aggregate(plan, account) + more <= limit["most"]:
+    spent = counted_in(account, index, limit, place)
+    others = reserve_of_others(account, limit, place)
+    if plan.rounding == "carry" and spent + others + aggregate(plan, account) + more <= limit["most"]:
         return None
-    held = limit_reserve(plan, account, holds, holds_in(account, limit, holds, place))
+    held = others + limit_reserve(plan, account, holds, holds_in(account, limit, holds, place))
     if exact(spent + held + more) <= limit["most"]:
         return None
     return {"limit": index, "place": place, "spent": spent, "most": limit["most"], "committed": spent + held + more,
@@ -328,6 +358,9 @@ def check_windows(sub, at, now):
     for w in windows:
         closes = closes_at(plan, w)
         need(closes is None or closes > now, "window_closed")
+    across.check_windows(sub, at)
+    if sub["lease"]:
+        need(leases.over_at(plan, sub["lease"]) > now, "window_closed")
 
 
 def deny(code, rule, **more):
@@ -337,7 +370,8 @@ def deny(code, rule, **more):
 
 def deny_by(code, limit, value, **more):
     """A denial of a limit, which names the value where the limit has `per`."""
-    return deny(code, "limits/" + limit["id"], value=value if limit["per"] else None, **more)
+    shared = "/across" if limit["across"] else ""
+    return deny(code, "limits/" + limit["id"] + shared, value=value if limit["per"] else None, **more)
 
 
 def ends(plan, w):
@@ -373,9 +407,9 @@ def deny_by_values(plan, account, holds, attributes, at):
 
 
 def values_in(account, index, limit, holds, w):
-    known = {value for part, value in account.counted[index]
+    known = {value for sums in across.counted(account, index, limit) for part, value in sums
              if w[0] <= part[0] and part[1] <= w[1]}
-    for hold in filter(reserved, holds):
+    for hold in filter(reserved, across.holds(account, limit, holds)):
         if covers(limit, hold["attributes"]):
             part = part_of(account, limit, hold["at"])
             if w[0] <= part[0] and part[1] <= w[1]:
@@ -408,7 +442,8 @@ def retry(plan, account, index, holds, place, missing):
     for part in parts_in(account, index, limit, holds, (start, end)):
         if used(account, index, limit, holds, part, value) and leaves(plan, limit, part):
             last = leaves(plan, limit, part)
-            left += account.counted[index].get((part, value), 0)
+            left += sum(sums.get((part, value), 0)
+                        for sums in across.counted(account, index, limit))
             if left >= missing:
                 break
     return last
@@ -456,8 +491,10 @@ def deny_by_units(plan, account, holds, units, attributes, at):
         if limit["soft"]:
             continue
         for place in places_of(account, index, limit, holds, attributes, at):
-            spent = counted_in(account, index, place)
-            held = sum(held_units(plan, index, hold) for hold in holds_in(account, limit, holds, place))
+            spent = counted_in(account, index, limit, place)
+            held = sum(held_units(of, number, hold) for of, other, theirs, number
+                       in [(plan, account, holds, index)] + across.others(account, limit)
+                       for hold in holds_in(other, limit, theirs, place))
             missing = spent + held + quantity - limit["most"]
             if missing <= 0:
                 continue
@@ -470,11 +507,12 @@ def deny_by_units(plan, account, holds, units, attributes, at):
     return None
 
 
-def deny_by_concurrency(plan, holds, attributes):
+def deny_by_concurrency(plan, account, holds, attributes):
     for limit in plan.limits:
         if limit["kind"] == "concurrency" and covers(limit, attributes):
             value = value_of(limit, attributes)
-            same = [hold for hold in filter(reserved, holds) if covers(limit, hold["attributes"])
+            all_ = across.holds(account, limit, holds)
+            same = [hold for hold in filter(reserved, all_) if covers(limit, hold["attributes"])
                     and value_of(limit, hold["attributes"]) == value]
             if len(same) >= limit["most"]:
                 return deny_by("concurrency_reached", limit, value, most=limit["most"] * GRID,
@@ -521,6 +559,9 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
     """(entry, what the call needs, the limit that cuts it or None)."""
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
+    need(not sub["closed"], "lease_closed")
+    if goes_on:
+        need_whole(sub)
     check_windows(sub, at, issued_at)
     hold = sub["holds"].get(subject)
     parts = hold["parts"] if hold else None
@@ -551,11 +592,15 @@ def draft_call(state, id_, subject, usage, attributes, content, at, issued_at, s
         due = max(0, due - parts["charged"] - parts["uncollected"])
     needed = compared(plan.rounding, due)
     authorized = hold["attributes"] if hold else attributes
-    short = room_for(state, sub, hold, authorized, units, lines, at, needed, mark is not None, usable,
-                     issued_at, goes_on)
+    if sub["lease"]:
+        short, available = None, leases.left(sub, lines, at)
+    else:
+        short = room_for(state, sub, hold, authorized, units, lines, at, needed, mark is not None,
+                         usable, issued_at, goes_on)
+        available = short["available"] if short else None
     if marked:
-        short = {"available": 0}
-    atomic, paid = priced(plan, account, lane, due, increases(plan, lines, parts), short, usable,
+        available = 0
+    atomic, paid = priced(plan, account, lane, due, increases(plan, lines, parts), available, usable,
                           issued_at, late)
     if parts or goes_on:
         paid.insert(0, {"item": "part", "number": parts["number"] + 1 if parts else 1,
@@ -610,8 +655,8 @@ def increases(plan, lines, parts):
     return found
 
 
-def net_of(lane):
-    return max(0, (lane["cumulative"] - lane["credited"]) * GRID
+def net_of(lane, elsewhere=0):
+    return max(0, elsewhere + (lane["cumulative"] - lane["credited"]) * GRID
                + lane["cumulative_remainder"] - lane["credited_remainder"])
 
 
@@ -653,7 +698,7 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
     def credit(account, holds, more):
         return credit_room(state, sub, account, holds, usable, charges, more, at, issued_at)
 
-    if not any(map(reserved, holds)):
+    if not any(map(reserved, holds)) and leases.short(plan, account) == 0:
         return tighter(room(plan, account, [], attributes, at, needed),
                        credit(account, [], needed))
     most = dict(hold["units"]) if hold and reserved(hold) else {}
@@ -674,7 +719,7 @@ def room_for(state, sub, hold, attributes, units, lines, at, needed, imported, u
 
 # What windows cost without a call: R-METER-090 to -094.
 
-START, CLOSE = 1, 2
+START, CLOSE, RETURN = 1, 2, 3
 
 
 def term_windows(sub, charge, until):
@@ -711,18 +756,36 @@ def unbilled(sub, index, edge, until):
 def periods_of(state, now):
     """(due, subscription, charge, edge) of the first window of each."""
     for id_, sub in state.subscriptions.items():
+        if sub["lease"]:
+            continue
         for index in range(len(sub["account"].billed)):
+            found = first_short(sub, index) if index < len(sub["plan"].charges) else None
+            if found and found[0] <= now:
+                yield found[0], id_, index, RETURN
             for edge in (START, CLOSE):
                 found = next(unbilled(sub, index, edge, now), None)
                 if found and found[2] is not None and found[2] <= now:
                     yield found[2], id_, index, edge
 
 
+def first_short(sub, index):
+    """R-LEASE-035: the first window that is short and of which no lease is out."""
+    account = sub["account"]
+    return next((w for w in sorted(account.lent[index]) if not leases.out(account, index, w)
+                 and leases.short_of(sub["plan"], account, index, w)), None)
+
+
 def draft_period(state, id_, index, edge, issued_at, salt):
     sub, lane = current(state, id_)
     plan, account = sub["plan"], sub["account"]
     charge = (plan.charges + plan.commitments)[index]
-    w, at, _, total = next(unbilled(sub, index, edge, issued_at))
+    if edge == RETURN:
+        w = first_short(sub, index)
+        ends = account.until
+        at = min(issued_at, min(w[1], LAST if ends is None else ends) - 1)
+        total = account.counter(index, w)[1] + leases.short_of(plan, account, index, w)
+    else:
+        w, at, _, total = next(unbilled(sub, index, edge, issued_at))
     units, billed = 0, account.committed[index].get(w, 0)
     if index < len(plan.charges):
         units, billed, _, _ = account.counter(index, w)
@@ -735,21 +798,21 @@ def draft_period(state, id_, index, edge, issued_at, salt):
     needed = compared(plan.rounding, line["amount"])
     short = tighter(room(plan, after, holds, {}, at, needed), credit_room(
         state, sub, after, holds, usable, [index], needed, at, issued_at))
-    atomic, paid = priced(plan, account, lane, line["amount"], increases(plan, [line], None), short,
-                          usable, issued_at, False)
+    atomic, paid = priced(plan, account, lane, line["amount"], increases(plan, [line], None),
+                          short["available"] if short else None, usable, issued_at, False)
     body = {"salt": salt, "items": [line] + paid}
-    subject = sha256(b"counterfoil/period/0\n", u(edge, 1), u(w[0], 8), charge["id"].encode())
+    subject = sha256(b"counterfoil/period/0\n", u(edge, 1), u(w[0], 8),
+                     u(units, 8) if edge == RETURN else b"", charge["id"].encode())
     head = next_head(sub, lane, body, PERIOD, subject, at, issued_at, atomic,
                      amount(lane["cumulative"] + atomic), lane["credited"])
     return {"head": head, "body": body, "import": None}
 
 
-def priced(plan, account, lane, price, lines, short, usable, issued_at, late):
-    """(what is billed, the items that say so): cut to what a short limit leaves, less what grants
-    pay of the lines, [charge, amount]."""
+def priced(plan, account, lane, price, lines, available, usable, issued_at, late):
+    """(what is billed, the items that say so): cut to what a short limit or a lease leaves, less what
+    grants pay of the lines, [charge, amount]."""
     charged = price
-    if short:
-        available = short["available"]
+    if available is not None:
         if plan.rounding != "carry":
             available = available // GRID * GRID
         charged = min(price, available)
@@ -768,10 +831,11 @@ def draft_true_up(state, id_, index, w, issued_at, salt):
     plan = sub["plan"]
     charge = plan.charges[index]
     units, billed, _, _ = sub["account"].counter(index, w)
+    need(not leases.out(sub["account"], index, w), "entry_misplaced")
     due = charge_in(sub["account"], charge, w)["tariff"].due_at_close(units, billed)
     own = billed - sub["account"].granted[index].get(w, 0)
     back = min(compared(plan.rounding, max(0, billed - due)),
-               compared(plan.rounding, max(0, own)), net_of(lane))
+               compared(plan.rounding, max(0, own)), net_of(lane, sub["returned"]))
     atomic, remainder = bill(plan.rounding, back, lane["credited_remainder"])
     body = {"salt": salt, "items": [{
         "item": "correction", "charge": charge["id"], "window": w, "units": units,
@@ -841,7 +905,8 @@ def advance(plan, account, lines, at, attributes=None):
             counter[3].append((at, aggregates.value_of(charge, attributes), line["units"]))
         counter[1] = exact(counter[1] + line["amount"])
         was = account.billed[index].get(line["window"], 0)
-        account.billed[index][line["window"]] = max(was, counter[1])
+        lent = sum(leases.out(account, index, line["window"]))
+        account.billed[index][line["window"]] = max(was, counter[1] - lent)
 
 
 def counts(plan, account, e, attributes, parts=None):
@@ -882,7 +947,8 @@ def crossings(plan, account, e, attributes, parts=None):
     """The shares of limits that a call reaches."""
     crossed = []
     for index, place, more in counts(plan, account, e, attributes, parts):
-        limit, before = plan.limits[index], counted_in(account, index, place)
+        limit = plan.limits[index]
+        before = counted_in(account, index, limit, place)
         for share in limit["notify"]:
             if before * GRID < share * limit["most"] <= (before + more) * GRID:
                 crossed.append({"limit": limit["id"], "value": place[1] if limit["per"] else None,
@@ -916,12 +982,15 @@ def forget_closed(sub, now):
         for w in sorted(counters)[:-1]:
             closes = closes_at(plan, w)
             if (closes is not None and closes <= now and not counters[w][2]
+                    and not leases.out(account, index, w)
+                    and not leases.short_of(plan, account, index, w)
                     and not owes(plan, account, index, w) and not awaits(sub, index, w)):
                 del counters[w]
 
 
 def awaits(sub, index, w):
-    return any(next(unbilled(sub, index, edge, w[1] - 1), None) for edge in (START, CLOSE))
+    return not sub["lease"] and any(
+        next(unbilled(sub, index, edge, w[1] - 1), None) for edge in (START, CLOSE))
 
 
 # Deciding.
@@ -940,9 +1009,13 @@ def check_origin(state, origin):
     need(origin not in origins, "entry_misplaced")
 
 
-def begin(state, origin, signer, now):
+def check_origin_text(origin):
     good = 1 <= len(origin) <= 100 and not any(c.isspace() or is_control(c) for c in origin)
     need(good, "text_invalid")
+
+
+def begin(state, origin, signer, now):
+    check_origin_text(origin)
     check_origin(state, origin)
     return ("instance", {"origin": origin, "signer": signer, "at": now}), {}
 
@@ -981,7 +1054,7 @@ def subscribe(state, key, plan_id, payer, account, started_at, rail, now):
 
 
 def has_subscribed(state, payer, once):
-    return any(sub["payer"] == payer and sub["plan"].term.once == once
+    return any(not sub["lease"] and sub["payer"] == payer and sub["plan"].term.once == once
                for sub in state.subscriptions.values())
 
 
@@ -1003,6 +1076,7 @@ def first_lane(plan_id, id_, payer, rail, origin, now):
 
 def switch(state, id_, plan_id, now):
     sub = the_subscription(state, id_)
+    need(sub["lease"] is None, "lease_refused")
     need(plan_id in state.plans, "plan_unknown")
     rail = state.lanes[sub["lane"]]["open"]["rail"]
     if sub["switched_to"]:
@@ -1016,15 +1090,18 @@ def switch(state, id_, plan_id, now):
     need(until is None or now < until, "subscription_conflict")
     new = subscription_id(plan_id, sub["payer"], now)
     need(new not in state.subscriptions, "subscription_conflict")
+    leases.need_none_out(state, id_)
     lane = first_lane(plan_id, new, sub["payer"], rail, state.instance["origin"], now)
     return opening(state, lane, sub["name"], sub["payer_salt"], now, id_)
 
 
 def cancel(state, id_, now):
     sub = the_subscription(state, id_)
+    need(sub["lease"] is None, "lease_refused")
     ends, until = sub["plan"].term.cancelled(sub["started_at"], now), sub["account"].until
     if ends is None or (until is not None and until <= ends):
         return None, {"ends_at": until}
+    leases.need_none_out(state, id_)
     return ("cancelled", {"subscription": id_, "at": now, "ends_at": ends}), {"ends_at": ends}
 
 
@@ -1038,11 +1115,13 @@ def reopen(state, sub, rail, now):
     return opening(state, lane, sub["name"], sub["payer_salt"], sub["started_at"])
 
 
-def opening(state, lane, account, salt, started_at, switched_from=None):
+def opening(state, lane, account, salt, started_at, switched_from=None, lease=None):
+    if lane["parent"] == ZERO:
+        across.check_start(state, state.plans[lane["plan"]], lane["payer"], started_at)
     digest = receipts.lane_digest(lane)
     entry = {"lane": lane, "account": account, "payer_salt": salt, "started_at": started_at,
-             "switched_from": switched_from}
-    return ("open", entry), {"subscription": lane["subscription"], "lane": digest,
+             "switched_from": switched_from, "lease": lease}
+    return ("open", entry), {"subscription": root(lane), "lane": digest,
                              "sign": sign_request(state, "lane", digest)}
 
 
@@ -1100,8 +1179,9 @@ def admit_hold(state, id_, hold):
     """(how much the hold raises the reserve, None) or (None, denial)."""
     sub, lane = current(state, id_)
     plan = sub["plan"]
+    need(not sub["closed"], "lease_closed")
     check_windows(sub, hold["at"], lane["issued_at"])
-    denial = deny_by_terms(sub, hold["attributes"], hold["at"])
+    denial = deny_by_terms(sub, hold["attributes"], hold["at"]) or leases.deny(sub, hold)
     if denial:
         return None, denial
     holds, attributes, at = list(sub["holds"].values()), hold["attributes"], hold["at"]
@@ -1125,11 +1205,13 @@ def admit_hold(state, id_, hold):
         if limit and limit["kind"] == "spend":
             inside = holds_in(sub["account"], limit, holds, short["place"])
         before = short["spent"] + limit_reserve(plan, sub["account"], holds, inside)
+        if limit and limit["kind"] == "spend":
+            before += reserve_of_others(sub["account"], limit, short["place"])
         needed = max(0, short["committed"] - before)
         left = dict(short, available=max(0, short["most"] - before))
         return None, deny_by_money(sub, holds, left, needed)
     denial = (deny_by_units(plan, account, holds, hold["limited"], attributes, at)
-              or deny_by_concurrency(plan, holds, attributes)
+              or deny_by_concurrency(plan, account, holds, attributes)
               or deny_by_rate(plan, account, attributes, at))
     return (None, denial) if denial else (raised, None)
 
@@ -1208,6 +1290,7 @@ def import_subject(mark):
 
 def import_(state, key, id_, at, usage, content, mark):
     sub, lane = current(state, id_)
+    need_whole(sub)
     before = state.imports.get(mark["input"])
     if before and mark["ordinal"] <= before["ordinal"]:
         return None, {"nothing": {}}
@@ -1244,10 +1327,15 @@ def due(state, key, now):
         hold = state.subscriptions[id_]["holds"][subject]
         entry = {"lane": hold["lane"], "subject": subject, "at": now, "reason": "expired"}
         return ("release", entry), {"released": {"subject": subject}}
-    # At one instant, of one charge: what starts, what is trued up, what lacks its minimum.
-    ready = [(due_at, id_, index, 2 * edge - 2, None) for due_at, id_, index, edge
+    over = leases.reclaim(state, now)
+    if over:
+        return over
+    # At one instant, of one charge: what starts, what leases left unbilled, what is trued up, what
+    # lacks its minimum.
+    order = {START: 0, RETURN: 1, "true_up": 2, CLOSE: 3}
+    ready = [(due_at, id_, index, order[edge], None) for due_at, id_, index, edge
              in periods_of(state, now)]
-    ready += [(closes, id_, index, 1, w) for closes, id_, index, w in closings_of(state)
+    ready += [(closes, id_, index, order["true_up"], w) for closes, id_, index, w in closings_of(state)
               if closes <= now]
     if ready:
         _, id_, index, what, w = min(ready)
@@ -1258,9 +1346,10 @@ def due(state, key, now):
             return entry, {"opened": outcome}
         salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
         issued_at = max(now, lane["issued_at"])
-        if what == 1:
+        if what == order["true_up"]:
             return receipt_outcome(state, draft_true_up(state, id_, index, w, issued_at, salt))
-        entry = draft_period(state, id_, index, what // 2 + 1, issued_at, salt)
+        edge = next(edge for edge, place in order.items() if place == what)
+        entry = draft_period(state, id_, index, edge, issued_at, salt)
         return receipt_outcome(state, entry, crossings(sub["plan"], sub["account"], entry, {}))
     if state.prove_now or (state.prove_by is not None and state.prove_by <= now):
         return checkpoint(state)
@@ -1276,6 +1365,8 @@ def trued_up_at(sub, index, w):
 
 def closings_of(state):
     for id_, sub in state.subscriptions.items():
+        if sub["lease"]:
+            continue
         for index, counters in enumerate(sub["account"].counters):
             for w in counters:
                 closes = trued_up_at(sub, index, w)
@@ -1313,7 +1404,10 @@ def collect(state, entry):
 
 
 def fold(state, kind, e):
-    FOLDS[kind](state, e)
+    if kind in LEASES:
+        getattr(leases, "fold_" + kind)(state, e)
+    else:
+        FOLDS[kind](state, e)
     state.entries += 1
 
 
@@ -1338,24 +1432,35 @@ def fold_open(state, e):
     lane = e["lane"]
     digest = receipts.lane_digest(lane)
     need(digest not in state.lanes, "entry_misplaced")
-    sub = state.subscriptions.get(lane["subscription"])
+    sub = state.subscriptions.get(root(lane))
     before = e["switched_from"]
+    if e["lease"]:
+        leases.check_open(state, e)
     if sub:
         need(before is None, "entry_misplaced")
         sub["lane"] = digest
     else:
         plan = state.plans[lane["plan"]]
+        lease = e["lease"] and e["lease"][0]
         if before:
             end_by_switch(state, e)
-        else:
+        elif not lease:
             once = plan.term.once
             need(once is None or not has_subscribed(state, lane["payer"], once), "entry_misplaced")
-        state.subscriptions[lane["subscription"]] = {
+        if not lease:
+            across.check_start(state, plan, lane["payer"], e["started_at"])
+        state.subscriptions[root(lane)] = {
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
             "name": e["account"], "started_at": e["started_at"],
-            "account": Account(plan, e["started_at"], bool(before)), "switched_to": None,
+            "account": leases.leased_account(plan, lease) if lease else Account(
+                plan, e["started_at"], bool(before)), "switched_to": None,
+            "lease": lease, "closed": False, "leased": 0, "returned": 0,
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0,
             "credits": {}, "parted": {}, "evidence": {}}
+        if not lease:
+            account = state.subscriptions[root(lane)]["account"]
+            account.family = across.Family(state, root(lane))
+            across.share_rates(state, plan, lane["payer"], account)
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])
     state.lanes[digest] = {
@@ -1372,6 +1477,7 @@ def end_by_switch(state, e):
             and old["plan"].id != lane["plan"] and old["started_at"] <= e["started_at"]
             and (until is None or e["started_at"] < until))
     need(good, "entry_misplaced")
+    leases.need_none_out(state, e["switched_from"])
     old["account"].until = e["started_at"]
     old["switched_to"] = lane["subscription"]
 
@@ -1381,6 +1487,7 @@ def fold_cancelled(state, e):
     until = sub["account"].until
     ends = sub["plan"].term.cancelled(sub["started_at"], e["at"])
     need(ends == e["ends_at"] and (until is None or ends < until), "entry_misplaced")
+    leases.need_none_out(state, e["subscription"])
     sub["account"].until = ends
 
 
@@ -1390,7 +1497,7 @@ def forgotten_at(plan, at):
 
 
 def fold_hold(state, e):
-    sub = state.subscriptions[state.lanes[e["lane"]]["open"]["subscription"]]
+    sub = state.subscriptions[root(state.lanes[e["lane"]]["open"])]
     plan = sub["plan"]
     need(e["subject"] not in sub["holds"], "entry_misplaced")
     at = e["authorized_at"]
@@ -1422,7 +1529,7 @@ def forget_ended(sub, subject, at):
 
 
 def fold_denied(state, e):
-    sub = state.subscriptions[state.lanes[e["lane"]]["open"]["subscription"]]
+    sub = state.subscriptions[root(state.lanes[e["lane"]]["open"])]
     sub["denied"] += 1
     remember_mark(state, e["import"])
 
@@ -1439,7 +1546,7 @@ def remember_mark(state, mark):
 
 
 def fold_release(state, e):
-    sub = state.subscriptions[state.lanes[e["lane"]]["open"]["subscription"]]
+    sub = state.subscriptions[root(state.lanes[e["lane"]]["open"])]
     hold = sub["holds"][e["subject"]]
     if e["reason"] == "unknown":
         hold["state"] = "unknown"
@@ -1457,7 +1564,7 @@ def fold_release(state, e):
 
 
 def fold_extended(state, e):
-    sub = state.subscriptions[state.lanes[e["lane"]]["open"]["subscription"]]
+    sub = state.subscriptions[root(state.lanes[e["lane"]]["open"])]
     hold = sub["holds"][e["subject"]]
     need(reserved(hold) and e["at"] < hold["deadline"] < e["deadline"], "entry_misplaced")
     hold["deadline"] = e["deadline"]
@@ -1471,7 +1578,7 @@ def give_back(account, hold):
 def fold_receipt(state, e):
     head, items = e["head"], e["body"]["items"]
     lane = state.lanes[head["lane"]]
-    sub = state.subscriptions[lane["open"]["subscription"]]
+    sub = state.subscriptions[root(lane["open"])]
     plan, account = sub["plan"], sub["account"]
     good = (head["sequence"] == lane["sequence"] + 1 and sub["lane"] == head["lane"]
             and head["previous"] == lane["head"]
@@ -1647,6 +1754,7 @@ def fold_collected(state, e):
     lane["collected"], lane["fee"] = e["amount"], e["fee"]
 
 
+LEASES = ["leased", "stated", "absorbed", "reclaimed"]
 FOLDS = {"instance": fold_instance, "plan": fold_plan, "open": fold_open, "hold": fold_hold,
          "denied": fold_denied, "receipt": fold_receipt, "release": fold_release,
          "checkpoint": fold_checkpoint, "collected": fold_collected, "granted": fold_granted,
@@ -1660,12 +1768,12 @@ def audit(journal, signer, signed):
     state = State()
     for n, (kind, entry) in enumerate(journal):
         if kind == "hold" and entry["lane"] in state.lanes:
-            sub = state.subscriptions[state.lanes[entry["lane"]]["open"]["subscription"]]
+            sub = state.subscriptions[root(state.lanes[entry["lane"]]["open"])]
             refused = deny_by_terms(sub, entry["attributes"], entry["authorized_at"])
             need(refused is None, "audit_mismatch", f"entry {n}")
         if kind == "open":
             need(entry["lane"]["plan"] in state.plans, "plan_unknown")
-        if kind in ("open", "receipt", "checkpoint"):
+        if kind in ("open", "receipt", "checkpoint", "leased", "stated"):
             need(the_instance(state)["signer"] == signer, "signature_wrong_key")
         if kind == "checkpoint":
             again = {"origin": state.instance["origin"], "size": len(state.log),
@@ -1673,6 +1781,8 @@ def audit(journal, signer, signed):
                      "time": state.latest}
             need(again == entry, "audit_mismatch")
             need(state.checkpoints < signed, "signature_missing")
+        if kind == "leased":
+            leases.lend_again(state, entry["lease"])
         try:
             fold(state, kind, deepcopy(entry))
         except KeyError as error:

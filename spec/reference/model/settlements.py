@@ -4,7 +4,7 @@ from .amounts import GRID, amount, closing_payouts
 from .grants import read_terms, worth
 from .plans import payee_key
 from .document import Number
-from .receipts import CREDIT, TRUE_UP, hexed, u
+from .receipts import CALL, CREDIT, PART, TRUE_UP, head_digest, hexed, lane_digest, u
 from .refused import Refused, need
 from .signing import checksummed, keccak256, sha256, word
 
@@ -191,6 +191,57 @@ def payouts(currency, payees):
     return {"root": hexed(nodes[0]), "dump": {
         "format": "standard-v1", "leafEncoding": ["address", "address", "uint256"],
         "tree": [hexed(n) for n in nodes], "values": values}, "proofs": proofs}
+
+
+# What two lanes charged: R-SET-030, -031.
+
+
+def duplicates(journals):
+    """[(subscription, subject, the lane that is kept, an extra one, whether that was given back)]; of a
+    lane [id, issue time, [(sequence, digest)]]."""
+    lanes, calls, credits = {}, {}, {}
+    for kind, entry in (entry for journal in journals for entry in journal):
+        if kind == "open":
+            lanes[lane_digest(entry["lane"])] = entry["lane"]["subscription"]
+        if kind == "receipt" and entry["head"]["kind"] in (CALL, PART):
+            head = entry["head"]
+            found = calls.setdefault((lanes[head["lane"]], head["subject"]), {})
+            found.setdefault(head["lane"], {})[head_digest(head)] = entry
+        if kind == "receipt" and entry["head"]["kind"] == CREDIT:
+            found = credits.setdefault(entry["head"]["subject"], {})
+            found[head_digest(entry["head"])] = entry["body"]["items"]
+
+    def given_back(digest, entry):
+        made = list(credits.get(digest, {}).values())
+        if any(items[0]["amount"] is None for items in made):
+            return True
+        returned = [item for items in made for item in items]
+        return spent(entry) == [sum(item.get("exact", item.get("amount")) or 0 for item in returned
+                                    if item["item"] in ("credit", "returned")),
+                                sum(item["units"] for item in returned
+                                    if item["item"] == "returned_units")]
+
+    found = []
+    for (subscription, subject), by_lane in sorted(calls.items()):
+        order = []
+        for lane, receipts in by_lane.items():
+            rows = sorted((e["head"]["sequence"], digest) for digest, e in receipts.items())
+            first = min(receipts.values(), key=lambda e: e["head"]["sequence"])
+            order.append((first["head"]["issued_at"], lane, rows))
+        kept, *extras = sorted(order)
+        for extra in extras:
+            back = all(given_back(*pair) for pair in by_lane[extra[1]].items())
+            found.append((subscription, subject, kept, extra, back))
+    return found
+
+
+def spent(entry):
+    """[money, units of grants] of a receipt."""
+    head, items = entry["head"], entry["body"]["items"]
+    price = next(item for item in items if item["item"] == "price")
+    money = head["charge"] * GRID + price["remainder_after"] - price["remainder_before"]
+    return [money + sum(item["amount"] for item in items if item["item"] == "draw"),
+            sum(item["units"] for item in items if item["item"] == "draw_units")]
 
 
 # The payout tree, as OpenZeppelin's StandardMerkleTree makes it.

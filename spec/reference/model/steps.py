@@ -1,6 +1,7 @@
 """Running a vector: one function per operation of surface.json, texts in and texts out."""
 
-from . import (amounts, credits, document, evidence, files, grants, logs, meters, plans, receipts,
+from . import (amounts, credits, document, evidence, files, grants, leases, logs, meters, plans,
+               receipts,
                settlements, signing, streams, usages, windows, x402)
 from .plans import payee_key, payee_of
 from .receipts import hexed
@@ -104,6 +105,12 @@ def outcome_text(outcome):
         return {kind: {"origin": c["origin"], "size": str(c["size"]), "root": hexed(c["root"]),
                        "lanes": hexed(c["lanes"]), "time": str(c["time"]),
                        "sign": sign_text(value["sign"])}}
+    if kind == "leased":
+        return {kind: {"lease": hexed(leases.lease_digest(value["lease"])),
+                       "bytes": hexed(leases.lease_bytes(value["lease"])),
+                       "sign": sign_text(value["sign"])}}
+    if kind == "reclaimed":
+        return {kind: {"lease": hexed(value["lease"])}}
     return {kind: {}}
 
 
@@ -417,6 +424,39 @@ def _(s, g):
     return outcome_text(out), out.get("receipt")
 
 
+@operation("meter.lease")
+def _(s, g):
+    request = {"subscription": digest(g["subscription"]), "holder": g["holder"],
+               "until": time(g["until"]), "attributes": g.get("attributes", {}),
+               **{name: {id_: int(n) for id_, n in g.get(name, {}).items()}
+                  for name in ("units", "limits")}}
+    out = on_meter(s, g, lambda state: leases.lend(state, request, time(g["now"])))
+    return outcome_text(out), None
+
+
+@operation("meter.accept")
+def _(s, g):
+    out = on_meter(s, g, lambda state: leases.accept(
+        state, data(g["lease"]), signature_of(g["signature"]),
+        optional(g.get("rail"), digest) or meters.ZERO, time(g["now"])))
+    return opened_text(out), None
+
+
+@operation("meter.statement")
+def _(s, g):
+    out = on_meter(s, g, lambda state: leases.statement(
+        state, digest(g["lease"]), g["closing"], time(g["now"])))["stated"]
+    return {"statement": hexed(leases.statement_bytes(out["statement"])),
+            "sign": sign_text(out["sign"])}, None
+
+
+@operation("meter.absorb")
+def _(s, g):
+    on_meter(s, g, lambda state: leases.absorb(
+        state, data(g["statement"]), signature_of(g["signature"]), time(g["now"])))
+    return {}, None
+
+
 @operation("meter.recover")
 def _(s, g):
     meter = s.object(g, "meter")
@@ -705,6 +745,20 @@ def _(s, g):
     text["root"] = optional(out["root"], hexed)
     text["commitment"] = hexed(out["commitment"])
     return text, None
+
+
+@operation("ledger.duplicates")
+def _(s, g):
+    def charge(one):
+        issued_at, lane, receipts_ = one
+        return {"lane": hexed(lane), "issuedAt": str(issued_at),
+                "receipts": [{"sequence": str(n), "digest": hexed(d)} for n, d in receipts_]}
+
+    found = settlements.duplicates([s.objects[name].journal for name in g["meters"]])
+    return {"duplicates": [
+        {"subscription": hexed(subscription), "subject": hexed(subject), "kept": charge(kept),
+         "extra": charge(extra), "resolved": back}
+        for subscription, subject, kept, extra, back in found]}, None
 
 
 @operation("payout.verify")

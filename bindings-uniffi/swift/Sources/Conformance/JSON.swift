@@ -134,6 +134,15 @@ indirect enum JSON: Codable {
         }
     }
 
+    /// A map of integers that may be absent.
+    func integers(in name: String) throws -> [String: UInt64] {
+        guard self[name] != nil else { return [:] }
+        return try texts(in: name).mapValues {
+            guard let integer = UInt64($0) else { throw Broken("`\(name)` holds no integers") }
+            return integer
+        }
+    }
+
     func integer<I: FixedWidthInteger>(_ name: String, _ kind: I.Type = I.self) throws -> I {
         let text = try text(name)
         guard let integer = I(text) else { throw Broken("`\(name)` is no integer: \(text)") }
@@ -312,6 +321,14 @@ func outcome(_ done: Outcome) throws -> JSON {
                 "sign": sign(made.sign),
             ])
         ])
-    case .authorized, .cancelled, .extended, .voided, .done: throw Broken("no result: \(done)")
+    case .leased(let made):
+        return .object([
+            "leased": .object([
+                "lease": .text(made.lease), "bytes": hex(made.bytes), "sign": sign(made.sign),
+            ])
+        ])
+    case .reclaimed(let made):
+        return .object(["reclaimed": .object(["lease": .text(made.lease)])])
+    case .authorized, .cancelled, .extended, .stated, .voided, .done: throw Broken("no result: \(done)")
     }
 }

@@ -242,6 +242,7 @@ final class Script {
             return .object([:])
         case "ledger.audit": return try audit(given)
         case "ledger.settle": return try settle(given)
+        case "ledger.duplicates": return try duplicates(given)
         case "payout.verify":
             try given.known("root payee token cumulative proof")
             let payout = Payout(
@@ -425,6 +426,33 @@ final class Script {
                 reason: try given.text("reason"), amount: try given.maybe("amount"),
                 now: try given.instant("now"))
             return try outcome(keep(done))
+        case "meter.lease":
+            try given.known(
+                "meter subscription holder until units limits attributes now journal")
+            let request = LeaseRequest(
+                subscription: try given.text("subscription"), holder: try given.text("holder"),
+                until: try given.instant("until"), units: try given.integers(in: "units"),
+                limits: try given.integers(in: "limits"),
+                attributes: given["attributes"] == nil ? [:] : try given.texts(in: "attributes"))
+            return try outcome(try meter(given).lease(request, now: try given.instant("now")))
+        case "meter.accept":
+            try given.known("meter lease signature rail now journal")
+            return opened(
+                try meter(given).accept(
+                    lease: try given.bytes("lease"), signature: try given.text("signature"),
+                    rail: try given.maybe("rail"), now: try given.instant("now")))
+        case "meter.statement":
+            try given.known("meter lease closing now journal")
+            let stated = try meter(given).statement(
+                try given.text("lease"), closing: try given.flag("closing"),
+                now: try given.instant("now"))
+            return .object(["statement": hex(stated.statement), "sign": sign(stated.sign)])
+        case "meter.absorb":
+            try given.known("meter statement signature now journal")
+            try meter(given).absorb(
+                statement: try given.bytes("statement"), signature: try given.text("signature"),
+                now: try given.instant("now"))
+            return .object([:])
         case "meter.recover":
             try given.known("meter written")
             let host = try get(given, "meter", Host.self)
@@ -578,6 +606,34 @@ final class Script {
         try change.known("find with")
         guard let found = text.range(of: try change.text("find")) else { return text }
         return text.replacingCharacters(in: found, with: try change.text("with"))
+    }
+
+    private func duplicates(_ given: JSON) throws -> JSON {
+        try given.known("meters")
+        let all = Duplicates()
+        for name in try given.texts("meters") {
+            guard let host = objects[name] as? Host else { throw Broken("no such `\(name)`") }
+            try host.journal.entries.forEach { try all.add(entry: $0) }
+        }
+        func charge(_ of: LaneCharge) -> JSON {
+            let receipts = of.receipts.map {
+                JSON.object(["sequence": number($0.sequence), "digest": .text($0.digest)])
+            }
+            return .object([
+                "lane": .text(of.lane), "issuedAt": number(of.issuedAt),
+                "receipts": .list(receipts),
+            ])
+        }
+        let found = try all.list().map {
+            JSON.object([
+                "subscription": .text($0.subscription),
+                "subject": .text($0.subject),
+                "kept": charge($0.kept),
+                "extra": charge($0.extra),
+                "resolved": .bool($0.resolved),
+            ])
+        }
+        return .object(["duplicates": .list(found)])
     }
 
     private func settle(_ given: JSON) throws -> JSON {

@@ -241,6 +241,45 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
+    /// Lends a share of a subscription to another meter: a lease, or a denial. Give it the lease's bytes
+    /// with its signature.
+    public func lease(_ request: LeaseRequest, now: Int64? = nil) throws -> Outcome {
+        let at = now ?? clock()
+        return try submit { try machine.proposeLease(request: request, now: at) }
+    }
+
+    /// Takes a lease that another meter made for this one. From then on its id stands for the
+    /// subscription's: `authorize` and `settle` name it.
+    public func accept(
+        lease: Data, signature: String, rail: String? = nil, now: Int64? = nil
+    ) throws -> Opened {
+        let at = now ?? clock()
+        let done = try submit {
+            try machine.proposeAccept(lease: lease, signature: signature, rail: rail, now: at)
+        }
+        guard case .opened(let opened) = done else { throw unexpected(done) }
+        return opened
+    }
+
+    /// Says what the calls under a lease used so far; after the `closing` one it takes no more. Give it
+    /// to the meter that lent, with its signature.
+    public func statement(_ lease: String, closing: Bool, now: Int64? = nil) throws -> Stated {
+        let at = now ?? clock()
+        let done = try submit {
+            try machine.proposeStatement(lease: lease, closing: closing, now: at)
+        }
+        guard case .stated(let stated) = done else { throw unexpected(done) }
+        return stated
+    }
+
+    /// Takes note of what the holder of a lease says; of its last word, takes the rest back.
+    public func absorb(statement: Data, signature: String, now: Int64? = nil) throws {
+        let at = now ?? clock()
+        _ = try submit {
+            try machine.proposeAbsorb(statement: statement, signature: signature, now: at)
+        }
+    }
+
     /// Ends the doubt: `durable` is how many entries the journal really holds. Returns what was
     /// decided by the steps in doubt that turn out to be durable.
     @discardableResult

@@ -23,6 +23,7 @@ impl State {
         key: &Digest,
     ) -> Result<Decision> {
         let (subscription, lane) = self.current(&credit.subscription)?;
+        subscription.need_whole()?;
         if let Some(made) = subscription.given_back.credits.get(&credit_subject(&credit.id)) {
             let input = credit_input(&credit.receipt.head.digest(), credit.amount, &credit.reason);
             if made.input != input {

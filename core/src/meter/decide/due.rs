@@ -1,4 +1,4 @@
-//! What time brings: expired holds, closing windows, checkpoints.
+//! What time brings: expired holds, leases that are over, closing windows, checkpoints.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -24,6 +24,7 @@ type Due = (Timestamp, Digest, usize, What);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Start,
+    Return,
     TrueUp(Timestamp),
     Minimum,
 }
@@ -40,6 +41,9 @@ impl State {
             let outcome = Outcome::Released { subject: *subject };
             return Ok((Some(Entry::Release(release)), outcome));
         }
+        if let Some(decision) = self.decide_reclaim(now) {
+            return Ok(decision);
+        }
         if let Some(found) = self.first_window(now) {
             return self.decide_window(&found, now, key);
         }
@@ -50,13 +54,14 @@ impl State {
     }
 
     /// The first window that is due for a receipt: by instant, subscription and charge; then what is
-    /// due as a window starts, a true-up, a minimum.
+    /// due as a window starts, what leases left unbilled, a true-up, a minimum.
     fn first_window(&self, now: Timestamp) -> Option<Due> {
         let closing = self.closings.first().filter(|(at, ..)| *at <= now);
         let closing = closing.map(|&(at, id, charge, start)| (at, id, charge, What::TrueUp(start)));
         let period = self.periods.first().filter(|(at, ..)| *at <= now);
         let period = period.map(|&(at, id, charge, edge)| match edge {
             Edge::Start => (at, id, charge, What::Start),
+            Edge::Return => (at, id, charge, What::Return),
             Edge::Close => (at, id, charge, What::Minimum),
         });
         closing.into_iter().chain(period).min()
@@ -73,6 +78,7 @@ impl State {
         let issued_at = now.max(lane.issued_at);
         let draft = match what {
             What::Start => draft_period(self, id, *charge, Edge::Start, issued_at)?,
+            What::Return => draft_period(self, id, *charge, Edge::Return, issued_at)?,
             What::Minimum => draft_period(self, id, *charge, Edge::Close, issued_at)?,
             What::TrueUp(start) => {
                 let windows = subscription.account.counters.get(*charge);

@@ -14,6 +14,7 @@ use crate::{
 impl State {
     pub(super) fn decide_grant(&self, id: &Digest, terms: &str, at: Timestamp) -> Result<Decision> {
         let subscription = self.subscription(id)?;
+        subscription.need_whole()?;
         let plan = &*subscription.plan;
         let document = json::parse(terms.as_bytes(), &Limits::default())?.canonical()?;
         let grant = Grant::from_json(&document, plan)?;
@@ -38,6 +39,7 @@ impl State {
 
     pub(super) fn decide_void(&self, id: &Digest, grant: &str, at: Timestamp) -> Result<Decision> {
         let subscription = self.subscription(id)?;
+        subscription.need_whole()?;
         let grants = &subscription.account.grants;
         if !grants.knows(&subscription.plan, grant) {
             return Err(Error::new(Code::GrantUnknown).value(grant));

@@ -6,6 +6,7 @@ mod credit;
 mod due;
 mod grant;
 mod import;
+mod lease;
 mod open;
 mod present;
 mod settle;
@@ -55,6 +56,14 @@ impl State {
             Command::Switch { subscription, plan } => self.decide_switch(subscription, plan, now),
             Command::Credit(credit) => self.decide_credit(credit, now, key),
             Command::Void { subscription, grant } => self.decide_void(subscription, grant, now),
+            Command::Lease(request) => self.decide_lease(request, now),
+            Command::Accept { lease, signature, rail } => {
+                self.decide_accept(lease, *signature, *rail, now)
+            }
+            Command::Statement { lease, closing } => self.decide_statement(lease, *closing, now),
+            Command::Absorb { statement, signature } => {
+                self.decide_absorb(statement, *signature, now)
+            }
             Command::Present { subscription, evidence } => {
                 self.decide_present(subscription, evidence, now)
             }
@@ -83,7 +92,7 @@ impl State {
     ) -> Result<Decision> {
         let plan = &subscription.plan;
         let counted = Counted::of(plan, &receipt, attributes, earlier)?;
-        let crossed = subscription.account.crossed(plan, &counted)?;
+        let crossed = self.crossed(subscription, &counted)?;
         self.issue(receipt, crossed)
     }
 

@@ -20,12 +20,7 @@ impl State {
         signer: Address,
         at: Timestamp,
     ) -> Result<Decision> {
-        let clean = origin.chars().all(|c| !c.is_whitespace() && !c.is_control());
-        if origin.is_empty() || origin.chars().count() > 100 || !clean {
-            return Err(Error::new(Code::TextInvalid)
-                .value(origin)
-                .because("an origin is 1 to 100 characters without spaces"));
-        }
+        check_origin(origin)?;
         if self.knows_origin(origin) {
             return Err(Error::new(Code::EntryMisplaced)
                 .value(origin)
@@ -91,6 +86,7 @@ impl State {
             payer_salt,
             started_at: s.started_at,
             switched_from: None,
+            lease: None,
         })
     }
 
@@ -161,16 +157,33 @@ impl State {
             payer_salt: subscription.payer_salt,
             started_at: subscription.started_at,
             switched_from: None,
+            lease: None,
         })
     }
 
+    /// Opens a lane.
     pub(super) fn opening(&self, opening: Opening) -> Result<Decision> {
+        let open = &opening.lane;
+        if open.parent.is_zero() {
+            self.check_shared_start(self.plan(&open.plan)?, &open.payer, opening.started_at)?;
+        }
         let lane = opening.lane.digest();
         let sign = self.sign_request(lane, Signed::Lane(opening.lane.clone()))?;
-        let subscription = opening.lane.subscription;
+        let subscription = opening.lane.root();
         let outcome = Outcome::Opened { subscription, lane, sign: Some(sign) };
         Ok((Some(Entry::Open(opening)), outcome))
     }
+}
+
+/// The name of a log.
+pub(super) fn check_origin(origin: &str) -> Result<()> {
+    let clean = origin.chars().all(|c| !c.is_whitespace() && !c.is_control());
+    if origin.is_empty() || origin.chars().count() > 100 || !clean {
+        return Err(Error::new(Code::TextInvalid)
+            .value(origin)
+            .because("an origin is 1 to 100 characters without spaces"));
+    }
+    Ok(())
 }
 
 /// The subscription's identity: SHA-256 over `counterfoil/subscription/0`, a line feed, plan, payer

@@ -26,6 +26,8 @@ impl State {
                 }
             }
             Entry::Checkpoint(e) => Some(self.sign_checkpoint(e)?),
+            Entry::Leased(e) => Some(self.sign_request(e.digest(), Signed::Lease(e.clone()))?),
+            Entry::Stated(e) => Some(self.sign_request(e.digest(), Signed::Statement(e.clone()))?),
             _ => None,
         })
     }

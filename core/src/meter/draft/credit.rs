@@ -36,7 +36,8 @@ pub(crate) fn draft_credit(state: &State, facts: &CreditFacts<'_>) -> Result<Dra
     let given_back = &subscription.given_back;
     let none = Returned::default();
     let returned = given_back.receipts.get(&digest).unwrap_or(&none);
-    let money = given_back.left_of(&corrected).min(lane.uncredited()?);
+    let uncredited = lane.uncredited_beside(subscription.returned)?;
+    let money = given_back.left_of(&corrected).min(uncredited);
     // (draw, the grant as it stands, what can go back to it), the last draw first.
     let paid: Vec<_> = draws(items).enumerate().collect();
     let mut back = Vec::new();
@@ -135,11 +136,7 @@ fn corrected<'a>(state: &State, facts: &CreditFacts<'a>) -> Result<Corrected<'a>
     if !matches!(head.kind, Kind::Call | Kind::Part | Kind::Period) {
         return Err(invalid("only what charged something can be given back"));
     }
-    let lane = state.lanes.get(&head.lane);
-    let ours = lane.is_some_and(|lane| {
-        lane.open.subscription == facts.subscription && head.sequence <= lane.sequence
-    });
-    if !ours {
+    if !state.has_receipt(&facts.subscription, &head.lane, head.sequence) {
         return Err(invalid("not a receipt of this subscription"));
     }
     // What a running call was charged may still come back as its surplus.

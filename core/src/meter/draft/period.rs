@@ -39,13 +39,14 @@ pub(crate) fn draft_period(
     };
     // What no call is billed for has no attributes.
     let attributes = BTreeMap::new();
-    let usable = account.grants.usable(plan, &attributes, period.at, issued_at)?;
+    let at = period.at.min(issued_at);
+    let usable = account.grants.usable(plan, &attributes, at, issued_at)?;
     let rated = core::slice::from_ref(&line);
     let due = Due::whole(rated)?;
     let asked = Asked {
         hold: None,
         attributes: &attributes,
-        at: period.at,
+        at,
         units: &[],
         rated,
         needed: plan.rounding().compared(line.amount)?,
@@ -54,8 +55,9 @@ pub(crate) fn draft_period(
         imported: false,
         part: false,
     };
-    let short = room_for(subscription, &asked, state.owed(subscription)?)?;
-    let priced = Priced::new(plan, lane, &due, short.as_ref(), &usable)?;
+    let short = room_for(state, subscription, &asked, state.owed(subscription)?)?;
+    let room = short.map(|room| room.available);
+    let priced = Priced::new(plan, lane, &due, room, &usable)?;
     let mut items = alloc::vec![line.item(plan)?, priced.item(lane, false)];
     items.extend(priced.draws);
     draft(
@@ -64,8 +66,8 @@ pub(crate) fn draft_period(
         items,
         HeadParts {
             kind: Kind::Period,
-            subject: period_subject(edge.number(), id, period.window.start),
-            authorized_at: period.at,
+            subject: period_subject(edge.number(), id, period.window.start, units_before),
+            authorized_at: at,
             issued_at,
             charge: priced.billed.amount,
             cumulative: lane.cumulative.checked_add(priced.billed.amount)?,

@@ -168,9 +168,9 @@ impl Node {
     }
 
     fn commands(&self, scenario: &Scenario) -> Vec<Command> {
-        let subscription = self.books.subscription();
-        let mut commands = scenario.commands(subscription);
-        commands.extend(scenario.credits(subscription, &self.charged));
+        let subscriptions = self.books.subscriptions();
+        let mut commands = scenario.commands(&subscriptions);
+        commands.extend(scenario.credits(subscriptions[0], &self.charged));
         commands
     }
 

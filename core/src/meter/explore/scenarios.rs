@@ -33,6 +33,8 @@ pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) plan: Plan,
     pub(super) instants: Vec<Timestamp>,
+    /// How many subscriptions the payer has; calls are theirs in turn.
+    subscriptions: u8,
     /// How many calls there are, and the units that each may hold.
     calls: u8,
     holds: Vec<u64>,
@@ -75,6 +77,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         given_back_surplus(),
         given_back_true_up(),
         lost(),
+        shared(),
     ]
 }
 
@@ -221,6 +224,23 @@ fn gives_back_refusals() -> Vec<Code> {
     vec![Code::CreditInvalid, Code::CreditExceeded, Code::UsageContradiction]
 }
 
+/// Two subscriptions of one payer, with one budget and two calls at a time.
+fn shared() -> Scenario {
+    let plan = plan(
+        r#""model":"per_unit","price":"1""#,
+        r#"[{"id":"hourly","spend":"3","window":"hour","across":"payer"},
+            {"id":"open","concurrency":2,"across":"payer"}]"#,
+        "",
+    );
+    Scenario {
+        subscriptions: 2,
+        hourly: Some(3),
+        concurrency: Some(2),
+        price: u128::from,
+        ..base("two subscriptions of one payer", plan)
+    }
+}
+
 fn base_refusals() -> Vec<Code> {
     vec![Code::HoldUnknown, Code::RequestConflict, Code::WindowClosed]
 }
@@ -232,6 +252,7 @@ fn base(name: &'static str, plan: Plan) -> Scenario {
         name,
         plan,
         instants: instants.into_iter().map(|minute| instant(minute * MINUTE)).collect(),
+        subscriptions: 1,
         calls: 3,
         holds: vec![1, 2],
         used: vec![0, 1, 2, 3],
@@ -278,30 +299,34 @@ pub(super) fn id(call: u8) -> String {
 }
 
 impl Scenario {
-    /// A meter with its one subscription, at the first instant.
+    /// A meter with its subscriptions, at the first instant.
     pub(super) fn begin(&self) -> Node {
         let state = Meter::new(super::SALT).durable().clone();
         let (books, charged) = (Books::default(), BTreeMap::new());
         let mut node = Node { state, books, charged, clock: 0, path: None, depth: 0 };
-        let subscribe = Subscribe {
-            plan: self.plan.id(),
-            payer: None,
-            account: Some("customer".into()),
-            started_at: self.instants[0],
-            rail: Digest::ZERO,
+        let since = self.instants[0].millis() - MONDAY;
+        let subscribe = |number: u8| {
+            Command::Subscribe(Subscribe {
+                plan: self.plan.id(),
+                payer: None,
+                account: Some("customer".into()),
+                started_at: instant(since - u64::from(number)),
+                rail: Digest::ZERO,
+            })
         };
-        for command in [
+        let mut commands = vec![
             Command::Begin { origin: "log.example".into(), signer: key().address() },
             Command::AddPlan(Box::new(self.plan.clone())),
-            Command::Subscribe(subscribe),
-        ] {
+        ];
+        commands.extend((0..self.subscriptions).map(subscribe));
+        for command in commands {
             let (next, outcome) = node.take(self, &command).expect("a beginning");
             node = next;
             if let Outcome::Opened { subscription, lane, .. } = outcome {
                 node.books.open(subscription, lane);
             }
         }
-        let subscription = node.books.subscription();
+        let subscription = node.books.subscriptions()[0];
         for (number, units) in self.made.iter().enumerate() {
             let id = format!("made {number}");
             let settle = Command::Settle(settle(subscription, id.clone(), *units));
@@ -315,10 +340,11 @@ impl Scenario {
         node
     }
 
-    /// Everything that may be asked of a meter with this subscription.
-    pub(super) fn commands(&self, subscription: Digest) -> Vec<Command> {
+    /// Everything that may be asked of a meter with these subscriptions.
+    pub(super) fn commands(&self, subscriptions: &[Digest]) -> Vec<Command> {
         let mut commands = vec![Command::Due];
         for call in 0..self.calls {
+            let subscription = subscriptions[usize::from(call) % subscriptions.len()];
             for units in &self.holds {
                 commands.push(authorize(subscription, id(call), *units));
             }
@@ -336,6 +362,7 @@ impl Scenario {
                 commands.push(Command::Release { subscription, id: id(call), reason });
             }
         }
+        let subscription = subscriptions[0];
         for terms in &self.grants {
             commands.push(Command::Grant { subscription, terms: (*terms).into() });
             commands.push(Command::Void { subscription, grant: "top_up".into() });

@@ -5,6 +5,7 @@ use alloc::{
     format,
     string::String,
     sync::Arc,
+    vec::Vec,
 };
 
 use super::{
@@ -26,8 +27,8 @@ const HOUR: u64 = 3_600_000;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Books {
-    /// The subscription and its lane, once they are open.
-    opened: Option<(Digest, Digest)>,
+    /// The subscriptions and their lanes.
+    opened: Vec<(Digest, Digest)>,
     /// By request id: the units that were promised, and until when.
     promised: BTreeMap<String, (u64, Timestamp)>,
     settled: BTreeSet<String>,
@@ -65,12 +66,12 @@ pub(super) fn add(sum: &mut Exact, more: Exact) {
 
 impl Books {
     pub(super) fn open(&mut self, subscription: Digest, lane: Digest) {
-        self.opened = Some((subscription, lane));
+        self.opened.push((subscription, lane));
     }
 
-    /// The subscription that is explored.
-    pub(super) fn subscription(&self) -> Digest {
-        self.opened.expect("an open lane").0
+    /// The subscriptions that are explored.
+    pub(super) fn subscriptions(&self) -> Vec<Digest> {
+        self.opened.iter().map(|(subscription, _)| *subscription).collect()
     }
 
     /// Adds what a command did, and checks what was promised before.
@@ -262,7 +263,6 @@ impl Books {
 
     /// What must hold of every state.
     pub(super) fn check(&self, scenario: &Scenario, node: &Node) -> Result<(), String> {
-        let (subscription, lane) = self.opened.expect("an open lane");
         for (hour, sums) in &self.hours {
             if scenario.hourly.is_some_and(|most| sums.charged > atomic(most)) {
                 return Err(format!("hour {hour} was charged {:?}", sums.charged));
@@ -281,26 +281,32 @@ impl Books {
         if scenario.credit.is_some_and(|most| owed > atomic(most)) {
             return Err(format!("{owed:?} is owed"));
         }
-        let subscription = &node.state.subscriptions[&subscription];
-        for given in subscription.account.grants.iter().filter(|given| !given.voided) {
-            let drawn = self.drawn.get(&given.terms.id).copied().unwrap_or_default();
-            if given.balance.checked_add(drawn) != Ok(given.terms.credit.amount()) {
-                return Err(format!("{} has {:?} after {drawn:?}", given.terms.id, given.balance));
+        let (mut open, mut billed, mut credited) = (0, Exact::ZERO, Exact::ZERO);
+        for (subscription, lane) in &self.opened {
+            let subscription = &node.state.subscriptions[subscription];
+            for given in subscription.account.grants.iter().filter(|given| !given.voided) {
+                let (id, balance) = (&given.terms.id, given.balance);
+                let drawn = self.drawn.get(id).copied().unwrap_or_default();
+                if balance.checked_add(drawn) != Ok(given.terms.credit.amount()) {
+                    return Err(format!("{id} has {balance:?} after {drawn:?}"));
+                }
             }
+            let holds = subscription.holds.values();
+            open += holds.filter(|hold| hold.is_reserved()).count() as u64;
+            let lane = &node.state.lanes[lane];
+            let add = |sum: Exact, amount: Amount, rest| {
+                let more = Exact::new(amount.atomic(), rest).map_err(|e| format!("{e:?}"))?;
+                sum.checked_add(more).map_err(|e| format!("{e:?}"))
+            };
+            billed = add(billed, lane.cumulative, lane.cumulative_remainder)?;
+            credited = add(credited, lane.credited, lane.credited_remainder)?;
         }
-        let open = subscription.holds.values().filter(|hold| hold.is_reserved()).count() as u64;
         if scenario.concurrency.is_some_and(|most| open > most) {
             return Err(format!("{open} calls are open at once"));
         }
-        let lane = &node.state.lanes[&lane];
-        let exact = |amount: Amount, rest| Exact::new(amount.atomic(), rest);
-        let billed =
-            exact(lane.cumulative, lane.cumulative_remainder).map_err(|e| format!("{e:?}"))?;
-        let credited =
-            exact(lane.credited, lane.credited_remainder).map_err(|e| format!("{e:?}"))?;
         let rounded = scenario.plan.rounding() != Rounding::Carry;
         if !rounded && billed != self.billed || credited != self.credited {
-            return Err(format!("the lane says {billed:?} less {credited:?}"));
+            return Err(format!("the lanes say {billed:?} less {credited:?}"));
         }
         Ok(())
     }

@@ -12,13 +12,13 @@ use crate::{
 
 impl State {
     pub(super) fn apply_credit(&mut self, e: &ReceiptEntry) -> Result<()> {
-        let id = self.lane(&e.head.lane)?.open.subscription;
+        let id = self.lane(&e.head.lane)?.open.root();
+        self.subscription(&id)?.need_whole()?;
         let none = || misplaced("a credit without the receipt that it corrects");
         let corrected = e.corrects.as_deref().ok_or_else(none)?;
         let body = corrected.body.as_ref().ok_or_else(none)?;
-        if self.lane(&corrected.head.lane)?.open.subscription != id
-            || corrected.head.digest() != e.head.subject
-        {
+        let of = &corrected.head;
+        if !self.has_receipt(&id, &of.lane, of.sequence) || of.digest() != e.head.subject {
             return Err(misplaced("a credit of another receipt"));
         }
         if self.subscription(&id)?.is_running(&corrected.head) {
@@ -27,7 +27,7 @@ impl State {
         let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &body.items, line_index)?;
-        let of = Corrected::of(e.head.subject, &corrected.head, &body.items)?;
+        let of = Corrected::of(e.head.subject, of, &body.items)?;
         let back = subscription.given_back.record(e.digest, &e.body.items, &of)?;
         let account = &mut subscription.account;
         for (grant, given_at, amount) in returns(&e.body.items) {

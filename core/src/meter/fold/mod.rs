@@ -3,6 +3,7 @@
 
 mod credit;
 mod hold;
+mod lease;
 mod open;
 mod presented;
 mod receipt;
@@ -12,15 +13,15 @@ pub(crate) use term::closings;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc};
 
+pub(crate) use self::lease::reclaimable;
 use self::receipt::used_digest;
 use crate::{
-    account::Account,
     crypto::Digest,
     entry::{Collected, Denied, Entry, Granted, ImportMark, Instance, Voided},
     error::{Code, Error, Result},
     json::{self, Limits},
     log::{Checkpoint, Frontier, leaf_hash},
-    meter::State,
+    meter::{State, Subscription},
     plan::{Grant, LimitRule, Plan, Term},
     receipt::import_subject,
     time::Timestamp,
@@ -68,6 +69,10 @@ impl State {
             Entry::Granted(e) => self.apply_granted(e)?,
             Entry::Voided(e) => self.apply_voided(e)?,
             Entry::Cancelled(e) => self.apply_cancelled(e)?,
+            Entry::Leased(e) => self.apply_leased(e)?,
+            Entry::Stated(e) => self.apply_stated(e)?,
+            Entry::Absorbed(e) => self.apply_absorbed(e)?,
+            Entry::Reclaimed(e) => self.apply_reclaimed(e)?,
             Entry::Extended(e) => self.apply_extended(e)?,
             Entry::Presented(e) => self.apply_presented(e)?,
         }
@@ -100,7 +105,7 @@ impl State {
     }
 
     fn apply_denied(&mut self, e: &Denied) -> Result<()> {
-        let id = self.lane(&e.lane)?.open.subscription;
+        let id = self.lane(&e.lane)?.open.root();
         if import_subject(&e.import) != e.subject {
             return Err(misplaced("a refused record whose subject is not its own"));
         }
@@ -155,6 +160,7 @@ impl State {
 
     fn apply_granted(&mut self, e: &Granted) -> Result<()> {
         let subscription = self.subscription_mut(&e.subscription)?;
+        subscription.need_whole()?;
         let terms = Grant::from_json(&e.terms, &subscription.plan)?;
         if json::parse(&e.terms, &Limits::default())?.canonical()? != e.terms {
             return Err(misplaced("the terms are not in their canonical form"));
@@ -172,6 +178,7 @@ impl State {
 
     fn apply_voided(&mut self, e: &Voided) -> Result<()> {
         let subscription = self.subscription_mut(&e.subscription)?;
+        subscription.need_whole()?;
         let grants = &mut subscription.account.grants;
         if !grants.knows(&subscription.plan, &e.grant)
             || grants.is_voided(&subscription.plan, &e.grant)
@@ -182,6 +189,34 @@ impl State {
             return Err(misplaced("not what is left of a paid grant"));
         }
         grants.void(&subscription.plan, &e.grant);
+        Ok(())
+    }
+
+    /// Advances the rates that cover a call.
+    fn advance_rates(
+        &mut self,
+        id: &Digest,
+        attributes: &BTreeMap<String, String>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let State { subscriptions, shared, .. } = self;
+        let subscription = subscriptions.get_mut(id).ok_or_else(|| misplaced("no subscription"))?;
+        let Subscription { plan, payer, account, .. } = subscription;
+        for (limit, own) in plan.limits().iter().zip(&mut account.rates) {
+            let LimitRule::Rate(rate) = limit.rule else { continue };
+            let Some(value) = limit.value(attributes) else { continue };
+            let pace = match limit.across {
+                None => own,
+                Some(_) => match shared.pace_mut(payer, limit) {
+                    Some(pace) => pace,
+                    None => continue,
+                },
+            };
+            match pace.decide(rate, limit.values, value, at.millis()) {
+                Ok(next) => pace.advance(rate, value, next, at.millis()),
+                Err(_) => return Err(misplaced("a call faster than the rate allows")),
+            }
+        }
         Ok(())
     }
 
@@ -214,21 +249,4 @@ pub(crate) fn line_index(plan: &Plan, id: &str) -> Result<usize> {
         Some(place) => Ok(plan.charges().len().saturating_add(place)),
         None => charge_index(plan, id),
     }
-}
-
-fn advance_rates(
-    plan: &Plan,
-    account: &mut Account,
-    attributes: &BTreeMap<String, String>,
-    at: Timestamp,
-) -> Result<()> {
-    for (limit, pace) in plan.limits().iter().zip(account.rates.iter_mut()) {
-        let LimitRule::Rate(rate) = limit.rule else { continue };
-        let Some(value) = limit.value(attributes) else { continue };
-        match pace.decide(rate, limit.values, value, at.millis()) {
-            Ok(next) => pace.advance(rate, value, next, at.millis()),
-            Err(_) => return Err(misplaced("a call faster than the rate allows")),
-        }
-    }
-    Ok(())
 }

@@ -1,14 +1,14 @@
 //! Lanes that open.
 
-use alloc::collections::{BTreeMap, BTreeSet};
-
 use super::misplaced;
 use crate::{
-    account::{Account, GivenBack},
-    crypto::{Address, Digest, sha256},
-    entry::Opening,
+    account::Account,
+    amount::Amount,
+    crypto::{Address, Digest, check, sha256},
+    entry::{Opening, SignedLease},
     error::Result,
     meter::{Lane, State, Subscription, subscription_id},
+    receipt::LaneOpen,
 };
 
 impl State {
@@ -19,7 +19,8 @@ impl State {
             return Err(misplaced("the lane is open already"));
         }
         self.check_opening(e)?;
-        match self.subscriptions.get_mut(&e.lane.subscription) {
+        let root = e.lane.root();
+        match self.subscriptions.get_mut(&root) {
             Some(subscription) => {
                 subscription.lane = id;
             }
@@ -28,36 +29,22 @@ impl State {
                     Some(_) => e.started_at,
                     None => plan.paid_from(e.started_at),
                 };
-                let account = Account::new(&plan, e.started_at, paid_from)?;
+                let account = match &e.lease {
+                    Some(signed) => Account::leased(&plan, &signed.lease)?,
+                    None => Account::new(&plan, e.started_at, paid_from)?,
+                };
                 if let Some(from) = &e.switched_from {
                     self.switch(from, e)?;
                 }
-                if let Some(once) = &plan.term().once {
+                if let Some(once) = plan.term().once.as_ref().filter(|_| e.lease.is_none()) {
                     self.once.insert((e.lane.payer, once.clone()));
                 }
-                self.subscriptions.insert(
-                    e.lane.subscription,
-                    Subscription {
-                        plan,
-                        payer: e.lane.payer,
-                        payer_salt: e.payer_salt,
-                        name: e.account.clone(),
-                        started_at: e.started_at,
-                        account,
-                        lane: id,
-                        holds: BTreeMap::new(),
-                        remembered: BTreeMap::new(),
-                        forgetting: BTreeSet::new(),
-                        denied: 0,
-                        switched: e.switched_from.is_some(),
-                        switched_to: None,
-                        evidence: BTreeMap::new(),
-                        given_back: GivenBack::default(),
-                    },
-                );
+                let subscription = Subscription::new(plan, e, id, account);
+                self.shared.join(&root, &subscription);
+                self.subscriptions.insert(root, subscription);
             }
         }
-        self.note_periods(&e.lane.subscription, &[])?;
+        self.note_periods(&root, &[])?;
         self.log.append(&id)?;
         self.latest = self.latest.max(e.lane.opened_at);
         self.lanes.insert(id, Lane::new(id, e.lane.clone()));
@@ -70,6 +57,9 @@ impl State {
         let open = &e.lane;
         if open.origin != self.instance()?.origin {
             return Err(misplaced("the lane names another log"));
+        }
+        if let Some(signed) = &e.lease {
+            return self.check_leased_opening(e, signed);
         }
         // Beside an address the name is the seller's own label, which no signature covers.
         let named = match &e.account {
@@ -89,6 +79,9 @@ impl State {
             (None, None) => self.check_once(e)?,
             (None, Some(_)) => {}
             (Some(_), Some(_)) => return Err(misplaced("a lane goes on in its own subscription")),
+        }
+        if parent.is_none() {
+            self.check_shared_start(self.plan(&open.plan)?, &open.payer, e.started_at)?;
         }
         if open.parent != parent.unwrap_or(Digest::ZERO) {
             return Err(misplaced("the lane does not continue the subscription's last"));
@@ -111,6 +104,39 @@ impl State {
         };
         if !follows || !open.lease.is_zero() {
             return Err(misplaced("the lane does not start where the last one stands"));
+        }
+        Ok(())
+    }
+
+    /// A lane under a lease says what the lease says, and starts from nothing.
+    fn check_leased_opening(&self, e: &Opening, signed: &SignedLease) -> Result<()> {
+        let (open, lease) = (&e.lane, &signed.lease);
+        let id = lease.digest();
+        check(&id, &signed.signature, self.plan(&lease.plan)?.authority())?;
+        if subscription_id(&lease.plan, &lease.payer, lease.started_at) != lease.subscription {
+            return Err(misplaced("the subscription is not that of plan, payer and start"));
+        }
+        let expected = LaneOpen {
+            plan: lease.plan,
+            subscription: lease.subscription,
+            payer: lease.payer,
+            number: lease.number,
+            parent: lease.parent,
+            rail: open.rail,
+            lease: id,
+            origin: lease.holder.clone(),
+            opened_at: open.opened_at.max(lease.at),
+            cumulative: Amount::ZERO,
+            cumulative_remainder: 0,
+            credited: Amount::ZERO,
+            credited_remainder: 0,
+        };
+        let bare = e.account.is_none() && e.payer_salt.is_zero();
+        if *open != expected || !bare || e.started_at != lease.started_at {
+            return Err(misplaced("the lane is not that of its lease"));
+        }
+        if open.opened_at >= lease.until || self.subscriptions.contains_key(&id) {
+            return Err(misplaced("the lease is over, or has its lane"));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Hashed, advance_rates, charge_index, hold::forget_ended, line_index, misplaced};
+use super::{Hashed, charge_index, hold::forget_ended, line_index, misplaced};
 use crate::{
     account::{Caller, Counted, Grants, Rated, closes_at, pay_lines},
     amount::Exact,
@@ -89,7 +89,7 @@ impl State {
         if lane.sequence.checked_add(1) != Some(head.sequence) {
             return Err(broken("sequence"));
         }
-        let (subscription, _) = self.current(&lane.open.subscription)?;
+        let (subscription, _) = self.current(&lane.open.root())?;
         if subscription.lane != head.lane {
             return Err(broken("lane"));
         }
@@ -110,7 +110,7 @@ impl State {
 
     fn apply_call(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         let head = &e.head;
-        let id = self.lane(&head.lane)?.open.subscription;
+        let id = self.lane(&head.lane)?.open.root();
         let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &e.body.items, charge_index)?;
@@ -128,7 +128,10 @@ impl State {
         match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
-                    subscription.account.end_hold(&plan, hold)?;
+                    self.end_hold(&id, hold)?;
+                }
+                let subscription = self.subscription_mut(&id)?;
+                if hold.is_reserved() {
                     subscription.account.grants.free(&hold.reserved)?;
                 }
                 if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
@@ -154,7 +157,7 @@ impl State {
 
     fn apply_part(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         let head = &e.head;
-        let id = self.lane(&head.lane)?.open.subscription;
+        let id = self.lane(&head.lane)?.open.root();
         let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &e.body.items, charge_index)?;
@@ -173,21 +176,21 @@ impl State {
             let (drawn, left) = drawn_reserve(&was.reserved, &e.body.items);
             subscription.account.grants.free(&drawn)?;
             hold.reserved = left.into();
-            subscription.account.end_hold(&plan, &was)?;
+            self.end_hold(&id, &was)?;
         }
-        subscription.holds.insert(head.subject, hold.clone());
+        self.subscription_mut(&id)?.holds.insert(head.subject, hold.clone());
         let counted =
             Recorded { rated: &rated, unpaid: &unpaid, attributes: &was.attributes, earlier };
         self.record(&id, e, &counted)?;
         if hold.is_reserved() {
-            self.subscription_mut(&id)?.account.open_hold(&plan, &hold)?;
+            self.open_hold(&id, &hold)?;
         }
         self.note_periods(&id, &periods)
     }
 
     fn apply_period(&mut self, e: &ReceiptEntry) -> Result<()> {
         let head = &e.head;
-        let id = self.lane(&head.lane)?.open.subscription;
+        let id = self.lane(&head.lane)?.open.root();
         let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &e.body.items, line_index)?;
@@ -197,7 +200,12 @@ impl State {
             periods.iter().any(|period| {
                 let id = plan.line_id(line.charge).unwrap_or_default();
                 (period.charge, period.window) == (line.charge, line.window)
-                    && period_subject(period.edge.number(), id, line.window.start) == head.subject
+                    && period_subject(
+                        period.edge.number(),
+                        id,
+                        line.window.start,
+                        line.units_before,
+                    ) == head.subject
             })
         };
         let [line] = rated.as_slice() else { return Err(misplaced("a period has one line")) };
@@ -226,19 +234,22 @@ impl State {
         let caller = Caller { attributes, at: e.head.authorized_at };
         account.advance(&plan, rated, caller, called)?;
         account.note_granted(&increases(earlier, rated), unpaid)?;
-        account.count(&plan, &Counted::of(&plan, e, attributes, earlier)?)?;
-        if e.import.is_some() {
-            advance_rates(&plan, account, attributes, e.head.authorized_at)?;
-        }
+        let counted = Counted::of(&plan, e, attributes, earlier)?;
+        account.count(&plan, &counted)?;
+        self.shared.count(subscription, &counted)?;
         for line in rated {
             note_closing(&mut self.closings, subscription, &plan, *id, line.charge, line.window);
         }
         subscription.account.forget_closed(&plan, e.head.issued_at);
+        self.forget_shared(id, e.head.issued_at);
+        if e.import.is_some() {
+            self.advance_rates(id, attributes, e.head.authorized_at)?;
+        }
         Ok(())
     }
 
     fn apply_true_up(&mut self, e: &ReceiptEntry) -> Result<()> {
-        let id = self.lane(&e.head.lane)?.open.subscription;
+        let id = self.lane(&e.head.lane)?.open.root();
         let subscription = self
             .subscriptions
             .get_mut(&id)
@@ -373,7 +384,7 @@ fn attributes(items: &[Item]) -> BTreeMap<String, String> {
 }
 
 /// Keeps the list of windows that owe a true-up.
-fn note_closing(
+pub(super) fn note_closing(
     closings: &mut BTreeSet<(Timestamp, Digest, usize, Timestamp)>,
     subscription: &Subscription,
     plan: &Plan,
@@ -386,7 +397,8 @@ fn note_closing(
         .counters
         .get(charge)
         .and_then(|windows| windows.get(window))
-        .is_some_and(|counter| counter.owes);
+        // What a lease cost too much, its lender gives back.
+        .is_some_and(|counter| counter.owes && subscription.lease.is_none());
     let found = plan.charges().get(charge);
     if let Some(at) = found.and_then(|c| subscription.account.trued_up_at(plan, c, window)) {
         let key = (at, id, charge, window.start);

@@ -6,7 +6,7 @@ use super::misplaced;
 use crate::{
     crypto::Digest,
     entry::{Cancelled, Opening},
-    error::Result,
+    error::{Code, Error, Result},
     meter::{State, Subscription},
     time::Timestamp,
 };
@@ -18,6 +18,7 @@ impl State {
         if ends_at != e.ends_at || ends_at >= found.account.until {
             return Err(misplaced("a subscription does not end then"));
         }
+        self.need_none_out(&e.subscription)?;
         self.end(&e.subscription, ends_at)
     }
 
@@ -29,7 +30,18 @@ impl State {
         if !same || !open || old.plan.id() == e.lane.plan || old.switched_to.is_some() {
             return Err(misplaced("a subscription cannot be switched so"));
         }
-        Ok(())
+        self.need_none_out(from)
+    }
+
+    /// While a lease is out, its subscription does not end before its time: the lease's calls may come.
+    pub(in crate::meter) fn need_none_out(&self, id: &Digest) -> Result<()> {
+        self.subscription(id)?.need_whole()?;
+        match self.leases.values().find(|leased| leased.lease.subscription == *id) {
+            Some(out) => Err(Error::new(Code::LeaseRefused)
+                .value(out.lease.digest())
+                .because("a lease of the subscription is out")),
+            None => Ok(()),
+        }
     }
 
     /// Ends the subscription that an opening takes the place of.
@@ -59,6 +71,10 @@ pub(crate) fn closings(
     id: &Digest,
 ) -> Vec<(Timestamp, Digest, usize, Timestamp)> {
     let mut owed = Vec::new();
+    // What a lease cost too much, its lender gives back.
+    if found.lease.is_some() {
+        return owed;
+    }
     for (index, (charge, windows)) in
         found.plan.charges().iter().zip(&found.account.counters).enumerate()
     {

@@ -225,6 +225,46 @@ class Meter(
     }
 
     /**
+     * Lends a share of a subscription to another meter: a lease, or a denial. Give it the lease's bytes
+     * with its signature.
+     */
+    fun lease(request: LeaseRequest, now: Long? = null): Outcome {
+        val at = now ?: clock()
+        return submit { machine.proposeLease(request, at) }
+    }
+
+    /**
+     * Takes a lease that another meter made for this one. From then on its id stands for the
+     * subscription's: [authorize] and [settle] name it.
+     */
+    fun accept(
+        lease: ByteArray,
+        signature: String,
+        rail: String? = null,
+        now: Long? = null,
+    ): Opened {
+        val at = now ?: clock()
+        val done = submit { machine.proposeAccept(lease, signature, rail, at) }
+        return (done as Outcome.Opened).value
+    }
+
+    /**
+     * Says what the calls under a lease used so far; after the [closing] one it takes no more. Give it
+     * to the meter that lent, with its signature.
+     */
+    fun statement(lease: String, closing: Boolean, now: Long? = null): Stated {
+        val at = now ?: clock()
+        val done = submit { machine.proposeStatement(lease, closing, at) }
+        return (done as Outcome.Stated).value
+    }
+
+    /** Takes note of what the holder of a lease says; of its last word, takes the rest back. */
+    fun absorb(statement: ByteArray, signature: String, now: Long? = null) {
+        val at = now ?: clock()
+        submit { machine.proposeAbsorb(statement, signature, at) }
+    }
+
+    /**
      * Ends the doubt: [durable] is how many entries the journal really holds. Returns what was decided
      * by the steps in doubt that turn out to be durable.
      */

@@ -351,6 +351,43 @@ class Script {
             )
             outcome(keep(done))
         }
+        "meter.lease" -> {
+            given.known(
+                "meter", "subscription", "holder", "until", "units", "limits", "attributes", "now",
+                "journal",
+            )
+            val request = LeaseRequest(
+                subscription = given.text("subscription"),
+                holder = given.text("holder"),
+                until = given.instant("until"),
+                units = given.wholes("units"),
+                limits = given.wholes("limits"),
+                attributes = given.textMap("attributes"),
+            )
+            outcome(meter(given).lease(request, given.instant("now")))
+        }
+        "meter.accept" -> {
+            given.known("meter", "lease", "signature", "rail", "now", "journal")
+            val opened = meter(given).accept(
+                given.bytes("lease"),
+                given.text("signature"),
+                given.maybe("rail"),
+                given.instant("now"),
+            )
+            opened(opened)
+        }
+        "meter.statement" -> {
+            given.known("meter", "lease", "closing", "now", "journal")
+            val stated = meter(given)
+                .statement(given.text("lease"), given.flag("closing"), given.instant("now"))
+            json("statement" to hex(stated.statement), "sign" to sign(stated.sign))
+        }
+        "meter.absorb" -> {
+            given.known("meter", "statement", "signature", "now", "journal")
+            meter(given)
+                .absorb(given.bytes("statement"), given.text("signature"), given.instant("now"))
+            json()
+        }
         "meter.recover" -> {
             given.known("meter", "written")
             val host: Host = get(given, "meter")
@@ -490,6 +527,24 @@ class Script {
         }
         "ledger.audit" -> audit(given)
         "ledger.settle" -> settle(given)
+        "ledger.duplicates" -> {
+            given.known("meters")
+            val all = Duplicates()
+            for (name in given.texts("meters")) {
+                val host = objects[name] as? Host ?: throw Broken("no such `$name`")
+                host.journal.entries.forEach(all::add)
+            }
+            val found = all.list().map {
+                json(
+                    "subscription" to it.subscription,
+                    "subject" to it.subject,
+                    "kept" to charge(it.kept),
+                    "extra" to charge(it.extra),
+                    "resolved" to it.resolved,
+                )
+            }
+            json("duplicates" to found)
+        }
         "payout.verify" -> {
             given.known("root", "payee", "token", "cumulative", "proof")
             val payout = Payout(
@@ -597,6 +652,11 @@ class Script {
         val change = given.given("change")
         change.known("find", "with")
         return text.replaceFirst(change.text("find"), change.text("with"))
+    }
+
+    private fun charge(of: LaneCharge): JsonObject {
+        val receipts = of.receipts.map { json("sequence" to it.sequence, "digest" to it.digest) }
+        return json("lane" to of.lane, "issuedAt" to of.issuedAt, "receipts" to receipts)
     }
 
     private fun settle(given: Given): JsonObject {

@@ -48,6 +48,18 @@ class Given(private val members: JsonObject) {
         return ByteArray(digits.length / 2) { digits.substring(2 * it, 2 * it + 2).toInt(16).toByte() }
     }
 
+    /** A map of integers that may be absent. */
+    fun wholes(name: String): Map<String, ULong> = entries(name) { given, key -> given.whole(key) }
+
+    /** A map of texts that may be absent. */
+    fun textMap(name: String): Map<String, String> = entries(name) { given, key -> given.text(key) }
+
+    private fun <T> entries(name: String, read: (Given, String) -> T): Map<String, T> {
+        if (!has(name)) return mapOf()
+        val given = given(name)
+        return given.members.keySet().associateWith { read(given, it) }
+    }
+
     fun given(name: String): Given = Given(get(name).asJsonObject)
 
     fun usage(name: String): Usage {
@@ -234,5 +246,13 @@ fun outcome(done: Outcome): JsonObject = when (done) {
     is Outcome.Released -> json("released" to json("subject" to done.value.subject))
     is Outcome.Opened -> json("opened" to opened(done.value))
     is Outcome.Checkpointed -> checkpoint(done.value)
-    is Outcome.Authorized, is Outcome.Cancelled, is Outcome.Extended, is Outcome.Voided, is Outcome.Done -> throw Broken("no result: $done")
+    is Outcome.Leased -> json(
+        "leased" to json(
+            "lease" to done.value.lease,
+            "bytes" to hex(done.value.bytes),
+            "sign" to sign(done.value.sign),
+        ),
+    )
+    is Outcome.Reclaimed -> json("reclaimed" to json("lease" to done.value.lease))
+    is Outcome.Authorized, is Outcome.Cancelled, is Outcome.Extended, is Outcome.Voided, is Outcome.Stated, is Outcome.Done -> throw Broken("no result: $done")
 }
