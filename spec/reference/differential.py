@@ -868,11 +868,11 @@ class Case:
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read", "credit", "part",
-             "extend", "present", "cancel", "switch", "subscribe"],
-            [40, 30, 2, 12, 12, 1, 1, 0, 0, 1, 2, 0, 3, 1, 0, 4, 12, 2, 2, 0.8, 1.5, 1.5]
+             "extend", "present", "cancel", "switch", "subscribe", "stream"],
+            [40, 30, 2, 12, 12, 1, 1, 0, 0, 1, 2, 0, 3, 1, 0, 4, 12, 2, 2, 0.8, 1.5, 1.5, 3]
             if self.sharing else
             [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 2,
-             9 if self.evidence else 0.1, 0.8, 1.5, 0.4])[0]
+             9 if self.evidence else 0.1, 0.8, 1.5, 0.4, 3])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.steps)}"
@@ -961,6 +961,8 @@ class Case:
             self.present(on, now)
         elif kind == "credit":
             self.credit(now, on)
+        elif kind == "stream":
+            self.stream(on)
         elif kind == "look":
             self.add("meter.subscription", **on)
             self.add("meter.holds", **on)
@@ -1002,6 +1004,20 @@ class Case:
                      payer=PAYER if r.random() < 0.95 else "0x" + "00" * 32, issuedAt=str(issued),
                      seller=ADDRESS if r.random() < 0.95 else PAYEES[0], expiresAt=str(expires))
         self.add("meter.present", evidence=f"@{name}.json", now=now, **on, **self.journal())
+
+    def stream(self, on):
+        """A call in parts from its beginning to its end, of which some is given back."""
+        r, request = self.r, f"r{len(self.steps)}"
+        made = self.add("meter.authorize", id=request, most=usage(r, self.priced, True),
+                        now=str(self.now), **on)
+        if "authorized" not in made.get("out", {}):
+            return
+        for op in ["meter.settlePart"] * r.choice([1, 2, 3]) + ["meter.settle"]:
+            self.now += r.choice([0, 1, 300])
+            self.add(op, f"x{len(self.steps)}", id=request, usage=self.reading(request),
+                     now=str(self.now), **on)
+        for _ in range(r.choice([0, 1, 2, 3, 4])):
+            self.credit(str(self.now), on, request)
 
     def credit(self, now, on, request=None):
         """One of the last receipts, or of those of a request, is given back, in part or whole."""
