@@ -783,7 +783,7 @@ class Case:
                 self.now += r.choice([0, 0, 1, 300, 60_000])
                 if r.random() < 0.1:
                     self.add("meter.extend", id=request, now=str(self.now), **on)
-                if r.random() < 0.03:
+                if lease["open"] and r.random() < 0.03:
                     self.add("meter.holds", **on)
 
     def state(self, lease):
