@@ -95,7 +95,8 @@ fn write_state(w: &mut Writer, state: &State) {
     }
     w.count(state.came_back.len());
     for (lane, back) in &state.came_back {
-        w.raw(lane.bytes()).raw(back.subscription.bytes()).u64(back.sequence);
+        w.raw(lane.bytes()).raw(back.subscription.bytes());
+        w.raw(back.statement.bytes()).u64(back.sequence);
     }
     w.count(state.imports.len());
     for mark in state.imports.values() {
@@ -143,10 +144,11 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
         state.reclaims.insert((reclaimable(&lease, state.plan(&lease.plan)?), id));
         state.leases.insert(id, Leased { lease: Arc::new(lease), stated });
     }
-    for _ in 0..r.count(72)? {
+    for _ in 0..r.count(104)? {
         let lane = Digest::new(r.array()?);
-        let subscription = Digest::new(r.array()?);
-        state.came_back.insert(lane, CameBack { subscription, sequence: r.u64()? });
+        let (subscription, statement) = (Digest::new(r.array()?), Digest::new(r.array()?));
+        let came_back = CameBack { subscription, statement, sequence: r.u64()? };
+        state.came_back.insert(lane, came_back);
     }
     for _ in 0..r.count(80)? {
         let mark = read_mark(r)?;

@@ -74,6 +74,8 @@ pub(crate) struct Leased {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CameBack {
     pub(crate) subscription: Digest,
+    /// The digest of its last statement.
+    pub(crate) statement: Digest,
     /// The sequence of its last receipt that was stated.
     pub(crate) sequence: u64,
 }

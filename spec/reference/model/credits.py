@@ -91,7 +91,7 @@ def credit(state, key, id_, name, document, wanted, reason, now):
     its_lane = state.lanes.get(head["lane"])
     ours = (its_lane is not None and meters.root(its_lane["open"]) == id_
             and head["sequence"] <= its_lane["sequence"])
-    of, stated = state.came_back.get(head["lane"], (None, 0))
+    of, stated, _ = state.came_back.get(head["lane"], (None, 0, None))
     need(ours or (of == id_ and head["sequence"] <= stated), "credit_invalid")
     need(not is_running(sub, head), "credit_invalid")
     items = draft(sub, lane, (head, body, digest), name, wanted, reason, now)

@@ -385,14 +385,15 @@ def statement_of(state, id_, closed, at):
 
 
 def statement(state, id_, closing, now):
-    s = statement_of(state, id_, closing, now)
+    s = statement_of(state, id_, closing, max(now, state.latest))
     return ("stated", {"statement": s}), {"stated": {
         "statement": s, "sign": meters.sign_request(state, "statement", statement_digest(s))}}
 
 
 def fold_stated(state, e):
     s = e["statement"]
-    need(statement_of(state, s["lease"], s["closed"], s["at"]) == s, "entry_misplaced")
+    again = statement_of(state, s["lease"], s["closed"], s["at"])
+    need(again == s and s["at"] >= state.latest, "entry_misplaced")
     if s["closed"]:
         state.subscriptions[s["lease"]]["closed"] = True
     meters.log_leaf(state, statement_digest(s), s["at"])
@@ -416,10 +417,14 @@ def check_statement(state, s, signature):
         grown = [(before[n], s[n]) for n in ("sequence", "at")]
         grown += list(zip(before["units"], s["units"])) + list(zip(before["counted"], s["counted"]))
         need(before["lane"] == s["lane"] and all(a <= b for a, b in grown), "lease_invalid")
+        forked = before["sequence"] == s["sequence"] and before["head"] != s["head"]
+        need(not forked, "audit_chain", f"lane {receipts.hexed(s['lane'])} receipt {s['sequence']}")
 
 
 def absorb(state, data, signature, now):
     s = read_statement(data)
+    if state.came_back.get(s["lane"], (None,))[-1] == statement_digest(s):
+        return None, {}
     check_statement(state, s, signature)
     if state.leases[s["lease"]]["stated"] == s:
         return None, {}
@@ -459,7 +464,8 @@ def take_back(state, id_):
     count(plan, account, lease, 0, {i: n for (i, _, hard), n in every if not hard}, 1)
     sub["returned"] += charged
     if stated:
-        state.came_back[stated["lane"]] = (lease["subscription"], stated["sequence"])
+        state.came_back[stated["lane"]] = (
+            lease["subscription"], stated["sequence"], statement_digest(stated))
 
 
 def reclaim(state, now):

@@ -57,7 +57,8 @@ class State:
         self.lanes = {}
         self.imports = {}
         self.leases = {}        # those that are out
-        self.came_back = {}     # lane of a lease that was taken back → (subscription, last sequence)
+        self.came_back = {}     # lane of a lease that was taken back → (subscription, last sequence, digest
+                                # of the last statement)
         self.log = []           # hashed leaves of the current origin
         self.base = 0
         self.checkpoints = 0

@@ -181,7 +181,8 @@ impl State {
         closing: bool,
         now: Timestamp,
     ) -> Result<Decision> {
-        let statement = self.statement(id, closing, now)?;
+        // A clock that was set back makes no statement fall behind an earlier one.
+        let statement = self.statement(id, closing, now.max(self.latest))?;
         let signed = Signed::Statement(statement.clone());
         let sign = self.sign_request(statement.digest(), signed)?;
         let outcome = Outcome::Stated { statement: statement.clone(), sign };
@@ -195,6 +196,10 @@ impl State {
         at: Timestamp,
     ) -> Result<Decision> {
         let statement = Statement::from_bytes(statement)?;
+        let came_back = self.came_back.get(&statement.lane);
+        if came_back.is_some_and(|lane| lane.statement == statement.digest()) {
+            return Ok((None, Outcome::Done));
+        }
         let leased = self.leased(&statement.lease)?;
         check(&statement.digest(), &signature, self.plan(&leased.lease.plan)?.authority())?;
         self.check_statement(&statement)?;

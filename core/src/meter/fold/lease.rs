@@ -39,7 +39,7 @@ impl State {
 
     pub(super) fn apply_stated(&mut self, statement: &Statement) -> Result<()> {
         let again = self.statement(&statement.lease, statement.closed, statement.at)?;
-        if again != *statement {
+        if again != *statement || statement.at < self.latest {
             return Err(misplaced("the statement is not what the lane says"));
         }
         if statement.closed {
@@ -82,9 +82,13 @@ impl State {
         subscription.returned = subscription.returned.checked_add(charged)?;
         self.note_periods(&lease.subscription, &periods)?;
         self.note_returns(lease)?;
-        if let Some(Statement { lane, sequence, .. }) = leased.stated {
-            let came_back = CameBack { subscription: lease.subscription, sequence };
-            self.came_back.insert(lane, came_back);
+        if let Some(stated) = leased.stated {
+            let came_back = CameBack {
+                subscription: lease.subscription,
+                statement: stated.digest(),
+                sequence: stated.sequence,
+            };
+            self.came_back.insert(stated.lane, came_back);
         }
         self.reclaims.remove(&(reclaimable(lease, &plan), *id));
         self.leases.remove(id);
@@ -165,6 +169,13 @@ impl State {
                 || !grown(counted, &before.counted)
             {
                 return invalid("it falls behind an earlier one");
+            }
+            if before.sequence == statement.sequence && before.head != statement.head {
+                let place =
+                    alloc::format!("lane {} receipt {}", statement.lane, statement.sequence);
+                return Err(Error::new(Code::AuditChain)
+                    .at(place)
+                    .because("an earlier statement has another head of this sequence"));
             }
         }
         Ok(())
