@@ -212,13 +212,8 @@ impl Tally {
             match values.counted.get_mut(value) {
                 Some(sum) => *sum = change(Some(*sum))?,
                 None => {
-<<<<<<< HEAD
                     let new = change(None)?;
                     values.counted.open(value, || new);
-=======
-                    let first = change(None)?;
-                    values.counted.open(value, || first);
->>>>>>> 1b036179204bc71b165a926dcbc614d3592a9a75
                 }
             }
         }
