@@ -189,11 +189,11 @@ def _(s, meter, plan, payer, account, startedAt, now, rail=None):
                                            started_at=instant(startedAt), now=instant(now)))
 
 
-@arm("meter.authorize", "meter subscription id most now", "createdAt journal")
-def _(s, meter, subscription, id, most, now, createdAt=None):
+@arm("meter.authorize", "meter subscription id most now", "createdAt content retry journal")
+def _(s, meter, subscription, id, most, now, createdAt=None, content=None, retry=False):
     created = None if createdAt is None else instant(createdAt)
     return outcome(s.meter(meter).authorize(subscription, id, values.usage(most), created_at=created,
-                                            now=instant(now)))
+                                            content=content, retry=retry, now=instant(now)))
 
 
 @arm("meter.settle", "meter subscription id usage now", "content journal")

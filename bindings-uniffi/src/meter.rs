@@ -133,16 +133,22 @@ impl StepMachine {
         self.propose(&Command::Subscribe(command), now)
     }
 
-    /// Asks for a hold before a call.
+    /// Asks for a hold before a call. A retry joins the newest request of the same content within
+    /// `retry` of the plan; one that joins none has the id.
+    #[expect(clippy::too_many_arguments, reason = "foreign functions have no named members")]
     fn propose_authorize(
         &self,
         subscription: Digest,
         id: String,
         created_at: Option<Timestamp>,
+        content: Option<Digest>,
+        retry: bool,
         most: &Usage,
         now: Timestamp,
     ) -> Result<Arc<Step>> {
-        let command = Request { subscription, id, created_at, most: most.read()? };
+        let content = content.unwrap_or(Digest::ZERO);
+        let most = most.read()?;
+        let command = Request { subscription, id, created_at, content, retry, most };
         self.propose(&Command::Authorize(command), now)
     }
 

@@ -175,7 +175,8 @@ export const arms = {
   async "meter.authorize"(given) {
     const request = {
       subscription: given.text("subscription"), id: given.text("id"),
-      createdAt: given.maybe("createdAt", instant), most: given.usage("most"),
+      createdAt: given.maybe("createdAt", instant), content: given.maybe("content"),
+      retry: given.maybe("retry"), most: given.usage("most"),
       now: given.instant("now"),
     };
     const outcome = await meter(given).authorize(request);

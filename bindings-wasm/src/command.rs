@@ -66,6 +66,8 @@ impl Command {
             subscription: members.required("subscription", input::parsed)?,
             id: members.required("id", input::text)?,
             created_at: members.optional("createdAt", input::instant)?,
+            content: members.digest_or_zero("content")?,
+            retry: members.optional("retry", input::flag)?.unwrap_or_default(),
             most: members.required("most", usage)?,
         });
         members.finish()?;

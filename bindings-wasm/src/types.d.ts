@@ -53,6 +53,13 @@ export interface Authorize {
   id: string;
   /** The client's own instant, if the id carries one. */
   createdAt?: Instant | null;
+  /** SHA-256 of the request as the client sent it: tells two calls apart that may use the same. */
+  content?: Hex | null;
+  /**
+   * Whether the client says that it repeats a request, without the id of the first: it then joins the
+   * newest one of the same `content` within `times.retry` of the plan. One that joins none has `id`.
+   */
+  retry?: boolean | null;
   /** The most that the call may use. */
   most: Usage;
 }

@@ -97,12 +97,7 @@ fuzz_target!(|case: Case| {
     for (ordinal, (wait, step)) in (0_u64..).zip(case.steps.iter().take(40)) {
         now = now.checked_add(u64::from(*wait) * 50).expect("before the year 9999");
         let request = |id: u8, units| {
-            Command::Authorize(Request {
-                subscription,
-                id: format!("r{}", id % 8),
-                created_at: None,
-                most: usage(units),
-            })
+            Command::Authorize(Request::new(subscription, format!("r{}", id % 8), usage(units)))
         };
         let used = |id: u8, units| Settle {
             subscription,

@@ -74,7 +74,7 @@ fn usage(units: u64) -> Usage {
 }
 
 fn authorize(subscription: Digest, id: &str, most: u64) -> Command {
-    Command::Authorize(Request { subscription, id: id.into(), created_at: None, most: usage(most) })
+    Command::Authorize(Request::new(subscription, id.into(), usage(most)))
 }
 
 fn settle(subscription: Digest, id: &str, used: u64) -> Command {

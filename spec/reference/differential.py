@@ -471,6 +471,8 @@ def plan(r, start):
         "times": {"hold": hold, "grace": hold * r.randrange(1, 4), "replay": r.choice(
             [hold, 3_600_000])},
     }
+    if r.random() < 0.4:
+        document["times"]["retry"] = r.choice([1, 1_000, document["times"]["replay"]])
     if r.random() < 0.2:
         document["times"]["late"] = r.choice(["charge", "mark", "mark"])
     if derived:
@@ -719,8 +721,10 @@ class Case:
             created = {}
             if r.random() < 0.05:
                 created = {"createdAt": str(self.now - r.randrange(7_200_000))}
-            done = self.add("meter.authorize", id=request, most=usage(r, self.priced, True), now=now,
-                            **on, **created, **self.journal())
+            most = usage(r, self.priced, True)
+            content = self.attempt(most) if r.random() < 0.4 else {}
+            done = self.add("meter.authorize", id=request, now=now, **on, **created,
+                            **{"most": most, **content}, **self.journal())
             if "authorized" not in done.get("out", {}) and r.random() < 0.8:
                 self.requests.remove(request)
         elif kind == "again" and self.requests:
@@ -858,6 +862,14 @@ class Case:
         self.add("meter.credit", f"x{len(self.steps)}", id=f"q{r.choice([len(self.steps), r.randrange(3)])}",
                  json=found["out"]["json"], amount=amount, reason=r.choice(["late", "late", "bad"]),
                  now=now, **on, **self.journal())
+
+    def attempt(self, most):
+        """A first request with a content, or a retry of an earlier one."""
+        earlier = [s["in"] for s in self.steps if s["op"] == "meter.authorize" and "content" in s["in"]]
+        if earlier and self.r.random() < 0.7:
+            first = self.r.choice(earlier[-3:])
+            return {"most": first["most"], "content": first["content"], "retry": True}
+        return {"content": f"0x{self.r.randrange(3):064x}", "retry": self.r.random() < 0.3}
 
     def finish(self):
         if self.r.random() < 0.5:

@@ -111,12 +111,20 @@ class Meter:
         most: native.Usage,
         *,
         created_at: Optional[int] = None,
+        content: Optional[str] = None,
+        retry: bool = False,
         now: Optional[int] = None,
     ) -> Union[Hold, native.Denial, native.Replay]:
-        """Asks for a hold before a call. ``id`` names the request: asked again, it is a replay."""
+        """Asks for a hold before a call. ``id`` names the request: asked again, it is a replay.
+
+        ``content`` is the SHA-256 of the request as the client sent it. With ``retry`` the client says
+        that it repeats a request without the id of the first: it then joins the newest one of the same
+        content within ``times.retry`` of the plan; one that joins none has ``id``."""
         at = self._at(now)
         decided = self._submit(
-            lambda: self._native.propose_authorize(subscription, id, created_at, most, at)
+            lambda: self._native.propose_authorize(
+                subscription, id, created_at, content, retry, most, at
+            )
         )
         if isinstance(decided, native.Authorized):
             return Hold(self, subscription, id, decided)

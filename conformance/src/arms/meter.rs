@@ -50,6 +50,8 @@ pub(super) fn authorize(input: &mut Input, objects: &mut Objects) -> Done {
         subscription: input.parsed("subscription")?,
         id: input.text("id")?,
         created_at,
+        content: input.digest_or_zero("content")?,
+        retry: input.maybe("retry") == Some(Value::Bool(true)),
         most: input.usage("most")?,
     });
     propose(input, objects, &command, "now")

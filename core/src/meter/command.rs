@@ -120,8 +120,22 @@ pub struct Request {
     pub id: String,
     /// The client's own instant, if the id carries one: too old an instant is refused.
     pub created_at: Option<Timestamp>,
+    /// SHA-256 of the request as the client sent it, or zero: tells two calls apart that may use the
+    /// same.
+    pub content: Digest,
+    /// Whether the client says that it repeats a request, without the id of the first: it then joins
+    /// the newest one of the same content within `retry` of the plan. A call that joins none has `id`.
+    pub retry: bool,
     /// The most that the call may use.
     pub most: Usage,
+}
+
+impl Request {
+    /// A first request without an instant or content of its own.
+    #[must_use]
+    pub fn new(subscription: Digest, id: String, most: Usage) -> Request {
+        Request { subscription, id, created_at: None, content: Digest::ZERO, retry: false, most }
+    }
 }
 
 /// What a call used.

@@ -208,6 +208,7 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
     for (subject, known) in &s.remembered {
         w.raw(subject.bytes())
             .raw(known.input.bytes())
+            .u64(known.at.millis())
             .raw(known.receipt.bytes())
             .raw(known.used.bytes());
     }
@@ -336,15 +337,16 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         }
         holds.insert(subject, hold);
     }
-    let mut remembered = BTreeMap::new();
-    for _ in 0..r.count(128)? {
+    let mut remembered = Vec::new();
+    for _ in 0..r.count(136)? {
         let subject = Digest::new(r.array()?);
         let known = Remembered {
             input: Digest::new(r.array()?),
+            at: read_time(r)?,
             receipt: Digest::new(r.array()?),
             used: Digest::new(r.array()?),
         };
-        remembered.insert(subject, known);
+        remembered.push((subject, known));
     }
     let mut forgetting = BTreeSet::new();
     for _ in 0..r.count(40)? {
@@ -357,7 +359,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         evidence.insert(wanted, validity);
     }
     let given_back = read_given_back(r)?;
-    Ok(Subscription {
+    let mut subscription = Subscription {
         plan,
         payer,
         payer_salt,
@@ -366,14 +368,19 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         account,
         lane,
         holds,
-        remembered,
+        remembered: BTreeMap::new(),
+        joinable: BTreeSet::new(),
         forgetting,
         denied,
         switched,
         switched_to,
         evidence,
         given_back,
-    })
+    };
+    for (subject, known) in remembered {
+        subscription.remember(subject, known);
+    }
+    Ok(subscription)
 }
 
 fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {

@@ -130,6 +130,9 @@ pub struct Times {
     pub skew: u64,
     /// How long a request id is remembered, so that a retry is told from a new call. Default 24 hours.
     pub replay: u64,
+    /// How long after a request was authorised a retry without its id joins it; at most `replay`.
+    /// `None`, the default: never.
+    pub retry: Option<u64>,
     /// What a call pays that is settled after its hold expired. Default [`Late::Charge`].
     pub late: Late,
 }
@@ -152,14 +155,22 @@ impl Times {
             grace: 3_600_000,
             skew: 300_000,
             replay: 86_400_000,
+            retry: None,
             late: Late::Charge,
         };
         let Some(node) = node else { return Ok(times) };
         let mut fields = node.fields()?;
-        read_ms(&mut fields, "hold", &mut times.hold)?;
-        read_ms(&mut fields, "grace", &mut times.grace)?;
-        read_ms(&mut fields, "skew", &mut times.skew)?;
-        read_ms(&mut fields, "replay", &mut times.replay)?;
+        for (name, into) in [
+            ("hold", &mut times.hold),
+            ("grace", &mut times.grace),
+            ("skew", &mut times.skew),
+            ("replay", &mut times.replay),
+        ] {
+            if let Some(ms) = read_ms(&mut fields, name)? {
+                *into = ms;
+            }
+        }
+        times.retry = read_ms(&mut fields, "retry")?;
         if let Some(late) = fields.optional("late") {
             times.late = match late.text()? {
                 "charge" => Late::Charge,
@@ -173,17 +184,20 @@ impl Times {
                 .error(Code::PlanInvalid)
                 .because("grace is at least as long as a hold"));
         }
+        if times.retry.is_some_and(|retry| retry > times.replay) {
+            return Err(node
+                .error(Code::PlanInvalid)
+                .because("a request is not joined for longer than its replays"));
+        }
         Ok(times)
     }
 }
 
-fn read_ms(fields: &mut Fields<'_>, name: &'static str, into: &mut u64) -> Result<()> {
-    if let Some(node) = fields.optional(name) {
-        let ms = read_positive(&node)?;
-        if ms > Times::MOST {
-            return Err(node.error(Code::PlanInvalid).because("at most 366 days"));
-        }
-        *into = ms;
+fn read_ms(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<u64>> {
+    let Some(node) = fields.optional(name) else { return Ok(None) };
+    let ms = read_positive(&node)?;
+    if ms > Times::MOST {
+        return Err(node.error(Code::PlanInvalid).because("at most 366 days"));
     }
-    Ok(())
+    Ok(Some(ms))
 }

@@ -199,7 +199,7 @@ impl Host {
         most: Usage,
         now: Timestamp,
     ) -> Result<Outcome> {
-        let request = Request { subscription, id: id.to_owned(), created_at: None, most };
+        let request = Request::new(subscription, id.to_owned(), most);
         self.run(&Command::Authorize(request), now)
     }
 

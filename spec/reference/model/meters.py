@@ -1058,7 +1058,18 @@ def quantities(usage):
     return b"".join(text(m) + u(q, 8) for m, q in usage.items())
 
 
-def authorize(state, id_, request, created_at, most, now):
+def original(sub, digest, now):
+    """The request that a retry joins: the newest of the same input that was not released."""
+    window = sub["plan"].times["retry"]
+    if window is None:
+        return None
+    found = [(known["at"], subject) for subject, known in sub["remembered"].items()
+             if known["input"] == digest and known["receipt"] != RELEASED
+             and known["at"] + window >= now]
+    return max(found)[1] if found else None
+
+
+def authorize(state, id_, request, created_at, content, retry, most, now):
     check_request_id(request)
     sub, lane = current(state, id_)
     plan = sub["plan"]
@@ -1066,8 +1077,13 @@ def authorize(state, id_, request, created_at, most, now):
         need(later(created_at, plan.times["replay"]) >= now, "request_too_old")
         need(later(now, plan.times["skew"]) >= created_at, "clock_skew")
     subject = request_subject(request)
-    digest = sha256(quantities(most), attribute_bytes(most.attributes))
+    digest = sha256(u(len(most.meters), 4), quantities(most), attribute_bytes(most.attributes),
+                    content)
     known = sub["remembered"].get(subject)
+    if known is None and retry and content != ZERO:
+        joined = original(sub, digest, now)
+        if joined:
+            subject, known = joined, sub["remembered"][joined]
     if known:
         need(known["input"] == digest, "request_conflict")
         if subject in sub["holds"]:
@@ -1410,7 +1426,8 @@ def fold_hold(state, e):
                 sub["remembered"].pop(subject, None)
                 sub["holds"].pop(subject, None)
     sub["forgetting"].add((forgotten_at(plan, at), e["subject"]))
-    sub["remembered"][e["subject"]] = {"input": e["input"], "receipt": ZERO, "used": ZERO}
+    sub["remembered"][e["subject"]] = {"input": e["input"], "at": at, "receipt": ZERO,
+                                       "used": ZERO}
     # Ascending by subject: the order in which limits are asked.
     sub["holds"] = dict(sorted({**sub["holds"], e["subject"]: hold}.items()))
 

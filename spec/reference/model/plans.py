@@ -685,7 +685,8 @@ def read_payees(node):
 
 
 def read_times(node):
-    times = {"hold": 600_000, "grace": 3_600_000, "skew": 300_000, "replay": 86_400_000}
+    times = {"hold": 600_000, "grace": 3_600_000, "skew": 300_000, "replay": 86_400_000,
+             "retry": None}
     late = "charge"
     if node is None:
         return times, late
@@ -701,6 +702,7 @@ def read_times(node):
         need(late in ("charge", "mark"), "plan_invalid", value.pointer)
     fields.finish()
     need(times["grace"] >= times["hold"], "plan_invalid", node.pointer)
+    need((times["retry"] or 0) <= times["replay"], "plan_invalid", node.pointer)
     return times, late
 
 

@@ -272,7 +272,7 @@ def _(s, g):
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.authorize(
         state, digest(g["subscription"]), g["id"], optional(g.get("createdAt"), time),
-        usage_of(g["most"]), time(g["now"])))
+        content_of(g), g.get("retry", False), usage_of(g["most"]), time(g["now"])))
     return outcome_text(out), None
 
 
@@ -286,11 +286,15 @@ def _(s, g):
     return settled(s, g, goes_on=True)
 
 
+def content_of(g):
+    return optional(g.get("content"), digest) or meters.ZERO
+
+
 def settled(s, g, goes_on):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.settle(
         state, key, digest(g["subscription"]), g["id"], usage_of(g["usage"]),
-        optional(g.get("content"), digest) or meters.ZERO, time(g["now"]), goes_on))
+        content_of(g), time(g["now"]), goes_on))
     return outcome_text(out), out.get("receipt")
 
 
@@ -326,7 +330,7 @@ def _(s, g):
             "offset": int(g["offset"]), "digest": digest(g["digest"])}
     out = on_meter(s, g, lambda state: meters.import_(
         state, key, digest(g["subscription"]), time(g["at"]), usage_of(g["usage"]),
-        optional(g.get("content"), digest) or meters.ZERO, mark))
+        content_of(g), mark))
     return outcome_text(out), out.get("receipt")
 
 

@@ -303,11 +303,12 @@ final class Script {
                     account: try given.maybe("account"), startedAt: try given.instant("startedAt"),
                     rail: try given.maybe("rail"), now: try given.instant("now")))
         case "meter.authorize":
-            try given.known("meter subscription id createdAt most now journal")
+            try given.known("meter subscription id createdAt content retry most now journal")
             let created = try given.maybe("createdAt") == nil ? nil : given.instant("createdAt")
             let answer = try meter(given).authorize(
                 try given.text("subscription"), try given.text("id"), most: try given.usage("most"),
-                createdAt: created, now: try given.instant("now"))
+                createdAt: created, content: try given.maybe("content"),
+                retry: try given["retry"] != nil && given.flag("retry"), now: try given.instant("now"))
             switch answer {
             case .denied(let denial): return denied(denial)
             case .replayed(let replay): return replayed(replay)

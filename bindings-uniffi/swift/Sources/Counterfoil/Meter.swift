@@ -70,15 +70,19 @@ public final class Meter: @unchecked Sendable {
         return opened
     }
 
-    /// Asks for a hold before a call. `id` names the request: asked again, it is a replay.
+    /// Asks for a hold before a call. `id` names the request: asked again, it is a replay. `content` is
+    /// the SHA-256 of the request as the client sent it. With `retry` the client says that it repeats a
+    /// request without the id of the first: it then joins the newest one of the same content within
+    /// `times.retry` of the plan; one that joins none has `id`.
     public func authorize(
         _ subscription: String, _ id: String, most: Usage, createdAt: Int64? = nil,
-        now: Int64? = nil
+        content: String? = nil, retry: Bool = false, now: Int64? = nil
     ) throws -> Answer {
         let at = now ?? clock()
         let done = try submit {
             try machine.proposeAuthorize(
-                subscription: subscription, id: id, createdAt: createdAt, most: most, now: at)
+                subscription: subscription, id: id, createdAt: createdAt, content: content,
+                retry: retry, most: most, now: at)
         }
         switch done {
         case .authorized(let authorized):

@@ -45,6 +45,13 @@ impl State {
         if let Some(known) = subscription.remembered.get(&subject) {
             return replay(subscription, known, &subject, input);
         }
+        if request.retry
+            && !request.content.is_zero()
+            && let Some(original) = subscription.joined(input, now)
+            && let Some(known) = subscription.remembered.get(&original)
+        {
+            return replay(subscription, known, &original, input);
+        }
         let most = &request.most;
         let usable =
             subscription.account.grants.usable(&plan, most.attributes(), now, issued_at)?;
@@ -181,10 +188,12 @@ fn check_created(request: &Request, plan: &Plan, now: Timestamp) -> Result<()> {
 
 fn request_digest(request: &Request) -> Digest {
     let mut w = Writer::with_capacity(256);
+    w.count(request.most.iter().count());
     for (meter, quantity) in request.most.iter() {
         w.text(meter).u64(quantity);
     }
     write_attributes(&mut w, request.most.attributes());
+    w.raw(request.content.bytes());
     sha256(&[&w.0])
 }
 

@@ -214,12 +214,8 @@ impl Scenario {
         let mut commands = vec![Command::Due];
         for call in 0..self.calls {
             for units in &self.holds {
-                commands.push(Command::Authorize(Request {
-                    subscription,
-                    id: id(call),
-                    created_at: None,
-                    most: usage(*units),
-                }));
+                let request = Request::new(subscription, id(call), usage(*units));
+                commands.push(Command::Authorize(request));
             }
             for units in &self.used {
                 let settle = Settle {

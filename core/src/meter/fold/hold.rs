@@ -29,10 +29,13 @@ impl State {
         advance_rates(&plan, &mut subscription.account, &e.attributes, e.authorized_at)?;
         forget_requests(subscription, e.authorized_at);
         subscription.forgetting.insert((forgotten_at(&plan, e.authorized_at), e.subject));
-        subscription.remembered.insert(
-            e.subject,
-            Remembered { input: e.input, receipt: Digest::ZERO, used: Digest::ZERO },
-        );
+        let request = Remembered {
+            input: e.input,
+            at: e.authorized_at,
+            receipt: Digest::ZERO,
+            used: Digest::ZERO,
+        };
+        subscription.remember(e.subject, request);
         subscription.holds.insert(e.subject, hold);
         self.expiries.insert((e.deadline, subscription_id, e.subject));
         Ok(())
@@ -83,9 +86,7 @@ impl State {
         }
         if e.reason == ReleaseReason::Released {
             subscription.holds.remove(&e.subject);
-            if let Some(remembered) = subscription.remembered.get_mut(&e.subject) {
-                remembered.receipt = Remembered::RELEASED;
-            }
+            subscription.remember_released(&e.subject);
         }
         forget_ended(subscription, &e.subject, at);
         self.expiries.remove(&(deadline, id, e.subject));
@@ -123,8 +124,7 @@ fn forget_requests(subscription: &mut Subscription, now: Timestamp) {
     {
         subscription.forgetting.remove(&(until, subject));
         if !subscription.holds.get(&subject).is_some_and(Hold::is_reserved) {
-            subscription.remembered.remove(&subject);
-            subscription.holds.remove(&subject);
+            subscription.forget(&subject);
         }
     }
 }
@@ -137,7 +137,6 @@ pub(super) fn forget_ended(
 ) {
     let until = forgotten_at(&subscription.plan, authorized_at);
     if !subscription.forgetting.contains(&(until, *subject)) {
-        subscription.remembered.remove(subject);
-        subscription.holds.remove(subject);
+        subscription.forget(subject);
     }
 }

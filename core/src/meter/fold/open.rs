@@ -47,6 +47,7 @@ impl State {
                         lane: id,
                         holds: BTreeMap::new(),
                         remembered: BTreeMap::new(),
+                        joinable: BTreeSet::new(),
                         forgetting: BTreeSet::new(),
                         denied: 0,
                         switched: e.switched_from.is_some(),

@@ -67,16 +67,25 @@ class Meter(
         return (done as Outcome.Opened).value
     }
 
-    /** Asks for a hold before a call. [id] names the request: asked again, it is a replay. */
+    /**
+     * Asks for a hold before a call. [id] names the request: asked again, it is a replay. [content] is the
+     * SHA-256 of the request as the client sent it. With [retry] the client says that it repeats a
+     * request without the id of the first: it then joins the newest one of the same content within
+     * `times.retry` of the plan; one that joins none has [id].
+     */
     fun authorize(
         subscription: String,
         id: String,
         most: Usage,
         createdAt: Long? = null,
+        content: String? = null,
+        retry: Boolean = false,
         now: Long? = null,
     ): Answer {
         val at = now ?: clock()
-        val done = submit { machine.proposeAuthorize(subscription, id, createdAt, most, at) }
+        val done = submit {
+            machine.proposeAuthorize(subscription, id, createdAt, content, retry, most, at)
+        }
         return when (done) {
             is Outcome.Authorized -> Hold(this, subscription, id, done.value)
             is Outcome.Denied -> Denied(done.value)

@@ -160,12 +160,16 @@ class Script {
             )
         }
         "meter.authorize" -> {
-            given.known("meter", "subscription", "id", "createdAt", "most", "now", "journal")
+            given.known(
+                "meter", "subscription", "id", "createdAt", "content", "retry", "most", "now", "journal",
+            )
             val answer = meter(given).authorize(
                 given.text("subscription"),
                 given.text("id"),
                 given.usage("most"),
                 createdAt = given.instantOrNull("createdAt"),
+                content = given.maybe("content"),
+                retry = given.isOn("retry"),
                 now = given.instant("now"),
             )
             when (answer) {

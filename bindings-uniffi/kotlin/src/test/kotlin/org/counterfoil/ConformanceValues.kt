@@ -41,6 +41,9 @@ class Given(private val members: JsonObject) {
 
     fun flag(name: String): Boolean = get(name).asBoolean
 
+    /** A flag that may be absent: then it is off. */
+    fun isOn(name: String): Boolean = members[name]?.asBoolean ?: false
+
     fun texts(name: String): List<String> = get(name).asJsonArray.map { plain(it, name) }
 
     fun bytes(name: String): ByteArray {
