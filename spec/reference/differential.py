@@ -473,6 +473,8 @@ def plan(r, start):
     }
     if r.random() < 0.4:
         document["times"]["retry"] = r.choice([1, 1_000, document["times"]["replay"]])
+    if r.random() < 0.5:
+        document["times"]["unfinished"] = r.choice(["parts", "held", "held"])
     if r.random() < 0.2:
         document["times"]["late"] = r.choice(["charge", "mark", "mark"])
     if derived:
@@ -711,8 +713,8 @@ class Case:
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read", "credit", "part",
-             "extend", "present", "cancel", "switch", "subscribe"],
-            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 2,
+             "extend", "unfinished", "present", "cancel", "switch", "subscribe"],
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 4, 2,
              9 if self.evidence else 0.1, 0.8, 1.5, 0.4])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
@@ -753,8 +755,12 @@ class Case:
                     break
                 self.now += r.choice([0, 300])
         elif kind == "extend" and self.requests:
-            self.add("meter.extend", id=r.choice(self.requests[-3:]), now=now, **on,
+            most = {"most": usage(r, self.priced, True)} if r.random() < 0.7 else {}
+            self.add("meter.extend", id=r.choice(self.requests[-3:]), now=now, **on, **most,
                      **self.journal())
+        elif kind == "unfinished" and self.requests:
+            self.add("meter.settleUnfinished", f"x{len(self.steps)}",
+                     id=r.choice(self.requests[-3:]), now=now, **on, **self.journal())
         elif kind == "release" and self.requests:
             self.add("meter.release", id=r.choice(self.requests[-6:]),
                      reason=r.choice(["released", "unknown"]), now=now, **on, **self.journal())

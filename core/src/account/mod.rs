@@ -36,5 +36,5 @@ pub(crate) use reserve::{
     Books, Room, admit, aggregate, aggregate_of, left_by, room, without_hold,
 };
 pub(crate) use seen::{Caller, Seen};
-pub(crate) use tally::{Held, Tally};
+pub(crate) use tally::{Held, Tally, units_of};
 pub(crate) use windows::Windows;

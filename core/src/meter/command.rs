@@ -33,6 +33,13 @@ pub enum Command {
     Settle(Settle),
     /// Charges what a call has used so far. Its hold goes on for the rest.
     SettlePart(Settle),
+    /// Charges a call that ended and of which nobody knows what it used: as its plan says.
+    SettleUnfinished {
+        /// The subscription.
+        subscription: Digest,
+        /// The request id of the hold.
+        id: String,
+    },
     /// Lets a hold reserve for longer, while it still reserves: a whole `hold` of the plan from now on,
     /// and not longer than `grace` after it was authorised.
     Extend {
@@ -40,6 +47,9 @@ pub enum Command {
         subscription: Digest,
         /// The request id.
         id: String,
+        /// The most that the call may use in all from now on, where it is more than before. Limits are
+        /// asked as for a new call; if one refuses, the hold stays as it was.
+        most: Option<Usage>,
     },
     /// Ends a hold without a charge, or marks its outcome unknown.
     Release {

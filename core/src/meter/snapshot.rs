@@ -15,8 +15,9 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest},
     entry::{
-        Instance, read_attributes, read_mark, read_option, read_reserved, read_time, read_units,
-        write_attributes, write_mark, write_option, write_reserved, write_units,
+        Instance, read_attributes, read_mark, read_option, read_quantities, read_reserved, read_time,
+        read_units, write_attributes, write_mark, write_option, write_quantities, write_reserved,
+        write_units,
     },
     error::{Code, Error, Result},
     log::Frontier,
@@ -201,6 +202,7 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
         write_units(w, &hold.units);
         write_units(w, &hold.limited);
         write_reserved(w, &hold.reserved);
+        write_quantities(w, &hold.most);
         write_attributes(w, &hold.attributes);
         write_option(w, hold.parts.as_deref(), write_parts);
     }
@@ -329,6 +331,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
             units: read_units(r)?.into(),
             limited: read_units(r)?.into(),
             reserved: read_reserved(r)?.into(),
+            most: read_quantities(r)?,
             attributes: Arc::new(read_attributes(r)?),
             parts: read_option(r, read_parts)?.map(Arc::new),
         };

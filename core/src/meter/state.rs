@@ -100,6 +100,11 @@ pub(crate) struct Remembered {
 impl Remembered {
     /// Stands in `receipt` for a hold that was released.
     pub(crate) const RELEASED: Digest = Digest::new([0xff; 32]);
+
+    /// Whether a receipt settled it.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.receipt.is_zero() && self.receipt != Remembered::RELEASED
+    }
 }
 
 /// A lane's opening and where it stands.

@@ -135,6 +135,17 @@ pub struct Times {
     pub retry: Option<u64>,
     /// What a call pays that is settled after its hold expired. Default [`Late::Charge`].
     pub late: Late,
+    /// What a call used of which nobody knows. Default [`Unfinished::Parts`].
+    pub unfinished: Unfinished,
+}
+
+/// What counts as the usage of a call that ended without one: a stream that broke off, say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// What its last part said that it had used.
+    Parts,
+    /// All that its hold allows.
+    Held,
 }
 
 /// What a late settle charges.
@@ -157,6 +168,7 @@ impl Times {
             replay: 86_400_000,
             retry: None,
             late: Late::Charge,
+            unfinished: Unfinished::Parts,
         };
         let Some(node) = node else { return Ok(times) };
         let mut fields = node.fields()?;
@@ -176,6 +188,13 @@ impl Times {
                 "charge" => Late::Charge,
                 "mark" => Late::Mark,
                 _ => return Err(late.error(Code::PlanInvalid).because("charge or mark")),
+            };
+        }
+        if let Some(unfinished) = fields.optional("unfinished") {
+            times.unfinished = match unfinished.text()? {
+                "parts" => Unfinished::Parts,
+                "held" => Unfinished::Held,
+                _ => return Err(unfinished.error(Code::PlanInvalid).because("parts or held")),
             };
         }
         fields.finish()?;

@@ -232,7 +232,7 @@ impl Host {
         id: &str,
         now: Timestamp,
     ) -> Result<Outcome> {
-        self.run(&Command::Extend { subscription, id: id.to_owned() }, now)
+        self.run(&Command::Extend { subscription, id: id.to_owned(), most: None }, now)
     }
 
     /// Authorises and settles the same quantities; the receipt.

@@ -109,7 +109,7 @@ impl Call {
     }
 
     pub(crate) fn extend(&self, subscription: Digest) -> Command {
-        Command::Extend { subscription, id: self.id.clone() }
+        Command::Extend { subscription, id: self.id.clone(), most: None }
     }
 
     pub(crate) fn release(&self, subscription: Digest, reason: ReleaseReason) -> Command {

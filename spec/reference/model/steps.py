@@ -95,6 +95,8 @@ def outcome_text(outcome):
         return {kind: {"subject": hexed(value["subject"])}}
     if kind == "opened":
         return {kind: opened_text(value)}
+    if kind == "extended":
+        return {kind: {"subject": hexed(value["subject"]), "deadline": str(value["deadline"])}}
     if kind == "authorized":
         return {kind: {"subject": hexed(value["subject"]), "lane": hexed(value["lane"]),
                        "deadline": str(value["deadline"]),
@@ -301,8 +303,17 @@ def settled(s, g, goes_on):
 @operation("meter.extend")
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.extend(
-        state, digest(g["subscription"]), g["id"], time(g["now"])))
-    return {"subject": hexed(out["subject"]), "deadline": str(out["deadline"])}, None
+        state, digest(g["subscription"]), g["id"], optional(g.get("most"), usage_of),
+        time(g["now"])))
+    return outcome_text(out), None
+
+
+@operation("meter.settleUnfinished")
+def _(s, g):
+    key = s.object(g, "meter").key
+    out = on_meter(s, g, lambda state: meters.settle_unfinished(
+        state, key, digest(g["subscription"]), g["id"], time(g["now"])))
+    return outcome_text(out), out.get("receipt")
 
 
 @operation("meter.holds")

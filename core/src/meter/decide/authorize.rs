@@ -1,6 +1,6 @@
 //! Deciding whether a call may be made.
 
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::{
     account::{
@@ -13,7 +13,7 @@ use crate::{
     entry::{Denial, Entry, HoldEntry, write_attributes},
     error::{Code, Error, Result},
     meter::{
-        Hold, Outcome, Remembered, Replay, Request, ReservedUnits, State, Subscription,
+        HeldUnits, Hold, Outcome, Remembered, Replay, Request, ReservedUnits, State, Subscription,
         decide::{
             Decision,
             admit::{
@@ -21,11 +21,12 @@ use crate::{
                 deny_by_unique, deny_by_units, deny_by_values,
             },
         },
-        draft::check_windows,
+        draft::{check_windows, take_granted},
     },
     plan::{Call, LimitRule, Plan},
     receipt::request_subject,
     time::Timestamp,
+    usage::Usage,
 };
 
 impl State {
@@ -52,28 +53,18 @@ impl State {
         {
             return replay(subscription, known, &original, input);
         }
-        let most = &request.most;
-        let usable =
-            subscription.account.grants.usable(&plan, most.attributes(), now, issued_at)?;
-        let granted = |meter: &str| usable.iter().any(|g| g.terms.credit.meter() == Some(meter));
-        let call = Call { usage: most, attributes: most.attributes(), at: now };
-        let mut units = plan.held_units(&call, &granted)?;
-        subscription.account.skip_fees(&plan, &mut units, now);
-        let limited = plan.limited_units(most.attributes(), most, &units);
-        let drawn = draw_units(&plan, &usable, &[], &mut units)?;
-        let reserved = drawn
-            .into_iter()
-            .map(|d| ReservedUnits { grant: d.grant, given_at: d.given_at, units: d.units })
-            .collect();
+        let (held, usable) = held_units(subscription, &request.most, (now, issued_at), None)?;
+        let HeldUnits { most, units, limited, reserved } = held;
         let entry = HoldEntry {
             lane: lane_id,
             subject,
             input,
             authorized_at: now,
             deadline: now.checked_add(plan.times().hold)?,
-            units: units.into(),
-            limited: limited.into(),
+            units,
+            limited,
             reserved,
+            most,
             attributes: request.most.shared_attributes(),
         };
         match self.admit_hold(&request.subscription, &entry, &usable)? {
@@ -114,7 +105,7 @@ impl State {
         let hold = Hold::of(entry);
         let opened = subscription.account.open_hold(&plan, &hold)?;
         let known = subscription.holds.insert(hold.subject, hold.clone());
-        let tried = try_hold(subscription, &plan, &hold, owed, usable);
+        let tried = try_hold(books(subscription, &plan), &hold, owed, usable);
         match known {
             Some(known) => subscription.holds.insert(hold.subject, known),
             None => subscription.holds.remove(&hold.subject),
@@ -123,13 +114,7 @@ impl State {
         subscription.account.close(&opened);
         let (after, short) = tried?;
         if let Some(room) = short {
-            let books = books(subscription, &plan);
-            let rule = plan.limits().get(room.limit).map(|limit| &limit.rule);
-            let (room, needed) = match rule {
-                Some(LimitRule::Credit { .. }) | None => left_by(aggregate_of(books)?, &room)?,
-                _ => without_hold(books, &room)?,
-            };
-            return Ok(Err(deny_by_money(subscription, &room, needed)?));
+            return Ok(Err(deny_by_room(subscription, &room)?));
         }
         let account = &subscription.account;
         if let Some(denial) = deny_by_units(&plan, account, attributes, &entry.limited, at)? {
@@ -145,20 +130,65 @@ impl State {
     }
 }
 
-fn try_hold(
+/// What a hold says of a call that may use this much, and the grants that the call may draw on. `hold`
+/// is the one that it is to take the place of, authorised `at` as the call is.
+pub(crate) fn held_units(
     subscription: &Subscription,
-    plan: &Plan,
+    most: &Usage,
+    (at, issued_at): (Timestamp, Timestamp),
+    hold: Option<&Hold>,
+) -> Result<(HeldUnits, Vec<Given>)> {
+    let (plan, account) = (&subscription.plan, &subscription.account);
+    let usable = account.grants.usable(plan, most.attributes(), at, issued_at)?;
+    let granted = |meter: &str| usable.iter().any(|g| g.terms.credit.meter() == Some(meter));
+    let call = Call { usage: most, attributes: most.attributes(), at };
+    let mut units = plan.held_units(&call, &granted)?;
+    account.skip_fees(plan, &mut units, at);
+    let limited = plan.limited_units(most.attributes(), most, &units);
+    if let Some(parts) = hold.and_then(|hold| hold.parts.as_ref()) {
+        take_granted(plan, &parts.granted, &mut units);
+    }
+    let own = hold.map_or(&[][..], |hold| &*hold.reserved);
+    let drawn = draw_units(plan, &usable, own, &mut units)?;
+    let reserved = drawn
+        .into_iter()
+        .map(|d| ReservedUnits { grant: d.grant, given_at: d.given_at, units: d.units })
+        .collect();
+    let held = HeldUnits {
+        most: most.shared_quantities(),
+        units: units.into(),
+        limited: limited.into(),
+        reserved,
+    };
+    Ok((held, usable))
+}
+
+/// What is reserved with a hold that is tried, and the limit that has no room for it.
+pub(super) fn try_hold(
+    books: Books<'_>,
     hold: &Hold,
     owed: Exact,
     usable: &[Given],
 ) -> Result<(Exact, Option<Room>)> {
-    let after = aggregate(&subscription.account)?;
-    let books = books(subscription, plan);
+    let after = aggregate(books.account)?;
     let short = admit(books, &hold.attributes, hold.authorized_at, Exact::ZERO)?;
     let charges = hold.units.iter().map(|(charge, _)| *charge);
-    let backing = backing(plan, usable, charges, subscription.holds.values())?;
+    let backing = backing(books.plan, usable, charges, books.holds.values())?;
     let credit = credit_room(books, hold.authorized_at, (owed, backing), Exact::ZERO)?;
     Ok((after, tighter(short, credit)))
+}
+
+/// A limit that has no room for a hold that was tried: what is left and what is missing as the
+/// subscription stands.
+pub(super) fn deny_by_room(subscription: &Subscription, room: &Room) -> Result<Denial> {
+    let plan = &subscription.plan;
+    let books = books(subscription, plan);
+    let rule = plan.limits().get(room.limit).map(|limit| &limit.rule);
+    let (room, needed) = match rule {
+        Some(LimitRule::Credit { .. }) | None => left_by(aggregate_of(books)?, room)?,
+        _ => without_hold(books, room)?,
+    };
+    deny_by_money(subscription, &room, needed)
 }
 
 fn books<'a>(subscription: &'a Subscription, plan: &'a Plan) -> Books<'a> {
