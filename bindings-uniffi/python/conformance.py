@@ -208,10 +208,18 @@ def _(s, meter, subscription, id, usage, now, content=None):
         subscription, id, values.usage(usage), content=content, now=instant(now))))
 
 
-@arm("meter.extend", "meter subscription id now", "journal")
+@arm("meter.settleUnfinished", "meter subscription id now", "journal")
 def _(s, meter, subscription, id, now):
-    extended = s.meter(meter).extend(subscription, id, now=instant(now))
-    return {"subject": extended.subject, "deadline": str(extended.deadline)}
+    return outcome(s.keep(s.meter(meter).settle_unfinished(subscription, id, now=instant(now))))
+
+
+@arm("meter.extend", "meter subscription id now", "most journal")
+def _(s, meter, subscription, id, now, most=None):
+    most = None if most is None else values.usage(most)
+    extended = s.meter(meter).extend(subscription, id, most, now=instant(now))
+    if isinstance(extended, c.Extended):
+        return {"extended": {"subject": extended.subject, "deadline": str(extended.deadline)}}
+    return outcome(extended)
 
 
 @arm("meter.holds", "meter subscription")

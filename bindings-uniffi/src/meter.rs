@@ -176,14 +176,26 @@ impl StepMachine {
         self.propose(&Command::SettlePart(settle(subscription, id, usage, content)?), now)
     }
 
-    /// Lets a hold reserve for longer, while it still reserves.
-    fn propose_extend(
+    /// Charges a call that ended and of which nobody knows what it used, as its plan says.
+    fn propose_settle_unfinished(
         &self,
         subscription: Digest,
         id: String,
         now: Timestamp,
     ) -> Result<Arc<Step>> {
-        self.propose(&Command::Extend { subscription, id }, now)
+        self.propose(&Command::SettleUnfinished { subscription, id }, now)
+    }
+
+    /// Lets a hold reserve for longer, and for more, while it still reserves.
+    fn propose_extend(
+        &self,
+        subscription: Digest,
+        id: String,
+        most: Option<Usage>,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        let most = most.map(|most| most.read()).transpose()?;
+        self.propose(&Command::Extend { subscription, id, most }, now)
     }
 
     /// Ends a hold without a charge, or marks its outcome unknown.

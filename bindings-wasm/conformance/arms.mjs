@@ -32,7 +32,7 @@ const write = {
   }),
   replayed: ({ state, receipt }) => ({ replayed: { state, receipt: orNull(receipt) } }),
   released: ({ subject }) => ({ subject }),
-  extended: ({ subject, deadline }) => ({ subject, deadline: String(deadline) }),
+  extended: ({ subject, deadline }) => ({ extended: { subject, deadline: String(deadline) } }),
   receipt: ({ receipt: r, position, sign, crossed }) => ({
     receipt: {
       ...texts({
@@ -190,11 +190,18 @@ export const arms = {
     const outcome = await meter(given).settlePart(used(given));
     return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
   },
-  async "meter.extend"(given) {
-    const extend = {
+  async "meter.settleUnfinished"(given) {
+    const outcome = await meter(given).settleUnfinished({
       subscription: given.text("subscription"), id: given.text("id"), now: given.instant("now"),
-    };
-    return decided(await meter(given).extend(extend));
+    });
+    return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
+  },
+  async "meter.extend"(given) {
+    const outcome = await meter(given).extend({
+      subscription: given.text("subscription"), id: given.text("id"),
+      most: given.maybe("most") && given.usage("most"), now: given.instant("now"),
+    });
+    return [write[outcome.kind](outcome)];
   },
   "meter.holds"(given) {
     const holds = given.handle("meter", Host).meter.holds(given.text("subscription"));

@@ -1,6 +1,6 @@
 import type {
   Authorize, Authorized, Begin, Cancel, Cancelled, Checkpointed, Collect, Credit, Denied, Extend, Extended, Grant, HoldView, Import,
-  LaneTotals, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Released, Replayed, Settle, Settled, SignRequest,
+  LaneTotals, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Released, Replayed, Settle, SettleUnfinished, Settled, SignRequest,
   Subscribe, Subscription, Switch, Hex, Instant, Exact, Plan, Usage, Void, Voided,
 } from "../pkg/counterfoil.js";
 
@@ -15,7 +15,7 @@ export type {
   Authorize, Authorized, Basis, Begin, Billed, Cancel, Cancelled, Channel, CheckpointFields, Checkpointed, ClaimRow,
   Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Evidence, Exact, Extend, Extended, Extent, Grant, GrantState, Hex, HoldFields, HoldView, Import,
   ImportMark, InclusionProof, Instant, LaneTotals, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
-  Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, Settled,
+  Quote, QuoteLine, QuoteStep, ReceiptKind, Release, Released, Replayed, Rounding, Settle, SettleUnfinished, Settled,
   Subscribe, Subscription, Surface, Switch, Totals, TreeHead, Usage, Void, Voided, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
 
@@ -84,8 +84,13 @@ export class Meter {
   settle(settle: Settle & Now): Promise<Settled | Replayed>;
   /** Charges what a running call has used so far: `usage` is all of it. Its hold goes on for the rest. */
   settlePart(settle: Settle & Now): Promise<Settled | Replayed>;
-  /** While it still reserves: a whole hold of the plan from now on, at most its grace in all. */
-  extend(extend: Extend & Now): Promise<Extended>;
+  /** Charges a call that ended and of which nobody knows what it used, as its plan says. */
+  settleUnfinished(settle: SettleUnfinished & Now): Promise<Settled | Replayed>;
+  /**
+   * While it still reserves: a whole hold of the plan from now on, at most its grace in all; and with
+   * `most` for more. If a limit has no room for that, the hold stays as it was.
+   */
+  extend(extend: Extend & Now): Promise<Extended | Denied>;
   /** `released`: the call was not made, or is free. `unknown`: nobody knows; it stays reserved. */
   release(
     release: { subscription: Hex; id: string; reason?: "released" | "unknown" } & Now,
@@ -157,8 +162,10 @@ export class Hold implements Authorized {
   settle(usage: Usage, options?: { content?: Hex } & Now): Promise<Settled | Replayed>;
   /** Charges what the call has used so far, while it goes on. */
   settlePart(usage: Usage, options?: { content?: Hex } & Now): Promise<Settled | Replayed>;
-  /** Reserves for longer, while it still reserves. */
-  extend(options?: Now): Promise<Extended>;
+  /** Charges the call as its plan says: it ended, and nobody knows what it used. */
+  settleUnfinished(options?: Now): Promise<Settled | Replayed>;
+  /** Reserves for longer, and with `most` for more, while it still reserves. */
+  extend(options?: { most?: Usage } & Now): Promise<Extended | Denied>;
   release(options?: Now): Promise<Released>;
   [Symbol.asyncDispose](): Promise<void>;
   [Symbol.dispose](): void;

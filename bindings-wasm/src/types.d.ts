@@ -68,7 +68,12 @@ export interface Settle {
   /** SHA-256 of the bytes that the usage was read from. */
   content?: Hex | null;
 }
-export interface Extend { subscription: Hex; id: string }
+export interface SettleUnfinished { subscription: Hex; id: string }
+export interface Extend {
+  subscription: Hex; id: string;
+  /** The most that the call may use in all from now on, where it is more than before. */
+  most?: Usage | null;
+}
 export interface Release { subscription: Hex; id: string; reason: "released" | "unknown" }
 export interface ImportMark {
   input: Hex; ordinal: bigint | number; offset: bigint | number; digest: Hex;

@@ -312,6 +312,12 @@ func outcome(_ done: Outcome) throws -> JSON {
                 "sign": sign(made.sign),
             ])
         ])
-    case .authorized, .cancelled, .extended, .voided, .done: throw Broken("no result: \(done)")
+    case .extended(let extended):
+        return .object([
+            "extended": .object([
+                "subject": .text(extended.subject), "deadline": number(extended.deadline),
+            ])
+        ])
+    case .authorized, .cancelled, .voided, .done: throw Broken("no result: \(done)")
     }
 }

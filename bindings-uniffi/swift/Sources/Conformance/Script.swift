@@ -334,13 +334,18 @@ final class Script {
                 try given.text("subscription"), try given.text("id"), try given.usage("usage"),
                 content: try given.maybe("content"), now: try given.instant("now"))
             return try outcome(keep(done))
-        case "meter.extend":
+        case "meter.settleUnfinished":
             try given.known("meter subscription id now journal")
-            let extended = try meter(given).extend(
+            let done = try meter(given).settleUnfinished(
                 try given.text("subscription"), try given.text("id"), now: try given.instant("now"))
-            return .object([
-                "subject": .text(extended.subject), "deadline": number(extended.deadline),
-            ])
+            return try outcome(keep(done))
+        case "meter.extend":
+            try given.known("meter subscription id most now journal")
+            let most = given["most"] == nil ? nil : try given.usage("most")
+            return try outcome(
+                meter(given).extend(
+                    try given.text("subscription"), try given.text("id"), most: most,
+                    now: try given.instant("now")))
         case "meter.holds":
             try given.known("meter subscription")
             guard let holds = try meter(given).holds(try given.text("subscription")) else {

@@ -121,16 +121,30 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
-    /// Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now on,
-    /// and not longer than its grace after the call was authorised.
+    /// Charges a call that ended and of which nobody knows what it used, as its plan says: a receipt, or
+    /// a replay.
     @discardableResult
-    public func extend(_ subscription: String, _ id: String, now: Int64? = nil) throws -> Extended {
+    public func settleUnfinished(
+        _ subscription: String, _ id: String, now: Int64? = nil
+    ) throws -> Outcome {
         let at = now ?? clock()
-        let done = try submit {
-            try machine.proposeExtend(subscription: subscription, id: id, now: at)
+        return try submit {
+            try machine.proposeSettleUnfinished(subscription: subscription, id: id, now: at)
         }
-        guard case .extended(let extended) = done else { throw unexpected(done) }
-        return extended
+    }
+
+    /// Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now on,
+    /// and not longer than its grace after the call was authorised. With `most`, what the call may use
+    /// in all, it reserves for more; if a limit has no room for that it is denied, and the hold stays as
+    /// it was.
+    @discardableResult
+    public func extend(
+        _ subscription: String, _ id: String, most: Usage? = nil, now: Int64? = nil
+    ) throws -> Outcome {
+        let at = now ?? clock()
+        return try submit {
+            try machine.proposeExtend(subscription: subscription, id: id, most: most, now: at)
+        }
     }
 
     /// Ends a hold without a charge, or marks the outcome of its call unknown.

@@ -41,6 +41,8 @@ class Given(private val members: JsonObject) {
 
     fun flag(name: String): Boolean = get(name).asBoolean
 
+    fun has(name: String): Boolean = name in members
+
     /** A flag that may be absent: then it is off. */
     fun isOn(name: String): Boolean = members[name]?.asBoolean ?: false
 
@@ -237,5 +239,8 @@ fun outcome(done: Outcome): JsonObject = when (done) {
     is Outcome.Released -> json("released" to json("subject" to done.value.subject))
     is Outcome.Opened -> json("opened" to opened(done.value))
     is Outcome.Checkpointed -> checkpoint(done.value)
-    is Outcome.Authorized, is Outcome.Cancelled, is Outcome.Extended, is Outcome.Voided, is Outcome.Done -> throw Broken("no result: $done")
+    is Outcome.Extended -> json(
+        "extended" to json("subject" to done.value.subject, "deadline" to done.value.deadline),
+    )
+    is Outcome.Authorized, is Outcome.Cancelled, is Outcome.Voided, is Outcome.Done -> throw Broken("no result: $done")
 }
