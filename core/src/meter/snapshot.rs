@@ -15,9 +15,9 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest},
     entry::{
-        Instance, read_attributes, read_mark, read_option, read_quantities, read_reserved, read_time,
-        read_units, write_attributes, write_mark, write_option, write_quantities, write_reserved,
-        write_units,
+        Instance, read_attributes, read_mark, read_option, read_quantities, read_reserved,
+        read_time, read_units, write_attributes, write_mark, write_option, write_quantities,
+        write_reserved, write_units,
     },
     error::{Code, Error, Result},
     log::Frontier,

@@ -113,7 +113,10 @@ impl Books {
                 let Some(&(_, held)) = self.promised.get(id) else {
                     return fail("settled without a promise");
                 };
-                if matches!(command, Command::SettleUnfinished { .. }) && used > held && !self.loosened {
+                if matches!(command, Command::SettleUnfinished { .. })
+                    && used > held
+                    && !self.loosened
+                {
                     fail("what nobody knows was more than was held");
                 }
                 if let Some(grant) = self.undue(scenario, receipt) {

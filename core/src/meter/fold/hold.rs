@@ -118,9 +118,8 @@ impl State {
 /// What these reserve of grants beyond those.
 fn more_reserved(these: &[ReservedUnits], those: &[ReservedUnits]) -> Vec<ReservedUnits> {
     let beyond = these.iter().map(|part| {
-        let same = |other: &&ReservedUnits| {
-            (&other.grant, other.given_at) == (&part.grant, part.given_at)
-        };
+        let same =
+            |other: &&ReservedUnits| (&other.grant, other.given_at) == (&part.grant, part.given_at);
         let known = those.iter().find(same).map_or(0, |other| other.units);
         ReservedUnits { units: part.units.saturating_sub(known), ..part.clone() }
     });
@@ -136,9 +135,8 @@ fn check_limited(
     let mut next = 0;
     for (index, _) in limited {
         let limit = plan.limits().get(*index).filter(|_| *index >= next);
-        let counts = limit.is_some_and(|limit| {
-            limit.units(|_| 0).is_some() && limit.value(attributes).is_some()
-        });
+        let counts = limit
+            .is_some_and(|limit| limit.units(|_| 0).is_some() && limit.value(attributes).is_some());
         if !counts {
             return Err(misplaced("units of a limit that does not count them"));
         }
