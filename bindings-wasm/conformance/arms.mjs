@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import {
-  Batch, Checkpoint, Contract, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedEvidence,
+  Batch, Checkpoint, Contract, CounterfoilError, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedEvidence,
   VerifiedReceipt, billExact, claimCalldata, evidenceDigest, evidenceTypedData, mapUsage,
   proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
@@ -399,7 +399,9 @@ export const arms = {
   },
   "ledger.settle"(given) {
     const { meter, journal } = given.handle("meter", Host);
-    const batch = new Batch(meter.plans()[0]);
+    const [lane] = meter.lanes();
+    if (!lane) throw new CounterfoilError("currency_mismatch", "no lane, hence no currency");
+    const batch = new Batch(meter.plan(lane.plan));
     batch.addLanes(meter.raw, given.text("extent"));
     for (const entry of journal.entries) batch.addEntry(entry);
     const settlement = batch.settle(given.flag("closing"));
