@@ -16,6 +16,8 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from model import selectors  # noqa: E402
+from model.document import Node, parse  # noqa: E402
 from model.plans import Plan  # noqa: E402
 from model.refused import Refused  # noqa: E402
 from model.signing import sha256  # noqa: E402
@@ -359,7 +361,8 @@ def selected(r, start):
 def readable(charges):
     """Whether a plan may have these charges."""
     try:
-        Plan(json.dumps(around(charges)))
+        read = PLAIN.read_parts(Node(parse(json.dumps(charges))), PLAIN.read_charge)
+        selectors.check(read, {})
     except Refused:
         return False
     return True
@@ -371,6 +374,10 @@ def around(charges):
         "format": "counterfoil/plan/1", "name": "differential", "authority": ADDRESS,
         "currency": {"iso4217": "USD"}, "meters": {meter: "unit" for meter in METERS + PARTS},
         "charges": charges, "payees": [{"payee": "seller", "weight": 1}]}
+
+
+PLAIN = Plan(json.dumps(around(
+    [{"id": "c", "model": "per_unit", "meter": METERS[0], "price": "1"}])))
 
 
 def credits(r):
@@ -688,7 +695,9 @@ class Case:
                     priced.remove(name)
         self.priced = sorted(priced)
         self.charges = [c["id"] for c in document["charges"]]
-        loaded = self.add("plan.load", "p", text=json.dumps(document))
+        # Mostly as entries record it, so that the model reads it once.
+        form = {"sort_keys": True, "separators": (",", ":")} if self.r.random() < 0.9 else {}
+        loaded = self.add("plan.load", "p", text=json.dumps(document, **form))
         if "error" in loaded:
             return
         self.add("key.load", "k", secret=SECRET)
@@ -698,7 +707,7 @@ class Case:
         self.plans = [loaded["out"]["id"]]
         if self.r.random() < 0.5:
             other = {**document, "name": "Other", "term": term(self.r, document["charges"])}
-            loaded = self.add("plan.load", "q", text=json.dumps(other))
+            loaded = self.add("plan.load", "q", text=json.dumps(other, **form))
             if "out" in loaded:
                 self.add("meter.addPlan", meter="m", plan="q", now=str(self.now))
                 self.plans.append(loaded["out"]["id"])

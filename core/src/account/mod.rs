@@ -4,6 +4,7 @@
 //! changing them; the changes are made by `advance`, `reserve` and `free`, and for limits by `count`,
 //! `enter` and `leave`, which entries drive.
 
+mod by_value;
 mod ceiling;
 mod committed;
 mod counted;
@@ -20,6 +21,7 @@ mod tally;
 mod term;
 mod windows;
 
+pub(crate) use by_value::ByValue;
 pub(crate) use ceiling::Ceiling;
 pub(crate) use committed::Committed;
 pub(crate) use counted::Counted;

@@ -1,11 +1,8 @@
 //! The state of one rate limit, by value.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    string::String,
-};
+use alloc::{collections::BTreeSet, string::String};
 
-use crate::rating::Rate;
+use crate::{account::ByValue, rating::Rate};
 
 /// The GCRA state of each value that called lately. A limit without `per` has the one value "".
 ///
@@ -13,9 +10,9 @@ use crate::rating::Rate;
 /// kept as have called within the time that a full burst takes to drain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pace {
-    states: BTreeMap<String, u128>,
-    /// The same by state, lowest first.
-    order: BTreeSet<(u128, String)>,
+    states: ByValue<u128>,
+    /// The same by state, lowest first; "" is `None`.
+    order: BTreeSet<(u128, Option<String>)>,
 }
 
 /// Why a rate refuses a call.
@@ -53,26 +50,26 @@ impl Pace {
     pub(crate) fn advance(&mut self, rate: Rate, value: &str, next: u128, now_ms: u64) {
         match self.states.get_mut(value) {
             Some(state) => {
-                self.order.remove(&(*state, String::from(value)));
+                self.order.remove(&(*state, name(value)));
                 *state = next;
             }
             None => {
-                self.states.insert(String::from(value), next);
+                self.states.open(value, || next);
             }
         }
-        self.order.insert((next, String::from(value)));
+        self.order.insert((next, name(value)));
         let now = scaled(rate, now_ms);
         while let Some((state, _)) = self.order.first()
             && *state <= now
             && let Some((_, value)) = self.order.pop_first()
         {
-            self.states.remove(&value);
+            self.states.remove(value.as_deref().unwrap_or_default());
         }
     }
 
     /// Every state, by value.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u128)> {
-        self.states.iter().map(|(value, state)| (value.as_str(), *state))
+        self.states.iter().map(|(value, state)| (value, *state))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -80,10 +77,15 @@ impl Pace {
     }
 
     /// Restores a state from a snapshot.
-    pub(crate) fn restore(&mut self, value: String, state: u128) {
-        self.order.insert((state, value.clone()));
-        self.states.insert(value, state);
+    pub(crate) fn restore(&mut self, value: &str, state: u128) {
+        self.order.insert((state, name(value)));
+        self.states.open(value, || state);
     }
+}
+
+/// A value in `order`.
+fn name(value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| String::from(value))
 }
 
 /// An instant as states measure it.

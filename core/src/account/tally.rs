@@ -1,13 +1,9 @@
 //! What one limit has counted, and what open holds may still add to it: by window and value.
 
-use alloc::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-    string::String,
-};
+use alloc::{borrow::Cow, collections::BTreeSet};
 
 use crate::{
-    account::{Ceiling, Windows, closes_at},
+    account::{ByValue, Ceiling, Windows, closes_at},
     amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
@@ -25,9 +21,9 @@ pub(crate) struct Tally(Windows<Values>);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Values {
     /// What calls have added: money, or units.
-    counted: BTreeMap<String, Exact>,
+    counted: ByValue<Exact>,
     /// What reserves. It follows from the holds and is in no snapshot.
-    held: BTreeMap<String, Held>,
+    held: ByValue<Held>,
 }
 
 /// The holds that reserve under one value in one part, or in one window.
@@ -50,15 +46,15 @@ fn sums_holds(plan: &Plan, limit: &Limit) -> bool {
 
 impl Values {
     fn has(&self, value: &str) -> bool {
-        self.counted.contains_key(value) || self.held.contains_key(value)
+        self.counted.contains(value) || self.held.contains(value)
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.counted.keys().chain(self.held.keys()).map(String::as_str)
+        self.counted.names().chain(self.held.names())
     }
 
     fn len(&self) -> usize {
-        let only_held = self.held.keys().filter(|held| !self.counted.contains_key(*held));
+        let only_held = self.held.names().filter(|held| !self.counted.contains(held));
         self.counted.len().saturating_add(only_held.count())
     }
 }
@@ -134,7 +130,7 @@ impl Tally {
     ) -> impl Iterator<Item = (Window, &'a str)> + 'a {
         let held = move |rolls: bool| {
             let parts = self.0.iter().filter(move |_| limit.rolling().is_some() == rolls);
-            parts.flat_map(|(part, values)| values.held.keys().map(|value| (*part, value.as_str())))
+            parts.flat_map(|(part, values)| values.held.names().map(|value| (*part, value)))
         };
         let later = move |(part, value): (Window, &'a str)| {
             let windows = self.windows(limit, limit.window(part), value);
@@ -200,7 +196,7 @@ impl Tally {
             match values.counted.get_mut(value) {
                 Some(sum) => *sum = sum.checked_add(more)?.checked_sub(over)?,
                 None => {
-                    values.counted.insert(String::from(value), more);
+                    values.counted.open(value, || more);
                 }
             }
         }
@@ -219,11 +215,11 @@ impl Tally {
         let Some(value) = limit.value(&hold.attributes) else { return };
         let Some(part) = self.part(plan, limit, started_at, hold.authorized_at) else { return };
         let (Some(values), _) = self.0.open(part) else { return };
-        if !values.held.contains_key(value) {
+        let new = || {
             let ceiling = sums_holds(plan, limit).then(Ceiling::default);
-            values.held.insert(String::from(value), Held { ceiling, ..Held::default() });
-        }
-        if let Some(held) = values.held.get_mut(value) {
+            Held { ceiling, ..Held::default() }
+        };
+        if let Some(held) = values.held.open(value, new) {
             held.count = held.count.saturating_add(1);
             held.units = held.units.saturating_add(units_of(plan, limit, hold, index).into());
             if limit.is_partial() {
@@ -282,14 +278,14 @@ impl Tally {
     }
 
     /// What was counted, by part, for a snapshot.
-    pub(crate) fn recorded(&self) -> impl Iterator<Item = (Window, &BTreeMap<String, Exact>)> {
+    pub(crate) fn recorded(&self) -> impl Iterator<Item = (Window, &ByValue<Exact>)> {
         let parts = self.0.iter().map(|(part, values)| (*part, &values.counted));
         parts.filter(|(_, counted)| !counted.is_empty())
     }
 
     /// Restores a part from a snapshot; they come in order, before any hold.
-    pub(crate) fn restore(&mut self, part: Window, counted: BTreeMap<String, Exact>) {
-        self.0.push(part, Values { counted, held: BTreeMap::new() });
+    pub(crate) fn restore(&mut self, part: Window, counted: ByValue<Exact>) {
+        self.0.push(part, Values { counted, held: ByValue::default() });
     }
 }
 

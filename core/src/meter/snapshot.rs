@@ -10,7 +10,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen},
+    account::{Account, ByValue, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen},
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -406,7 +406,7 @@ fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {
         for (window, counted) in tally.recorded() {
             window.write(w);
             w.count(counted.len());
-            for (value, sum) in counted {
+            for (value, sum) in counted.iter() {
                 w.text(value).raw(&sum.to_bytes());
             }
         }
@@ -543,16 +543,18 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, account: &mut Account) -> Resul
     for tally in &mut account.tallies {
         for _ in 0..r.count(20)? {
             let window = Window::read(r)?;
-            let mut counted = BTreeMap::new();
+            let mut counted = ByValue::default();
             for _ in 0..r.count(28)? {
-                counted.insert(r.text()?, Exact::from_bytes(&r.array()?)?);
+                let value = r.text()?;
+                let sum = Exact::from_bytes(&r.array()?)?;
+                counted.open(&value, || sum);
             }
             tally.restore(window, counted);
         }
     }
     for pace in &mut account.rates {
         for _ in 0..r.count(20)? {
-            pace.restore(r.text()?, r.u128()?);
+            pace.restore(&r.text()?, r.u128()?);
         }
     }
     for pending in &mut account.pending {

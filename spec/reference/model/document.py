@@ -72,8 +72,11 @@ def check_tree(tree, count):
         check_text(tree)
 
 
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def check_text(text):
-    need(not any(0xD800 <= ord(c) <= 0xDFFF for c in text), "json_encoding")
+    need(SURROGATE.search(text) is None, "json_encoding")
 
 
 INTEGER = re.compile(r"0|[1-9][0-9]*")
@@ -157,11 +160,11 @@ class Fields:
 
 
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
 
 def quoted(text):
-    return '"' + "".join(
-        ESCAPES.get(c) or (f"\\u{ord(c):04x}" if c < " " else c) for c in text) + '"'
+    return '"' + ESCAPED.sub(lambda c: ESCAPES.get(c[0]) or f"\\u{ord(c[0]):04x}", text) + '"'
 
 
 def canonical(node):

@@ -28,7 +28,12 @@ def new_year(year):
 
 
 def day_number(year, month, day):
-    return new_year(year) + sum(month_days(year)[:month - 1]) + day - 1
+    return month_start(year, month) + day - 1
+
+
+@lru_cache(maxsize=100_000)
+def month_start(year, month):
+    return new_year(year) + sum(month_days(year)[:month - 1])
 
 
 def date_of(number):
@@ -78,9 +83,10 @@ def read_date(text):
 
         def found(year):
             # Day 0 was a Thursday; Sunday is 0.
-            days = [d for d in range(1, month_days(year)[month - 1] + 1)
-                    if (day_number(year, month, d) + 4) % 7 == weekday]
-            return day_number(year, month, days[min(week, len(days)) - 1]) * DAY + time
+            start = month_start(year, month)
+            first = start + (weekday - 4 - start) % 7
+            days = range(first, start + month_days(year)[month - 1], 7)
+            return days[min(week, len(days)) - 1] * DAY + time
         return found
     n = int(day)
     return (lambda year: (new_year(year) + n) * DAY + time) if n <= 365 else None
