@@ -1,7 +1,9 @@
 //! Retries that have no id of their own join the request that they repeat.
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test that panics fails, as it should"
 )]
