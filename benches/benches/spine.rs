@@ -147,7 +147,7 @@ fn admission(c: &mut Criterion) {
         most.set("output_tokens", 4_000).expect("a quantity");
         most.set_attribute("key", &format!("key{}", number % 10)).expect("a key");
         let id = format!("request {number}");
-        Command::Authorize(Request { subscription, id, created_at: None, most })
+        Command::Authorize(Request::new(subscription, id, most))
     };
     for number in 0..1_000 {
         let step = meter.propose(&request(number), now).expect("a hold");

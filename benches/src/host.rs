@@ -147,7 +147,7 @@ impl Host {
         let id = String::with_capacity(64);
         Host {
             meter,
-            authorize: Request { subscription, id: id.clone(), created_at: None, most },
+            authorize: Request::new(subscription, id.clone(), most),
             settle: Settle { subscription, id, usage: used, content: Digest::new([3; 32]) },
             now,
             calls: 0,
@@ -253,7 +253,7 @@ impl Host {
 
 fn empty_request() -> Request {
     let most = Usage::new(Surface::Plain, Basis::Estimated);
-    Request { subscription: Digest::ZERO, id: String::new(), created_at: None, most }
+    Request::new(Digest::ZERO, String::new(), most)
 }
 
 fn empty_settle() -> Settle {

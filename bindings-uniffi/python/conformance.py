@@ -189,11 +189,11 @@ def _(s, meter, plan, payer, account, startedAt, now, rail=None):
                                            started_at=instant(startedAt), now=instant(now)))
 
 
-@arm("meter.authorize", "meter subscription id most now", "createdAt journal")
-def _(s, meter, subscription, id, most, now, createdAt=None):
+@arm("meter.authorize", "meter subscription id most now", "createdAt content retry journal")
+def _(s, meter, subscription, id, most, now, createdAt=None, content=None, retry=False):
     created = None if createdAt is None else instant(createdAt)
     return outcome(s.meter(meter).authorize(subscription, id, values.usage(most), created_at=created,
-                                            now=instant(now)))
+                                            content=content, retry=retry, now=instant(now)))
 
 
 @arm("meter.settle", "meter subscription id usage now", "content journal")
@@ -208,10 +208,18 @@ def _(s, meter, subscription, id, usage, now, content=None):
         subscription, id, values.usage(usage), content=content, now=instant(now))))
 
 
-@arm("meter.extend", "meter subscription id now", "journal")
+@arm("meter.settleUnfinished", "meter subscription id now", "journal")
 def _(s, meter, subscription, id, now):
-    extended = s.meter(meter).extend(subscription, id, now=instant(now))
-    return {"subject": extended.subject, "deadline": str(extended.deadline)}
+    return outcome(s.keep(s.meter(meter).settle_unfinished(subscription, id, now=instant(now))))
+
+
+@arm("meter.extend", "meter subscription id now", "most journal")
+def _(s, meter, subscription, id, now, most=None):
+    most = None if most is None else values.usage(most)
+    extended = s.meter(meter).extend(subscription, id, most, now=instant(now))
+    if isinstance(extended, c.Extended):
+        return {"extended": {"subject": extended.subject, "deadline": str(extended.deadline)}}
+    return outcome(extended)
 
 
 @arm("meter.holds", "meter subscription")

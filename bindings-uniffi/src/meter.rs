@@ -153,16 +153,22 @@ impl StepMachine {
         self.propose(&Command::Subscribe(command), now)
     }
 
-    /// Asks for a hold before a call.
+    /// Asks for a hold before a call. A retry joins the newest request of the same content within
+    /// `retry` of the plan; one that joins none has the id.
+    #[expect(clippy::too_many_arguments, reason = "foreign functions have no named members")]
     fn propose_authorize(
         &self,
         subscription: Digest,
         id: String,
         created_at: Option<Timestamp>,
+        content: Option<Digest>,
+        retry: bool,
         most: &Usage,
         now: Timestamp,
     ) -> Result<Arc<Step>> {
-        let command = Request { subscription, id, created_at, most: most.read()? };
+        let content = content.unwrap_or(Digest::ZERO);
+        let most = most.read()?;
+        let command = Request { subscription, id, created_at, content, retry, most };
         self.propose(&Command::Authorize(command), now)
     }
 
@@ -190,14 +196,26 @@ impl StepMachine {
         self.propose(&Command::SettlePart(settle(subscription, id, usage, content)?), now)
     }
 
-    /// Lets a hold reserve for longer, while it still reserves.
-    fn propose_extend(
+    /// Charges a call that ended and of which nobody knows what it used, as its plan says.
+    fn propose_settle_unfinished(
         &self,
         subscription: Digest,
         id: String,
         now: Timestamp,
     ) -> Result<Arc<Step>> {
-        self.propose(&Command::Extend { subscription, id }, now)
+        self.propose(&Command::SettleUnfinished { subscription, id }, now)
+    }
+
+    /// Lets a hold reserve for longer, and for more, while it still reserves.
+    fn propose_extend(
+        &self,
+        subscription: Digest,
+        id: String,
+        most: Option<Usage>,
+        now: Timestamp,
+    ) -> Result<Arc<Step>> {
+        let most = most.map(|most| most.read()).transpose()?;
+        self.propose(&Command::Extend { subscription, id, most }, now)
     }
 
     /// Ends a hold without a charge, or marks its outcome unknown.

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import {
-  Batch, Checkpoint, Contract, Duplicates, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedEvidence,
+  Batch, Checkpoint, Contract, CounterfoilError, Duplicates, Hold, LocalKey, Plan, Receipt, UsageStream, VerifiedEvidence,
   VerifiedReceipt, billExact, claimCalldata, evidenceDigest, evidenceTypedData, mapUsage,
   proveConsistency, proveInclusion, readUsage, treeHead, verifyConsistency,
   verifyInclusion, verifyPayout,
@@ -34,7 +34,7 @@ const write = {
   }),
   replayed: ({ state, receipt }) => ({ replayed: { state, receipt: orNull(receipt) } }),
   released: ({ subject }) => ({ subject }),
-  extended: ({ subject, deadline }) => ({ subject, deadline: String(deadline) }),
+  extended: ({ subject, deadline }) => ({ extended: { subject, deadline: String(deadline) } }),
   receipt: ({ receipt: r, position, sign, crossed }) => ({
     receipt: {
       ...texts({
@@ -180,7 +180,8 @@ export const arms = {
   async "meter.authorize"(given) {
     const request = {
       subscription: given.text("subscription"), id: given.text("id"),
-      createdAt: given.maybe("createdAt", instant), most: given.usage("most"),
+      createdAt: given.maybe("createdAt", instant), content: given.maybe("content"),
+      retry: given.maybe("retry"), most: given.usage("most"),
       now: given.instant("now"),
     };
     const outcome = await meter(given).authorize(request);
@@ -194,11 +195,18 @@ export const arms = {
     const outcome = await meter(given).settlePart(used(given));
     return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
   },
-  async "meter.extend"(given) {
-    const extend = {
+  async "meter.settleUnfinished"(given) {
+    const outcome = await meter(given).settleUnfinished({
       subscription: given.text("subscription"), id: given.text("id"), now: given.instant("now"),
-    };
-    return decided(await meter(given).extend(extend));
+    });
+    return outcome.kind === "receipt" ? decided(outcome) : [write[outcome.kind](outcome)];
+  },
+  async "meter.extend"(given) {
+    const outcome = await meter(given).extend({
+      subscription: given.text("subscription"), id: given.text("id"),
+      most: given.maybe("most") && given.usage("most"), now: given.instant("now"),
+    });
+    return [write[outcome.kind](outcome)];
   },
   "meter.holds"(given) {
     const holds = given.handle("meter", Host).meter.holds(given.text("subscription"));
@@ -422,7 +430,9 @@ export const arms = {
   },
   "ledger.settle"(given) {
     const { meter, journal } = given.handle("meter", Host);
-    const batch = new Batch(meter.plans()[0]);
+    const [lane] = meter.lanes();
+    if (!lane) throw new CounterfoilError("currency_mismatch", "no lane, hence no currency");
+    const batch = new Batch(meter.plan(lane.plan));
     batch.addLanes(meter.raw, given.text("extent"));
     for (const entry of journal.entries) batch.addEntry(entry);
     const settlement = batch.settle(given.flag("closing"));

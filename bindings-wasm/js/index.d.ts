@@ -1,7 +1,7 @@
 import type {
   Absorb, Accept, Authorize, Authorized, Begin, Cancel, Cancelled, Checkpointed, Collect, Credit, Denied, Extend, Extended, Grant, HoldView, Import,
   LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Reclaimed, Released, Replayed,
-  Settle, Settled, SignRequest, Stated, StatementRequest, Subscribe, Subscription, Switch, Hex, Instant, Exact, Plan, Usage, Void, Voided,
+  Settle, SettleUnfinished, Settled, SignRequest, Stated, StatementRequest, Subscribe, Subscription, Switch, Hex, Instant, Exact, Plan, Usage, Void, Voided,
 } from "../pkg/counterfoil.js";
 
 export {
@@ -15,7 +15,7 @@ export type {
   Absorb, Accept, Authorize, Authorized, Basis, Begin, Billed, Cancel, Cancelled, Channel, CheckpointFields, Checkpointed, ClaimRow,
   Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Duplicate, Evidence, Exact, Extend, Extended, Extent, Grant, GrantState, Hex, HoldFields, HoldView, Import,
   ImportMark, InclusionProof, Instant, LaneCharge, LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
-  Quote, QuoteLine, QuoteStep, ReceiptKind, Reclaimed, Release, Released, Replayed, Rounding, Settle, Settled,
+  Quote, QuoteLine, QuoteStep, ReceiptKind, Reclaimed, Release, Released, Replayed, Rounding, Settle, SettleUnfinished, Settled,
   Stated, StatementRequest, Subscribe, Subscription, Surface, Switch, Totals, TreeHead, Usage, Void, Voided, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
 
@@ -84,8 +84,13 @@ export class Meter {
   settle(settle: Settle & Now): Promise<Settled | Replayed>;
   /** Charges what a running call has used so far: `usage` is all of it. Its hold goes on for the rest. */
   settlePart(settle: Settle & Now): Promise<Settled | Replayed>;
-  /** While it still reserves: a whole hold of the plan from now on, at most its grace in all. */
-  extend(extend: Extend & Now): Promise<Extended>;
+  /** Charges a call that ended and of which nobody knows what it used, as its plan says. */
+  settleUnfinished(settle: SettleUnfinished & Now): Promise<Settled | Replayed>;
+  /**
+   * While it still reserves: a whole hold of the plan from now on, at most its grace in all; and with
+   * `most` for more. If a limit has no room for that, the hold stays as it was.
+   */
+  extend(extend: Extend & Now): Promise<Extended | Denied>;
   /** `released`: the call was not made, or is free. `unknown`: nobody knows; it stays reserved. */
   release(
     release: { subscription: Hex; id: string; reason?: "released" | "unknown" } & Now,
@@ -168,8 +173,10 @@ export class Hold implements Authorized {
   settle(usage: Usage, options?: { content?: Hex } & Now): Promise<Settled | Replayed>;
   /** Charges what the call has used so far, while it goes on. */
   settlePart(usage: Usage, options?: { content?: Hex } & Now): Promise<Settled | Replayed>;
-  /** Reserves for longer, while it still reserves. */
-  extend(options?: Now): Promise<Extended>;
+  /** Charges the call as its plan says: it ended, and nobody knows what it used. */
+  settleUnfinished(options?: Now): Promise<Settled | Replayed>;
+  /** Reserves for longer, and with `most` for more, while it still reserves. */
+  extend(options?: { most?: Usage } & Now): Promise<Extended | Denied>;
   release(options?: Now): Promise<Released>;
   [Symbol.asyncDispose](): Promise<void>;
   [Symbol.dispose](): void;

@@ -67,6 +67,10 @@ export class Meter {
     return this.#run(Command.settlePart(settle), now);
   }
 
+  async settleUnfinished({ now, ...settle }) {
+    return this.#run(Command.settleUnfinished(settle), now);
+  }
+
   async extend({ now, ...extend }) {
     return this.#run(Command.extend(extend), now);
   }
@@ -270,10 +274,14 @@ export class Hold {
     return this.#meter.settlePart({ ...this.#call, usage, content, now });
   }
 
-  async extend({ now } = {}) {
-    const extended = await this.#meter.extend({ ...this.#call, now });
-    this.deadline = extended.deadline;
-    return extended;
+  async settleUnfinished({ now } = {}) {
+    return this.#end(() => this.#meter.settleUnfinished({ ...this.#call, now }));
+  }
+
+  async extend({ most, now } = {}) {
+    const outcome = await this.#meter.extend({ ...this.#call, most, now });
+    if (outcome.kind === "extended") this.deadline = outcome.deadline;
+    return outcome;
   }
 
   async release({ now } = {}) {

@@ -66,6 +66,8 @@ impl Command {
             subscription: members.required("subscription", input::parsed)?,
             id: members.required("id", input::text)?,
             created_at: members.optional("createdAt", input::instant)?,
+            content: members.digest_or_zero("content")?,
+            retry: members.optional("retry", input::flag)?.unwrap_or_default(),
             most: members.required("most", usage)?,
         });
         members.finish()?;
@@ -87,7 +89,21 @@ impl Command {
         Ok(Command(meter::Command::SettlePart(used(&settle)?)))
     }
 
-    /// Lets a hold reserve for longer, while it still reserves.
+    /// Charges a call that ended and of which nobody knows what it used, as its plan says.
+    #[wasm_bindgen(js_name = settleUnfinished)]
+    pub fn settle_unfinished(
+        #[wasm_bindgen(unchecked_param_type = "SettleUnfinished")] settle: JsValue,
+    ) -> Result<Command, Thrown> {
+        let mut members = Members::of(&settle)?;
+        let command = meter::Command::SettleUnfinished {
+            subscription: members.required("subscription", input::parsed)?,
+            id: members.required("id", input::text)?,
+        };
+        members.finish()?;
+        Ok(Command(command))
+    }
+
+    /// Lets a hold reserve for longer, and for more, while it still reserves.
     pub fn extend(
         #[wasm_bindgen(unchecked_param_type = "Extend")] extend: JsValue,
     ) -> Result<Command, Thrown> {
@@ -95,6 +111,7 @@ impl Command {
         let command = meter::Command::Extend {
             subscription: members.required("subscription", input::parsed)?,
             id: members.required("id", input::text)?,
+            most: members.optional("most", usage)?,
         };
         members.finish()?;
         Ok(Command(command))

@@ -53,6 +53,13 @@ export interface Authorize {
   id: string;
   /** The client's own instant, if the id carries one. */
   createdAt?: Instant | null;
+  /** SHA-256 of the request as the client sent it: tells two calls apart that may use the same. */
+  content?: Hex | null;
+  /**
+   * Whether the client says that it repeats a request, without the id of the first: it then joins the
+   * newest one of the same `content` within `times.retry` of the plan. One that joins none has `id`.
+   */
+  retry?: boolean | null;
   /** The most that the call may use. */
   most: Usage;
 }
@@ -61,7 +68,12 @@ export interface Settle {
   /** SHA-256 of the bytes that the usage was read from. */
   content?: Hex | null;
 }
-export interface Extend { subscription: Hex; id: string }
+export interface SettleUnfinished { subscription: Hex; id: string }
+export interface Extend {
+  subscription: Hex; id: string;
+  /** The most that the call may use in all from now on, where it is more than before. */
+  most?: Usage | null;
+}
 export interface Release { subscription: Hex; id: string; reason: "released" | "unknown" }
 export interface ImportMark {
   input: Hex; ordinal: bigint | number; offset: bigint | number; digest: Hex;

@@ -48,7 +48,7 @@ fn root(bench: &Bench, name: &str) {
             usage.set("output_tokens", 40 + call).unwrap();
             usage.set_attribute("purpose", "inference").unwrap();
             let (id, most) = (format!("call {call}"), usage.clone());
-            let request = Request { subscription, id: id.clone(), created_at: None, most };
+            let request = Request::new(subscription, id.clone(), most);
             let now = at(1000 * call + n);
             shards.submit(&Command::Authorize(request), now).unwrap();
             let settle = Settle { subscription, id, usage, content: Digest::ZERO };

@@ -52,6 +52,10 @@ impl Input {
         self.0.shift_remove(name)
     }
 
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Refuses members that were not read.
     pub(crate) fn finish(self) -> Outcome<()> {
         match self.0.keys().next() {

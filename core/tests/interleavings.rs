@@ -730,12 +730,9 @@ proptest! {
                 Act::Authorize(a, b) | Act::Import(a, b) => (*a, *b),
                 _ => (n as u64 % 20, 3),
             };
-            let request = counterfoil::meter::Request {
-                subscription: story.subs[n % story.subs.len()],
-                id: format!("dropped {n}"),
-                created_at: None,
-                most: usage(&[("a", a), ("b", b)]),
-            };
+            let most = usage(&[("a", a), ("b", b)]);
+            let request =
+                counterfoil::meter::Request::new(story.subs[n % story.subs.len()], format!("dropped {n}"), most);
             if let Ok(step) = story.host.meter.propose(&Command::Authorize(request), at(story.now)) {
                 first.get_or_insert(step.ticket);
             }

@@ -110,7 +110,7 @@ fn a_request_with_an_old_or_future_instant_is_refused() {
     let sub = host.subscribe(&capped().plan());
     let mut ask = |created: u64, now: u64| {
         let created_at = Some(at(created));
-        let request = Request { subscription: sub, id: "r".into(), created_at, most: a(1) };
+        let request = Request { created_at, ..Request::new(sub, "r".into(), a(1)) };
         host.run(&Command::Authorize(request), at(now))
     };
     assert_eq!(code(&ask(0, DAY + 1).unwrap_err()), "request_too_old");
@@ -310,14 +310,7 @@ fn a_checkpoint_is_due_by_count_value_or_time() {
 fn confirming_by_prefix_abandoning_and_reading_in_any_order() {
     let mut host = Host::new();
     let sub = host.subscribe(&capped().plan());
-    let ask = |id: &str| {
-        Command::Authorize(Request {
-            subscription: sub,
-            id: id.into(),
-            created_at: None,
-            most: a(60),
-        })
-    };
+    let ask = |id: &str| Command::Authorize(Request::new(sub, id.into(), a(60)));
     let before = host.meter.snapshot();
     let first = host.meter.propose(&ask("1"), at(0)).unwrap();
     let second = host.meter.propose(&ask("2"), at(0)).unwrap();
@@ -350,14 +343,7 @@ fn confirming_by_prefix_abandoning_and_reading_in_any_order() {
 fn a_stalled_meter_waits_and_recovers_what_is_durable() {
     let mut host = Host::new();
     let sub = host.subscribe(&capped().plan());
-    let ask = |id: &str, units| {
-        Command::Authorize(Request {
-            subscription: sub,
-            id: id.into(),
-            created_at: None,
-            most: a(units),
-        })
-    };
+    let ask = |id: &str, units| Command::Authorize(Request::new(sub, id.into(), a(units)));
     let durable = host.meter.entries();
     let [one, refused, two, three] = [("1", 60), ("x", 60), ("2", 20), ("3", 20)]
         .map(|(id, units)| host.meter.propose(&ask(id, units), at(0)).unwrap());
@@ -509,7 +495,7 @@ fn the_same_meter_whatever_the_grouping_of_confirms() {
         for n in 0..60_u64 {
             let id = format!("{}", n / 2);
             let command = if n % 2 == 0 {
-                Command::Authorize(Request { subscription: sub, id, created_at: None, most: a(3) })
+                Command::Authorize(Request::new(sub, id, a(3)))
             } else {
                 Command::Settle(Settle {
                     subscription: sub,

@@ -27,7 +27,8 @@ enum Step {
     Authorize { id: u8, units: u8 },
     Settle { id: u8, units: u8 },
     Part { id: u8, units: u8 },
-    Extend { id: u8 },
+    Extend { id: u8, most: Option<u8> },
+    SettleUnfinished { id: u8 },
     Release { id: u8, unknown: bool },
     Import { units: u8 },
     Due,
@@ -97,12 +98,7 @@ fuzz_target!(|case: Case| {
     for (ordinal, (wait, step)) in (0_u64..).zip(case.steps.iter().take(40)) {
         now = now.checked_add(u64::from(*wait) * 50).expect("before the year 9999");
         let request = |id: u8, units| {
-            Command::Authorize(Request {
-                subscription,
-                id: format!("r{}", id % 8),
-                created_at: None,
-                most: usage(units),
-            })
+            Command::Authorize(Request::new(subscription, format!("r{}", id % 8), usage(units)))
         };
         let used = |id: u8, units| Settle {
             subscription,
@@ -114,7 +110,13 @@ fuzz_target!(|case: Case| {
             Step::Authorize { id, units } => request(*id, *units),
             Step::Settle { id, units } => Command::Settle(used(*id, *units)),
             Step::Part { id, units } => Command::SettlePart(used(*id, *units)),
-            Step::Extend { id } => Command::Extend { subscription, id: format!("r{}", id % 8) },
+            Step::Extend { id, most } => {
+                let id = format!("r{}", id % 8);
+                Command::Extend { subscription, id, most: most.map(usage) }
+            }
+            Step::SettleUnfinished { id } => {
+                Command::SettleUnfinished { subscription, id: format!("r{}", id % 8) }
+            }
             Step::Release { id, unknown } => Command::Release {
                 subscription,
                 id: format!("r{}", id % 8),

@@ -498,6 +498,10 @@ def plan(r, start):
         "times": {"hold": hold, "grace": hold * r.randrange(1, 4), "replay": r.choice(
             [hold, 3_600_000])},
     }
+    if r.random() < 0.4:
+        document["times"]["retry"] = r.choice([1, 1_000, document["times"]["replay"]])
+    if r.random() < 0.5:
+        document["times"]["unfinished"] = r.choice(["parts", "held", "held"])
     if r.random() < 0.2:
         document["times"]["late"] = r.choice(["charge", "mark", "mark"])
     if derived:
@@ -868,10 +872,10 @@ class Case:
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read", "credit", "part",
-             "extend", "present", "cancel", "switch", "subscribe", "stream"],
-            [40, 30, 2, 12, 12, 1, 1, 0, 0, 1, 2, 0, 3, 1, 0, 4, 12, 2, 2, 0.8, 1.5, 1.5, 3]
+             "extend", "unfinished", "present", "cancel", "switch", "subscribe", "stream"],
+            [40, 30, 2, 12, 12, 1, 1, 0, 0, 1, 2, 0, 3, 1, 0, 4, 12, 4, 2, 2, 0.8, 1.5, 1.5, 3]
             if self.sharing else
-            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 2,
+            [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 4, 2,
              9 if self.evidence else 0.1, 0.8, 1.5, 0.4, 3])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
@@ -880,8 +884,10 @@ class Case:
             created = {}
             if r.random() < 0.05:
                 created = {"createdAt": str(self.now - r.randrange(7_200_000))}
-            done = self.add("meter.authorize", id=request, most=usage(r, self.priced, True), now=now,
-                            **on, **created, **self.journal())
+            most = usage(r, self.priced, True)
+            content = self.attempt(most) if r.random() < 0.4 else {}
+            done = self.add("meter.authorize", id=request, now=now, **on, **created,
+                            **{"most": most, **content}, **self.journal())
             if "authorized" not in done.get("out", {}) and r.random() < 0.8:
                 self.requests.remove(request)
         elif kind == "again" and self.requests:
@@ -913,8 +919,12 @@ class Case:
                     break
                 self.now += r.choice([0, 300])
         elif kind == "extend" and self.requests:
-            self.add("meter.extend", id=r.choice(self.requests[-3:]), now=now, **on,
+            most = {"most": usage(r, self.priced, True)} if r.random() < 0.7 else {}
+            self.add("meter.extend", id=r.choice(self.requests[-3:]), now=now, **on, **most,
                      **self.journal())
+        elif kind == "unfinished" and self.requests:
+            self.add("meter.settleUnfinished", f"x{len(self.steps)}",
+                     id=r.choice(self.requests[-3:]), now=now, **on, **self.journal())
         elif kind == "release" and self.requests:
             self.add("meter.release", id=r.choice(self.requests[-6:]),
                      reason=r.choice(["released", "unknown"]), now=now, **on, **self.journal())
@@ -1037,6 +1047,14 @@ class Case:
         self.add("meter.credit", f"x{len(self.steps)}", id=f"q{r.choice([len(self.steps), r.randrange(3)])}",
                  json=found["out"]["json"], amount=amount, reason=r.choice(["late", "late", "bad"]),
                  now=now, **on, **self.journal())
+
+    def attempt(self, most):
+        """A first request with a content, or a retry of an earlier one."""
+        earlier = [s["in"] for s in self.steps if s["op"] == "meter.authorize" and "content" in s["in"]]
+        if earlier and self.r.random() < 0.7:
+            first = self.r.choice(earlier[-3:])
+            return {"most": first["most"], "content": first["content"], "retry": True}
+        return {"content": f"0x{self.r.randrange(3):064x}", "retry": self.r.random() < 0.3}
 
     def finish(self):
         if self.r.random() < 0.5:

@@ -178,6 +178,12 @@ const GUARDS: &[Mutant] = &[
         wrong: "let (after, _) = tried?; let short: Option<Room> = None;",
     },
     Mutant {
+        what: "a hold that grows is not asked of the limits on money",
+        file: "core/src/meter/decide/extend.rs",
+        right: "if let Some(room) = short {",
+        wrong: "if let Some(room) = short.filter(|_| false) {",
+    },
+    Mutant {
         what: "one more call may be open",
         file: "core/src/meter/decide/admit.rs",
         right: "if open >= most {",

@@ -117,12 +117,20 @@ class Meter:
         most: native.Usage,
         *,
         created_at: Optional[int] = None,
+        content: Optional[str] = None,
+        retry: bool = False,
         now: Optional[int] = None,
     ) -> Union[Hold, native.Denial, native.Replay]:
-        """Asks for a hold before a call. ``id`` names the request: asked again, it is a replay."""
+        """Asks for a hold before a call. ``id`` names the request: asked again, it is a replay.
+
+        ``content`` is the SHA-256 of the request as the client sent it. With ``retry`` the client says
+        that it repeats a request without the id of the first: it then joins the newest one of the same
+        content within ``times.retry`` of the plan; one that joins none has ``id``."""
         at = self._at(now)
         decided = self._submit(
-            lambda: self._native.propose_authorize(subscription, id, created_at, most, at)
+            lambda: self._native.propose_authorize(
+                subscription, id, created_at, content, retry, most, at
+            )
         )
         if isinstance(decided, native.Authorized):
             return Hold(self, subscription, id, decided)
@@ -163,14 +171,30 @@ class Meter:
         )
         return charged
 
-    def extend(
+    def settle_unfinished(
         self, subscription: str, id: str, *, now: Optional[int] = None
-    ) -> native.Extended:
-        """Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now
-        on, and not longer than its grace after the call was authorised."""
+    ) -> Union[native.Issued, native.Replay]:
+        """Charges a call that ended and of which nobody knows what it used, as its plan says."""
         at = self._at(now)
-        extended: native.Extended = self._submit(
-            lambda: self._native.propose_extend(subscription, id, at)
+        settled: Union[native.Issued, native.Replay] = self._submit(
+            lambda: self._native.propose_settle_unfinished(subscription, id, at)
+        )
+        return settled
+
+    def extend(
+        self,
+        subscription: str,
+        id: str,
+        most: Optional[native.Usage] = None,
+        *,
+        now: Optional[int] = None,
+    ) -> Union[native.Extended, native.Denial]:
+        """Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now
+        on, and not longer than its grace after the call was authorised. With ``most``, what the call
+        may use in all, it reserves for more; if a limit has no room for that, it stays as it was."""
+        at = self._at(now)
+        extended: Union[native.Extended, native.Denial] = self._submit(
+            lambda: self._native.propose_extend(subscription, id, most, at)
         )
         return extended
 
@@ -503,10 +527,21 @@ class Hold:
             self.subscription, self.id, usage, content=content, now=now
         )
 
-    def extend(self, *, now: Optional[int] = None) -> native.Extended:
-        """Reserves for longer, while it still reserves."""
-        extended = self._meter.extend(self.subscription, self.id, now=now)
-        self.deadline = extended.deadline
+    def settle_unfinished(
+        self, *, now: Optional[int] = None
+    ) -> Union[native.Issued, native.Replay]:
+        """Charges the call as its plan says: it ended, and nobody knows what it used."""
+        done = self._meter.settle_unfinished(self.subscription, self.id, now=now)
+        self._ended = True
+        return done
+
+    def extend(
+        self, most: Optional[native.Usage] = None, *, now: Optional[int] = None
+    ) -> Union[native.Extended, native.Denial]:
+        """Reserves for longer, and with ``most`` for more, while it still reserves."""
+        extended = self._meter.extend(self.subscription, self.id, most, now=now)
+        if isinstance(extended, native.Extended):
+            self.deadline = extended.deadline
         return extended
 
     def release(self, *, now: Optional[int] = None) -> native.Released:

@@ -1,7 +1,7 @@
 //! Auditing and settling a whole journal.
 
 use counterfoil::{
-    Plan,
+    Code, Error, Plan,
     crypto::sha256,
     entry::Entry,
     settlement::{
@@ -62,7 +62,7 @@ fn damage(entries: &mut Vec<Vec<u8>>, mut change: Input) -> Outcome<()> {
     change.finish()
 }
 
-/// Settles the journal in the currency of its plans.
+/// Settles the journal in the only currency of its lanes.
 fn settled(input: &mut Input, objects: &Objects) -> Outcome<Settlement> {
     let host = a_meter(input, "meter", objects)?;
     let extent = match input.text("extent")?.as_str() {
@@ -71,14 +71,13 @@ fn settled(input: &mut Input, objects: &Objects) -> Outcome<Settlement> {
         other => return fault(format!("no extent `{other}`")),
     };
     let closing = input.flag("closing")?;
-    let Some(currency) = host.meter.plans().next().map(|plan| plan.currency().clone()) else {
-        return fault("no plan, hence no currency");
-    };
     let plan_of = |lane| -> Option<&Plan> {
         let totals = host.meter.lanes().find(|totals| totals.lane == lane)?;
         host.meter.plan(&totals.plan)
     };
-    let mut batch = Batch::new(currency);
+    let first = host.meter.lanes().find_map(|totals| plan_of(totals.lane));
+    let none = || Error::new(Code::CurrencyMismatch).because("no lane, hence no currency");
+    let mut batch = Batch::new(first.ok_or_else(none)?.currency().clone());
     for totals in host.meter.lanes() {
         if let Some(plan) = plan_of(totals.lane) {
             batch.add_lane(&totals, plan, extent)?;

@@ -50,6 +50,8 @@ pub(super) fn authorize(input: &mut Input, objects: &mut Objects) -> Done {
         subscription: input.parsed("subscription")?,
         id: input.text("id")?,
         created_at,
+        content: input.digest_or_zero("content")?,
+        retry: input.maybe("retry") == Some(Value::Bool(true)),
         most: input.usage("most")?,
     });
     propose(input, objects, &command, "now")
@@ -76,7 +78,13 @@ fn used(input: &mut Input) -> Outcome<Settle> {
 
 pub(super) fn extend(input: &mut Input, objects: &mut Objects) -> Done {
     let (subscription, id) = (input.parsed("subscription")?, input.text("id")?);
-    propose(input, objects, &Command::Extend { subscription, id }, "now")
+    let most = input.has("most").then(|| input.usage("most")).transpose()?;
+    propose(input, objects, &Command::Extend { subscription, id, most }, "now")
+}
+
+pub(super) fn settle_unfinished(input: &mut Input, objects: &mut Objects) -> Done {
+    let (subscription, id) = (input.parsed("subscription")?, input.text("id")?);
+    propose(input, objects, &Command::SettleUnfinished { subscription, id }, "now")
 }
 
 pub(super) fn holds(input: &mut Input, objects: &Objects) -> Outcome {
@@ -252,7 +260,7 @@ fn show(decided: Decided) -> (Value, Option<Object>) {
         }
         Decided::Released { subject } => json!({"subject": text(subject)}),
         Decided::Extended { subject, deadline } => {
-            json!({"subject": text(subject), "deadline": instant(*deadline)})
+            json!({"extended": {"subject": text(subject), "deadline": instant(*deadline)}})
         }
         Decided::Replayed(replay) => {
             let (state, receipt) = match replay {

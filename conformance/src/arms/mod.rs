@@ -63,6 +63,7 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.authorize" => meter::authorize(input, objects),
         "meter.settle" => meter::settle(input, objects),
         "meter.settlePart" => meter::settle_part(input, objects),
+        "meter.settleUnfinished" => meter::settle_unfinished(input, objects),
         "meter.extend" => meter::extend(input, objects),
         "meter.holds" => plain(meter::holds(input, objects)),
         "meter.release" => meter::release(input, objects),

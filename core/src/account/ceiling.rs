@@ -90,7 +90,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{crypto::Digest, meter::HoldState, time::Timestamp};
+    use crate::{crypto::Digest, meter::HoldState, time::Timestamp, usage::Quantities};
 
     fn plan(charge: &str, rounding: &str) -> Plan {
         let document = format!(
@@ -113,6 +113,7 @@ mod tests {
             units: Vec::from([(0, units)]).into(),
             limited: Vec::new().into(),
             reserved: Vec::new().into(),
+            most: Quantities::default(),
             attributes: Arc::default(),
             parts: None,
         }

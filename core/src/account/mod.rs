@@ -41,5 +41,5 @@ pub(crate) use reserve::{
 };
 pub(crate) use seen::{Caller, Seen};
 pub(crate) use shared::{Shared, SharedLimits};
-pub(crate) use tally::{Held, Tally};
+pub(crate) use tally::{Held, Tally, units_of};
 pub(crate) use windows::Windows;

@@ -240,7 +240,7 @@ impl Tally {
         };
         if let Some(held) = values.held.open(value, new) {
             held.count = held.count.saturating_add(1);
-            held.units = held.units.saturating_add(units_of(plan, limit, hold, index));
+            held.units = held.units.saturating_add(units_of(plan, limit, hold, index).into());
             if own && limit.is_partial() {
                 held.subjects.insert(hold.subject);
             }
@@ -264,7 +264,7 @@ impl Tally {
         let Some(values) = self.0.get_mut(part) else { return };
         if let Some(held) = values.held.get_mut(value) {
             held.count = held.count.saturating_sub(1);
-            held.units = held.units.saturating_sub(units_of(plan, limit, hold, index));
+            held.units = held.units.saturating_sub(units_of(plan, limit, hold, index).into());
             held.subjects.remove(&hold.subject);
             if let Some(ceiling) = &mut held.ceiling {
                 ceiling.remove(plan, hold);
@@ -309,10 +309,10 @@ impl Tally {
 }
 
 /// The units that a hold holds under the limit of this index, beside those that its parts used.
-fn units_of(plan: &Plan, limit: &Limit, hold: &Hold, index: usize) -> u128 {
+pub(crate) fn units_of(plan: &Plan, limit: &Limit, hold: &Hold, index: usize) -> u64 {
     let held = hold.limited.iter().find(|(limit, _)| *limit == index).map_or(0, |held| held.1);
     let parts = hold.parts.as_ref();
     let used =
         parts.and_then(|parts| limit.units(|meter| parts.quantity(plan, meter))).unwrap_or(0);
-    u128::from(held.saturating_sub(used))
+    held.saturating_sub(used)
 }

@@ -280,16 +280,23 @@ impl Auditor {
         }
     }
 
-    /// The deadline must be that of the plan. Whether there is a hold to extend, the fold says.
-    fn extend_again(&self, extended: &Extended) -> Result<()> {
-        let subscription = self.state.lane(&extended.lane)?.open.root();
-        let subscription = self.state.subscription(&subscription)?;
-        if let Some(hold) = subscription.holds.get(&extended.subject)
-            && hold.extended(&subscription.plan, extended.at)? != extended.deadline
-        {
+    /// The deadline must be that of the plan, and what is held in addition admissible. Whether there is a
+    /// hold to extend, the fold says.
+    fn extend_again(&mut self, extended: &Extended) -> Result<()> {
+        let id = self.state.lane(&extended.lane)?.open.root();
+        let subscription = self.state.subscription(&id)?;
+        let hold = subscription.holds.get(&extended.subject).cloned();
+        let Some(hold) = &hold else { return Ok(()) };
+        if hold.extended(&subscription.plan, extended.at)? != extended.deadline {
             return Err(Error::new(Code::AuditMismatch).at("deadline").value(extended.deadline));
         }
-        Ok(())
+        let Some(held) = extended.units.as_ref().filter(|_| hold.is_reserved()) else {
+            return Ok(());
+        };
+        let (found, lane) = self.state.current(&id)?;
+        let (grants, at) = (&found.account.grants, hold.authorized_at);
+        let usable = grants.usable(&found.plan, &hold.attributes, at, lane.issued_at)?;
+        self.state.deny_wider(&id, hold, held, &usable)?.map_or(Ok(()), |d| Err(refused(d)))
     }
 
     fn draft_again(&self, recorded: &ReceiptEntry) -> Result<Draft> {

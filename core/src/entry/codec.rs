@@ -14,9 +14,10 @@ use crate::{
     error::{Code, Error, Result},
     lease::{Lease, Statement},
     log::Checkpoint,
-    meter::ReservedUnits,
+    meter::{HeldUnits, ReservedUnits},
     receipt::{Body, Head, Kind, LaneOpen, Receipt},
     time::{Timestamp, Window},
+    usage::{Basis, Quantities, Surface, Usage},
 };
 
 const VERSION: u8 = 0;
@@ -110,6 +111,7 @@ impl Entry {
                 write_units(&mut w, &e.limited);
                 write_attributes(&mut w, &e.attributes);
                 write_reserved(&mut w, &e.reserved);
+                write_quantities(&mut w, &e.most);
             }
             Entry::Denied(e) => {
                 w.raw(e.lane.bytes()).raw(e.subject.bytes()).u64(e.at.millis());
@@ -170,6 +172,12 @@ impl Entry {
                     .raw(e.subject.bytes())
                     .u64(e.at.millis())
                     .u64(e.deadline.millis());
+                write_option(&mut w, e.units.as_ref(), |w, held| {
+                    write_units(w, &held.units);
+                    write_units(w, &held.limited);
+                    write_reserved(w, &held.reserved);
+                    write_quantities(w, &held.most);
+                });
             }
             Entry::Presented(e) => {
                 w.raw(e.subscription.bytes())
@@ -222,6 +230,7 @@ impl Entry {
                 limited: read_units(r)?.into(),
                 attributes: Arc::new(read_attributes(r)?),
                 reserved: read_reserved(r)?.into(),
+                most: read_quantities(r)?,
             }),
             5 => Entry::Denied(Denied {
                 lane: Digest::new(r.array()?),
@@ -288,6 +297,14 @@ impl Entry {
                 subject: Digest::new(r.array()?),
                 at: read_time(r)?,
                 deadline: read_time(r)?,
+                units: read_option(r, |r| {
+                    Ok(HeldUnits {
+                        units: read_units(r)?.into(),
+                        limited: read_units(r)?.into(),
+                        reserved: read_reserved(r)?.into(),
+                        most: read_quantities(r)?,
+                    })
+                })?,
             }),
             18 => Entry::Presented(Presented {
                 subscription: Digest::new(r.array()?),
@@ -384,6 +401,27 @@ pub(crate) fn read_attributes(r: &mut Reader<'_>) -> Result<BTreeMap<String, Str
         attributes.insert(name, value);
     }
     Ok(attributes)
+}
+
+pub(crate) fn write_quantities(w: &mut Writer, quantities: &Quantities) {
+    w.count(quantities.iter().len());
+    for (meter, quantity) in quantities.iter() {
+        w.text(meter).u64(quantity);
+    }
+}
+
+pub(crate) fn read_quantities(r: &mut Reader<'_>) -> Result<Quantities> {
+    let mut usage = Usage::new(Surface::Plain, Basis::Measured);
+    let mut last = String::new();
+    for _ in 0..r.count(12)? {
+        let meter = r.text()?;
+        if meter <= last {
+            return Err(r.malformed("meters are sorted and unique"));
+        }
+        usage.set(&meter, r.u64()?)?;
+        last = meter;
+    }
+    Ok(usage.shared_quantities())
 }
 
 pub(crate) fn write_mark(w: &mut Writer, mark: &ImportMark) {

@@ -8,9 +8,10 @@ use crate::{
     entry::Denial,
     lease::{Lease, Statement},
     log::Checkpoint,
-    meter::ReservedUnits,
+    meter::{HeldUnits, ReservedUnits},
     receipt::{Body, Head, LaneOpen, Receipt},
     time::Timestamp,
+    usage::Quantities,
 };
 
 /// A decided state change.
@@ -145,6 +146,8 @@ pub struct HoldEntry {
     pub attributes: Arc<BTreeMap<String, String>>,
     /// Units that grants pay, in the order in which they are drawn.
     pub reserved: Arc<[ReservedUnits]>,
+    /// The most that the call may use.
+    pub most: Quantities,
 }
 
 /// A refused record of an imported log.
@@ -212,6 +215,8 @@ pub struct Extended {
     pub at: Timestamp,
     /// The instant at which it expires now.
     pub deadline: Timestamp,
+    /// What it holds now, where that is more than before.
+    pub units: Option<HeldUnits>,
 }
 
 /// Money that arrived for a lane.

@@ -17,6 +17,6 @@ pub use kinds::{
 };
 
 pub(crate) use codec::{
-    read_attributes, read_mark, read_option, read_reserved, read_time, read_units,
-    write_attributes, write_mark, write_option, write_reserved, write_units,
+    read_attributes, read_mark, read_option, read_quantities, read_reserved, read_time, read_units,
+    write_attributes, write_mark, write_option, write_quantities, write_reserved, write_units,
 };

@@ -33,6 +33,13 @@ pub enum Command {
     Settle(Settle),
     /// Charges what a call has used so far. Its hold goes on for the rest.
     SettlePart(Settle),
+    /// Charges a call that ended and of which nobody knows what it used: as its plan says.
+    SettleUnfinished {
+        /// The subscription.
+        subscription: Digest,
+        /// The request id of the hold.
+        id: String,
+    },
     /// Lets a hold reserve for longer, while it still reserves: a whole `hold` of the plan from now on,
     /// and not longer than `grace` after it was authorised.
     Extend {
@@ -40,6 +47,9 @@ pub enum Command {
         subscription: Digest,
         /// The request id.
         id: String,
+        /// The most that the call may use in all from now on, where it is more than before. Limits are
+        /// asked as for a new call; if one refuses, the hold stays as it was.
+        most: Option<Usage>,
     },
     /// Ends a hold without a charge, or marks its outcome unknown.
     Release {
@@ -165,8 +175,22 @@ pub struct Request {
     pub id: String,
     /// The client's own instant, if the id carries one: too old an instant is refused.
     pub created_at: Option<Timestamp>,
+    /// SHA-256 of the request as the client sent it, or zero: tells two calls apart that may use the
+    /// same.
+    pub content: Digest,
+    /// Whether the client says that it repeats a request, without the id of the first: it then joins
+    /// the newest one of the same content within `retry` of the plan. A call that joins none has `id`.
+    pub retry: bool,
     /// The most that the call may use.
     pub most: Usage,
+}
+
+impl Request {
+    /// A first request without an instant or content of its own.
+    #[must_use]
+    pub fn new(subscription: Digest, id: String, most: Usage) -> Request {
+        Request { subscription, id, created_at: None, content: Digest::ZERO, retry: false, most }
+    }
 }
 
 /// What a call used.

@@ -10,7 +10,9 @@ mod period;
 pub(crate) use credit::{CreditFacts, draft_credit};
 pub(crate) use period::draft_period;
 
-use self::part::{Due, counts_parts, part_item, surplus, take_granted};
+pub(crate) use part::take_granted;
+
+use self::part::{Due, counts_parts, part_item, surplus};
 
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 

@@ -8,8 +8,9 @@ use crate::{
     entry::HoldEntry,
     error::Result,
     meter::{PartLine, Parts},
-    plan::Plan,
+    plan::{Plan, Unfinished},
     time::Timestamp,
+    usage::{Basis, Quantities, Usage},
 };
 
 /// An authorised call that is not settled yet.
@@ -29,12 +30,27 @@ pub struct Hold {
     pub limited: Arc<[(usize, u64)]>,
     /// Units beside those that grants pay, less what parts drew.
     pub reserved: Arc<[ReservedUnits]>,
+    /// The most that the call may use.
+    pub most: Quantities,
     /// The call's attributes.
     pub attributes: Arc<BTreeMap<String, String>>,
     /// Whether it is open, in doubt or expired.
     pub state: HoldState,
     /// What it was charged while it runs, if anything.
     pub parts: Option<Arc<Parts>>,
+}
+
+/// What a hold allows, and what it holds for that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldUnits {
+    /// The most that the call may use.
+    pub most: Quantities,
+    /// The most units that it may use and no grant pays: (index of the charge in the plan, units).
+    pub units: Arc<[(usize, u64)]>,
+    /// The most units that limits count of the call: (index of the limit in the plan, units).
+    pub limited: Arc<[(usize, u64)]>,
+    /// Units that grants pay, in the order in which they are drawn, less what parts drew.
+    pub reserved: Arc<[ReservedUnits]>,
 }
 
 /// Units of a grant that a hold reserves.
@@ -85,18 +101,54 @@ impl Hold {
             units: Arc::clone(&entry.units),
             limited: Arc::clone(&entry.limited),
             reserved: Arc::clone(&entry.reserved),
+            most: entry.most.clone(),
             attributes: Arc::clone(&entry.attributes),
             state: HoldState::Open,
             parts: None,
         }
     }
 
-    /// The deadline that an extension at `now` gives. `grace` after its start it can still settle,
-    /// whichever window that lies in.
+    /// The deadline after an extension at `now`. `grace` after its start it can still settle, whichever
+    /// window that lies in.
     pub(crate) fn extended(&self, plan: &Plan, now: Timestamp) -> Result<Timestamp> {
         let times = plan.times();
         let latest = self.authorized_at.checked_add(times.grace)?;
-        Ok(now.checked_add(times.hold)?.min(latest))
+        Ok(now.checked_add(times.hold)?.min(latest).max(self.deadline))
+    }
+
+    /// The same hold, of other units.
+    pub(crate) fn holding(&self, held: HeldUnits) -> Hold {
+        let HeldUnits { most, units, limited, reserved } = held;
+        Hold { most, units, limited, reserved, ..self.clone() }
+    }
+
+    /// The most that the call may use where it may also use this; `None` if that is no more.
+    pub(crate) fn wider(&self, most: &Usage) -> Result<Option<Usage>> {
+        let attributes = Arc::clone(&self.attributes);
+        let mut wider = Usage::of(self.most.clone(), Basis::Estimated, attributes);
+        for (meter, quantity) in most.iter() {
+            if quantity > wider.get(meter) {
+                wider.set(meter, quantity)?;
+            }
+        }
+        Ok((wider.shared_quantities() != self.most).then_some(wider))
+    }
+
+    /// What counts as the call's usage if nobody knows it.
+    pub(crate) fn unfinished(&self, plan: &Plan) -> Result<Usage> {
+        let read = || self.parts.iter().flat_map(|parts| &parts.quantities);
+        let none = Arc::default();
+        // What went beyond the hold is all that is known.
+        if plan.times().unfinished == Unfinished::Held
+            && read().all(|(meter, read)| *read <= self.most.get(meter))
+        {
+            return Ok(Usage::of(self.most.clone(), Basis::Estimated, none));
+        }
+        let mut usage = Usage::of(Quantities::default(), Basis::Estimated, none);
+        for (meter, quantity) in read() {
+            usage.set(meter, *quantity)?;
+        }
+        Ok(usage)
     }
 
     /// What its parts have in the counters.

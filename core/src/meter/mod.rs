@@ -22,7 +22,7 @@ mod state;
 mod view;
 
 pub use command::{Command, Credit, Import, LeaseRequest, Request, Settle, Subscribe};
-pub use hold::{Hold, HoldState, ReservedUnits};
+pub use hold::{HeldUnits, Hold, HoldState, ReservedUnits};
 pub use machine::{Meter, Step, Ticket};
 pub use outcome::{Crossed, Outcome, Replay, SignRequest, Signed};
 pub use parts::{PartLine, Parts};

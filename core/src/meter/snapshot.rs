@@ -18,8 +18,9 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Address, Digest},
     entry::{
-        Instance, read_attributes, read_mark, read_option, read_reserved, read_time, read_units,
-        write_attributes, write_mark, write_option, write_reserved, write_units,
+        Instance, read_attributes, read_mark, read_option, read_quantities, read_reserved,
+        read_time, read_units, write_attributes, write_mark, write_option, write_quantities,
+        write_reserved, write_units,
     },
     error::{Code, Error, Result},
     lease::{Lease, Statement},
@@ -250,6 +251,7 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
         write_units(w, &hold.units);
         write_units(w, &hold.limited);
         write_reserved(w, &hold.reserved);
+        write_quantities(w, &hold.most);
         write_attributes(w, &hold.attributes);
         write_option(w, hold.parts.as_deref(), write_parts);
     }
@@ -257,6 +259,7 @@ fn write_subscription(w: &mut Writer, s: &Subscription) {
     for (subject, known) in &s.remembered {
         w.raw(subject.bytes())
             .raw(known.input.bytes())
+            .u64(known.at.millis())
             .raw(known.receipt.bytes())
             .raw(known.used.bytes());
     }
@@ -389,6 +392,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
             units: read_units(r)?.into(),
             limited: read_units(r)?.into(),
             reserved: read_reserved(r)?.into(),
+            most: read_quantities(r)?,
             attributes: Arc::new(read_attributes(r)?),
             parts: read_option(r, read_parts)?.map(Arc::new),
         };
@@ -397,15 +401,16 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         }
         holds.insert(subject, hold);
     }
-    let mut remembered = BTreeMap::new();
-    for _ in 0..r.count(128)? {
+    let mut remembered = Vec::new();
+    for _ in 0..r.count(136)? {
         let subject = Digest::new(r.array()?);
         let known = Remembered {
             input: Digest::new(r.array()?),
+            at: read_time(r)?,
             receipt: Digest::new(r.array()?),
             used: Digest::new(r.array()?),
         };
-        remembered.insert(subject, known);
+        remembered.push((subject, known));
     }
     let mut forgetting = BTreeSet::new();
     for _ in 0..r.count(40)? {
@@ -418,7 +423,7 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         evidence.insert(wanted, validity);
     }
     let given_back = read_given_back(r)?;
-    Ok(Subscription {
+    let mut subscription = Subscription {
         plan,
         payer,
         payer_salt,
@@ -427,7 +432,8 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         account,
         lane,
         holds,
-        remembered,
+        remembered: BTreeMap::new(),
+        joinable: BTreeSet::new(),
         forgetting,
         denied,
         switched,
@@ -438,7 +444,11 @@ fn read_subscription(r: &mut Reader<'_>, state: &State) -> Result<Subscription> 
         returned,
         evidence,
         given_back,
-    })
+    };
+    for (subject, known) in remembered {
+        subscription.remember(subject, known);
+    }
+    Ok(subscription)
 }
 
 fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {

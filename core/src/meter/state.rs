@@ -94,6 +94,9 @@ pub(crate) struct Subscription {
     pub(crate) lane: Digest,
     pub(crate) holds: BTreeMap<Digest, Hold>,
     pub(crate) remembered: BTreeMap<Digest, Remembered>,
+    /// (input, authorized at, subject) of remembered requests that a retry may join: none under a plan
+    /// that joins none, and none that was released.
+    pub(crate) joinable: BTreeSet<(Digest, Timestamp, Digest)>,
     /// In the order in which they are forgotten.
     pub(crate) forgetting: BTreeSet<(Timestamp, Digest)>,
     /// How many imported records were refused.
@@ -140,6 +143,7 @@ impl Subscription {
             lane,
             holds: BTreeMap::new(),
             remembered: BTreeMap::new(),
+            joinable: BTreeSet::new(),
             forgetting: BTreeSet::new(),
             denied: 0,
             lease: opening.lease.as_ref().map(|signed| Arc::clone(&signed.lease)),
@@ -172,6 +176,8 @@ impl Subscription {
 pub(crate) struct Remembered {
     /// The hash of the request.
     pub(crate) input: Digest,
+    /// When it was authorised.
+    pub(crate) at: Timestamp,
     /// The receipt that settled it; zero while it is held, all ones when it was released.
     pub(crate) receipt: Digest,
     /// The hash of what settled it.
@@ -181,6 +187,11 @@ pub(crate) struct Remembered {
 impl Remembered {
     /// Stands in `receipt` for a hold that was released.
     pub(crate) const RELEASED: Digest = Digest::new([0xff; 32]);
+
+    /// Whether a receipt settled it.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.receipt.is_zero() && self.receipt != Remembered::RELEASED
+    }
 }
 
 /// A lane's opening and where it stands.
@@ -336,6 +347,40 @@ impl State {
             })
             .collect();
         lanes_root(&states)
+    }
+}
+
+impl Subscription {
+    /// Remembers a request.
+    pub(crate) fn remember(&mut self, subject: Digest, request: Remembered) {
+        if self.plan.times().retry.is_some() && request.receipt != Remembered::RELEASED {
+            self.joinable.insert((request.input, request.at, subject));
+        }
+        self.remembered.insert(subject, request);
+    }
+
+    /// Remembers that a request came to nothing.
+    pub(crate) fn remember_released(&mut self, subject: &Digest) {
+        if let Some(request) = self.remembered.get_mut(subject) {
+            request.receipt = Remembered::RELEASED;
+            self.joinable.remove(&(request.input, request.at, *subject));
+        }
+    }
+
+    /// Forgets a request, with its hold.
+    pub(crate) fn forget(&mut self, subject: &Digest) {
+        if let Some(request) = self.remembered.remove(subject) {
+            self.joinable.remove(&(request.input, request.at, *subject));
+        }
+        self.holds.remove(subject);
+    }
+
+    /// The request that a retry of this input joins at `now`: the newest.
+    pub(crate) fn joined(&self, input: Digest, now: Timestamp) -> Option<Digest> {
+        let from = now.millis().saturating_sub(self.plan.times().retry?);
+        let from = (input, Timestamp::from_millis(from).ok()?, Digest::ZERO);
+        let until = (input, Timestamp::MAX, Digest::new([0xff; 32]));
+        self.joinable.range(from..=until).next_back().map(|(_, _, subject)| *subject)
     }
 }
 

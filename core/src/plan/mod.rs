@@ -41,4 +41,4 @@ pub use quote::{Quote, QuoteLine};
 pub(crate) use selector::Call;
 pub use selector::{Context, Effective, Selector};
 pub use subscription_term::{Length, SubscriptionTerm};
-pub use terms::{Late, Payee, Signing, Times};
+pub use terms::{Late, Payee, Signing, Times, Unfinished};

@@ -130,8 +130,22 @@ pub struct Times {
     pub skew: u64,
     /// How long a request id is remembered, so that a retry is told from a new call. Default 24 hours.
     pub replay: u64,
+    /// How long after a request was authorised a retry without its id joins it; at most `replay`.
+    /// `None`, the default: never.
+    pub retry: Option<u64>,
     /// What a call pays that is settled after its hold expired. Default [`Late::Charge`].
     pub late: Late,
+    /// What a call used of which nobody knows. Default [`Unfinished::Parts`].
+    pub unfinished: Unfinished,
+}
+
+/// What counts as the usage of a call that ended without one: a stream that broke off, say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// What its last part said that it had used.
+    Parts,
+    /// All that its hold allows.
+    Held,
 }
 
 /// What a late settle charges.
@@ -152,19 +166,35 @@ impl Times {
             grace: 3_600_000,
             skew: 300_000,
             replay: 86_400_000,
+            retry: None,
             late: Late::Charge,
+            unfinished: Unfinished::Parts,
         };
         let Some(node) = node else { return Ok(times) };
         let mut fields = node.fields()?;
-        read_ms(&mut fields, "hold", &mut times.hold)?;
-        read_ms(&mut fields, "grace", &mut times.grace)?;
-        read_ms(&mut fields, "skew", &mut times.skew)?;
-        read_ms(&mut fields, "replay", &mut times.replay)?;
+        for (name, into) in [
+            ("hold", &mut times.hold),
+            ("grace", &mut times.grace),
+            ("skew", &mut times.skew),
+            ("replay", &mut times.replay),
+        ] {
+            if let Some(ms) = read_ms(&mut fields, name)? {
+                *into = ms;
+            }
+        }
+        times.retry = read_ms(&mut fields, "retry")?;
         if let Some(late) = fields.optional("late") {
             times.late = match late.text()? {
                 "charge" => Late::Charge,
                 "mark" => Late::Mark,
                 _ => return Err(late.error(Code::PlanInvalid).because("charge or mark")),
+            };
+        }
+        if let Some(unfinished) = fields.optional("unfinished") {
+            times.unfinished = match unfinished.text()? {
+                "parts" => Unfinished::Parts,
+                "held" => Unfinished::Held,
+                _ => return Err(unfinished.error(Code::PlanInvalid).because("parts or held")),
             };
         }
         fields.finish()?;
@@ -173,17 +203,20 @@ impl Times {
                 .error(Code::PlanInvalid)
                 .because("grace is at least as long as a hold"));
         }
+        if times.retry.is_some_and(|retry| retry > times.replay) {
+            return Err(node
+                .error(Code::PlanInvalid)
+                .because("a request is not joined for longer than its replays"));
+        }
         Ok(times)
     }
 }
 
-fn read_ms(fields: &mut Fields<'_>, name: &'static str, into: &mut u64) -> Result<()> {
-    if let Some(node) = fields.optional(name) {
-        let ms = read_positive(&node)?;
-        if ms > Times::MOST {
-            return Err(node.error(Code::PlanInvalid).because("at most 366 days"));
-        }
-        *into = ms;
+fn read_ms(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<u64>> {
+    let Some(node) = fields.optional(name) else { return Ok(None) };
+    let ms = read_positive(&node)?;
+    if ms > Times::MOST {
+        return Err(node.error(Code::PlanInvalid).because("at most 366 days"));
     }
-    Ok(())
+    Ok(Some(ms))
 }

@@ -28,6 +28,6 @@ pub use mapping::Mapping;
 pub use meters::WHOLES;
 pub(crate) use meters::{COUNT, Set, depth, index, is_joint, root, wholes};
 pub(crate) use parts::Priced;
-pub use quantities::{Basis, Usage};
+pub use quantities::{Basis, Quantities, Usage};
 pub use stream::Stream;
 pub use surface::Surface;

@@ -77,11 +77,14 @@ impl Basis {
 pub struct Usage {
     surface: Surface,
     basis: Basis,
-    /// Sorted by meter.
-    meters: Vec<Quantity>,
+    meters: Quantities,
     /// Shared with the holds and entries that they go into.
     attributes: Arc<BTreeMap<String, String>>,
 }
+
+/// Meter → quantity, sorted by meter. Shared with the holds and entries that they go into.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Quantities(Arc<Vec<Quantity>>);
 
 /// How much of a meter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,11 +95,28 @@ pub(super) struct Quantity {
     pub(super) quantity: u64,
 }
 
+impl Quantities {
+    /// A meter's quantity; 0 when it was not set.
+    #[must_use]
+    pub fn get(&self, meter: &str) -> u64 {
+        self.find(meter).ok().and_then(|at| self.0.get(at)).map_or(0, |known| known.quantity)
+    }
+
+    /// The meters that were set, by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
+        self.0.iter().map(|known| (known.meter.as_str(), known.quantity))
+    }
+
+    fn find(&self, meter: &str) -> core::result::Result<usize, usize> {
+        self.0.binary_search_by(|known| known.meter.as_str().cmp(meter))
+    }
+}
+
 impl Usage {
     /// No quantities yet.
     #[must_use]
     pub fn new(surface: Surface, basis: Basis) -> Usage {
-        Usage { surface, basis, meters: Vec::new(), attributes: Arc::default() }
+        Usage { surface, basis, meters: Quantities::default(), attributes: Arc::default() }
     }
 
     /// Sets a meter's quantity.
@@ -109,18 +129,20 @@ impl Usage {
         if quantity >= END {
             return Err(Error::new(Code::UsageQuantity).value(quantity));
         }
-        match self.find(meter) {
+        let found = self.meters.find(meter);
+        let meters = Arc::make_mut(&mut self.meters.0);
+        match found {
             Ok(at) => {
-                if let Some(known) = self.meters.get_mut(at) {
+                if let Some(known) = meters.get_mut(at) {
                     known.quantity = quantity;
                 }
             }
-            Err(_) if self.meters.len() >= MAX_PARTS => {
+            Err(_) if meters.len() >= MAX_PARTS => {
                 return Err(Error::new(Code::UsageQuantity).because("more than 64 meters"));
             }
             Err(at) => {
                 let place = index(meter);
-                self.meters.insert(at, Quantity { meter: String::from(meter), place, quantity });
+                meters.insert(at, Quantity { meter: String::from(meter), place, quantity });
             }
         }
         Ok(())
@@ -147,27 +169,27 @@ impl Usage {
 
     /// Whether the usage says something of the meter, be it 0.
     pub(crate) fn has(&self, meter: &str) -> bool {
-        self.find(meter).is_ok()
+        self.meters.find(meter).is_ok()
     }
 
     /// A meter's quantity; 0 when it was not set.
     #[must_use]
     pub fn get(&self, meter: &str) -> u64 {
-        self.find(meter).ok().and_then(|at| self.meters.get(at)).map_or(0, |known| known.quantity)
-    }
-
-    fn find(&self, meter: &str) -> core::result::Result<usize, usize> {
-        self.meters.binary_search_by(|known| known.meter.as_str().cmp(meter))
+        self.meters.get(meter)
     }
 
     /// The meters that were set, by name.
     pub(super) fn quantities(&self) -> &[Quantity] {
-        &self.meters
+        &self.meters.0
+    }
+
+    pub(crate) fn shared_quantities(&self) -> Quantities {
+        self.meters.clone()
     }
 
     /// The meters that were set, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.meters.iter().map(|known| (known.meter.as_str(), known.quantity))
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
+        self.meters.iter()
     }
 
     /// The attributes, by name.
@@ -184,6 +206,15 @@ impl Usage {
     #[must_use]
     pub fn surface(&self) -> Surface {
         self.surface
+    }
+
+    /// So much of each meter, known by nobody's report.
+    pub(crate) fn of(
+        meters: Quantities,
+        basis: Basis,
+        attributes: Arc<BTreeMap<String, String>>,
+    ) -> Usage {
+        Usage { surface: Surface::Plain, basis, meters, attributes }
     }
 
     /// The same quantities, known otherwise.

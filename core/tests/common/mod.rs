@@ -211,7 +211,7 @@ impl Host {
         most: Usage,
         now: Timestamp,
     ) -> Result<Outcome> {
-        let request = Request { subscription, id: id.to_owned(), created_at: None, most };
+        let request = Request::new(subscription, id.to_owned(), most);
         self.run(&Command::Authorize(request), now)
     }
 
@@ -244,7 +244,7 @@ impl Host {
         id: &str,
         now: Timestamp,
     ) -> Result<Outcome> {
-        self.run(&Command::Extend { subscription, id: id.to_owned() }, now)
+        self.run(&Command::Extend { subscription, id: id.to_owned(), most: None }, now)
     }
 
     /// Authorises and settles the same quantities; the receipt.

@@ -70,7 +70,7 @@ pub fn usage(units: u64) -> Usage {
 }
 
 pub fn authorize(subscription: Digest, id: &str, most: u64) -> Command {
-    Command::Authorize(Request { subscription, id: id.into(), created_at: None, most: usage(most) })
+    Command::Authorize(Request::new(subscription, id.into(), usage(most)))
 }
 
 pub fn settle(subscription: Digest, id: &str, used: u64) -> Command {

@@ -100,7 +100,7 @@ impl Call {
         let mut most = self.usage(self.most);
         most.set_attribute("key", KEYS[self.key]).unwrap();
         let id = self.id.clone();
-        Command::Authorize(Request { subscription, id, created_at: None, most })
+        Command::Authorize(Request::new(subscription, id, most))
     }
 
     pub(crate) fn settle(&self, subscription: Digest, another: bool) -> Command {
@@ -109,7 +109,7 @@ impl Call {
     }
 
     pub(crate) fn extend(&self, subscription: Digest) -> Command {
-        Command::Extend { subscription, id: self.id.clone() }
+        Command::Extend { subscription, id: self.id.clone(), most: None }
     }
 
     pub(crate) fn release(&self, subscription: Digest, reason: ReleaseReason) -> Command {

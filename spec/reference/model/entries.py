@@ -36,6 +36,19 @@ def pairs(units):
     return u(len(units), 4) + b"".join(u(index, 4) + u(quantity, 8) for index, quantity in units)
 
 
+def quantities(meters):
+    return u(len(meters), 4) + b"".join(text(m) + u(q, 8) for m, q in sorted(meters.items()))
+
+
+def reserves(reserved):
+    return u(len(reserved), 4) + b"".join(text(g) + u(at, 8) + u(n, 8) for g, at, n in reserved)
+
+
+def held(e):
+    return (pairs(e["units"]) + pairs(e["limited"]) + reserves(e["reserved"])
+            + quantities(e["most"]))
+
+
 def encode(kind, e):
     head = u(KINDS[kind], 1) + b"\0"
     if kind == "instance":
@@ -49,8 +62,7 @@ def encode(kind, e):
     if kind == "hold":
         return (head + e["lane"] + e["subject"] + e["input"] + u(e["authorized_at"], 8)
                 + u(e["deadline"], 8) + pairs(e["units"]) + pairs(e["limited"])
-                + attributes(e["attributes"]) + u(len(e["reserved"]), 4) + b"".join(
-                    text(grant) + u(at, 8) + u(n, 8) for grant, at, n in e["reserved"]))
+                + attributes(e["attributes"]) + reserves(e["reserved"]) + quantities(e["most"]))
     if kind == "denied":
         return (head + e["lane"] + e["subject"] + u(e["at"], 8) + denial(e["denial"])
                 + mark(e["import"]))
@@ -82,7 +94,8 @@ def encode(kind, e):
     if kind == "reclaimed":
         return head + e["lease"] + u(e["at"], 8)
     if kind == "extended":
-        return head + e["lane"] + e["subject"] + u(e["at"], 8) + u(e["deadline"], 8)
+        return (head + e["lane"] + e["subject"] + u(e["at"], 8) + u(e["deadline"], 8)
+                + maybe(e["held"], held))
     if kind == "presented":
         return (head + e["subscription"] + e["attestor"] + text(e["statement"])
                 + u(e["issued_at"], 8) + u(e["expires_at"], 8) + e["signature"] + u(e["at"], 8))

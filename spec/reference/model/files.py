@@ -6,6 +6,7 @@ from . import leases
 from .receipts import u
 from .refused import Refused, need
 from .signing import check_form
+from .usages import Usage
 from .windows import LAST
 
 HEADER = 16
@@ -79,19 +80,43 @@ def read_plan(r):
     r.raw(r.count(1))
 
 
-def read_hold(r):
-    r.raw(96), r.time(), r.time()
+def read_pairs(r):
     for _ in ("units", "limits"):
         for _ in range(r.count(12)):
             r.u(4), r.u(8)
+
+
+def read_reserves(r):
+    for _ in range(r.count(20)):
+        r.text(), r.time(), r.u(8)
+
+
+def read_quantities(r):
+    usage, last = Usage(), ""
+    for _ in range(r.count(12)):
+        meter = r.text()
+        need(last.encode() < meter.encode(), "bytes_invalid")
+        usage.set(meter, r.u(8))
+        last = meter
+
+
+def read_held(r):
+    read_pairs(r), read_reserves(r), read_quantities(r)
+
+
+def read_extended(r):
+    r.raw(64), r.time(), r.time(), r.maybe(lambda: read_held(r))
+
+
+def read_hold(r):
+    r.raw(96), r.time(), r.time(), read_pairs(r)
     last = None
     for _ in range(r.count(8)):
         name = r.text().encode()
         need(last is None or last < name, "bytes_invalid")
         last = name
         r.text()
-    for _ in range(r.count(20)):
-        r.text(), r.time(), r.u(8)
+    read_reserves(r), read_quantities(r)
 
 
 def read_denied(r):
@@ -154,7 +179,7 @@ READERS = {1: ("instance", read_instance), 2: ("plan", read_plan), 4: ("hold", r
            11: ("voided", read_voided), 12: ("cancelled", read_cancelled),
            13: ("leased", read_leased), 14: ("stated", read_stated),
            15: ("absorbed", read_absorbed), 16: ("reclaimed", read_reclaimed),
-           18: ("presented", read_presented)}
+           17: ("extended", read_extended), 18: ("presented", read_presented)}
 
 
 # Frames: length u32 ‖ index u64 ‖ CRC-32 u32 ‖ payload.

@@ -13,6 +13,7 @@ from .receipts import CALL, CREDIT, PART, PERIOD, TRUE_UP, text, u
 from .refused import Refused, need
 from .signing import sha256
 from .terms import charge_in, is_fee
+from .usages import Usage
 from .windows import ALWAYS, LAST, contains, later, window
 
 ZERO = bytes(32)
@@ -1138,7 +1139,18 @@ def quantities(usage):
     return b"".join(text(m) + u(q, 8) for m, q in usage.items())
 
 
-def authorize(state, id_, request, created_at, most, now):
+def original(sub, digest, now):
+    """The request that a retry joins: the newest of the same input that was not released."""
+    window = sub["plan"].times["retry"]
+    if window is None:
+        return None
+    found = [(known["at"], subject) for subject, known in sub["remembered"].items()
+             if known["input"] == digest and known["receipt"] != RELEASED
+             and known["at"] + window >= now]
+    return max(found)[1] if found else None
+
+
+def authorize(state, id_, request, created_at, content, retry, most, now):
     check_request_id(request)
     sub, lane = current(state, id_)
     plan = sub["plan"]
@@ -1146,8 +1158,13 @@ def authorize(state, id_, request, created_at, most, now):
         need(later(created_at, plan.times["replay"]) >= now, "request_too_old")
         need(later(now, plan.times["skew"]) >= created_at, "clock_skew")
     subject = request_subject(request)
-    digest = sha256(quantities(most), attribute_bytes(most.attributes))
+    digest = sha256(u(len(most.meters), 4), quantities(most), attribute_bytes(most.attributes),
+                    content)
     known = sub["remembered"].get(subject)
+    if known is None and retry and content != ZERO:
+        joined = original(sub, digest, now)
+        if joined:
+            subject, known = joined, sub["remembered"][joined]
     if known:
         need(known["input"] == digest, "request_conflict")
         if subject in sub["holds"]:
@@ -1155,25 +1172,33 @@ def authorize(state, id_, request, created_at, most, now):
         if known["receipt"] == RELEASED:
             return None, {"replayed": {"state": "released", "receipt": None}}
         return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
-    usable = sub["account"].grants.usable(most.attributes, now, lane["issued_at"])
-    units = plan.held_units(most, most.attributes, now, grants.meters_of(usable))
-    units = chargeable(sub, units, now)
-    limited_by = limited(plan, most.meters, units, most.attributes)
-    granted, units = grants.draw_units(plan, sub["account"].grants, usable, [], units,
-                                       lane["issued_at"])
-    held = [(draw["grant"], draw["given_at"], draw["units"]) for draw in granted]
+    held = held_of(sub, most, now, lane["issued_at"])
     hold = {"lane": sub["lane"], "subject": subject, "input": digest, "at": now,
-            "deadline": later(now, plan.times["hold"]), "units": units,
-            "limited": limited_by, "reserved": held,
+            "deadline": later(now, plan.times["hold"]), **held,
             "attributes": dict(most.attributes), "state": "open", "parts": None}
     raised, denial = admit_hold(state, id_, hold)
     if denial:
         return None, {"denied": denial}
     entry = {"lane": sub["lane"], "subject": subject, "input": digest, "authorized_at": now,
-             "deadline": hold["deadline"], "units": units, "limited": hold["limited"],
-             "reserved": held, "attributes": hold["attributes"]}
+             "deadline": hold["deadline"], "attributes": hold["attributes"], **held}
     return ("hold", entry), {"authorized": {
         "subject": subject, "lane": sub["lane"], "deadline": hold["deadline"], "reserved": raised}}
+
+
+def held_of(sub, most, at, issued_at, hold=None):
+    """What a hold says of a call that may use so much. `hold` is the one whose place it takes."""
+    plan, account = sub["plan"], sub["account"]
+    usable = account.grants.usable(most.attributes, at, issued_at)
+    units = plan.held_units(most, most.attributes, at, grants.meters_of(usable))
+    units = chargeable(sub, units, at)
+    limited_by = limited(plan, most.meters, units, most.attributes)
+    if hold and hold["parts"]:
+        units = [(i, n - paid_of(plan, hold["parts"], i)) for i, n in units]
+        units = [(i, n) for i, n in units if n > 0]
+    own = hold["reserved"] if hold else []
+    granted, units = grants.draw_units(plan, account.grants, usable, own, units, issued_at)
+    return {"most": dict(most.meters), "units": units, "limited": limited_by,
+            "reserved": [(draw["grant"], draw["given_at"], draw["units"]) for draw in granted]}
 
 
 def admit_hold(state, id_, hold):
@@ -1200,21 +1225,52 @@ def admit_hold(state, id_, hold):
         credit_room(state, sub, account, holds + [hold], usable,
                     [index for index, _ in hold["units"]], 0, at, lane["issued_at"]))
     if short:
-        # What is left, and what is asked for, without this hold.
-        inside = list(filter(reserved, holds))
-        limit = plan.limits[short["limit"]] if short["limit"] < len(plan.limits) else None
-        if limit and limit["kind"] == "spend":
-            inside = holds_in(sub["account"], limit, holds, short["place"])
-        before = short["spent"] + limit_reserve(plan, sub["account"], holds, inside)
-        if limit and limit["kind"] == "spend":
-            before += reserve_of_others(sub["account"], limit, short["place"])
-        needed = max(0, short["committed"] - before)
-        left = dict(short, available=max(0, short["most"] - before))
-        return None, deny_by_money(sub, holds, left, needed)
+        return None, deny_by_room(sub, holds, short)
     denial = (deny_by_units(plan, account, holds, hold["limited"], attributes, at)
               or deny_by_concurrency(plan, account, holds, attributes)
               or deny_by_rate(plan, account, attributes, at))
     return (None, denial) if denial else (raised, None)
+
+
+def deny_by_room(sub, holds, short):
+    """What is left, and what is asked for, as the holds are now."""
+    plan = sub["plan"]
+    inside = list(filter(reserved, holds))
+    limit = plan.limits[short["limit"]] if short["limit"] < len(plan.limits) else None
+    if limit and limit["kind"] == "spend":
+        inside = holds_in(sub["account"], limit, holds, short["place"])
+    before = short["spent"] + limit_reserve(plan, sub["account"], holds, inside)
+    if limit and limit["kind"] == "spend":
+        before += reserve_of_others(sub["account"], limit, short["place"])
+    needed = max(0, short["committed"] - before)
+    left = dict(short, available=max(0, short["most"] - before))
+    return deny_by_money(sub, holds, left, needed)
+
+
+def deny_wider(state, id_, hold, held):
+    """Why a hold may not hold so much, if it may not."""
+    sub, lane = current(state, id_)
+    need_whole(sub)
+    plan, at, attributes = sub["plan"], hold["at"], hold["attributes"]
+    check_windows(sub, at, lane["issued_at"])
+    denial = deny_by_unique(plan, sub["account"], held["units"], attributes, at)
+    if denial:
+        return denial
+    wider, holds = {**hold, **held}, list(sub["holds"].values())
+    account = deepcopy(sub["account"])
+    change_outstanding(plan, account, hold, -1)
+    change_outstanding(plan, account, wider, 1)
+    tried = [wider if other is hold else other for other in holds]
+    usable = account.grants.usable(attributes, at, lane["issued_at"])
+    short = tighter(
+        admit(plan, account, tried, attributes, at, 0),
+        credit_room(state, sub, account, tried, usable, [index for index, _ in held["units"]], 0,
+                    at, lane["issued_at"]))
+    if short:
+        return deny_by_room(sub, holds, short)
+    more = [(i, held_units(plan, i, wider) - held_units(plan, i, hold)) for i, _ in held["limited"]]
+    return deny_by_units(plan, sub["account"], holds, [(i, n) for i, n in more if n > 0],
+                         attributes, at)
 
 
 def receipt_outcome(state, entry, crossed=()):
@@ -1255,20 +1311,52 @@ def settle(state, key, id_, request, usage, content, now, goes_on=False):
         sub["plan"], sub["account"], entry, hold["attributes"], parts))
 
 
+def settle_unfinished(state, key, id_, request, now):
+    """A call ended, and nobody knows what it used."""
+    check_request_id(request)
+    sub, _ = current(state, id_)
+    subject = request_subject(request)
+    hold = sub["holds"].get(subject)
+    if hold is None:
+        known = sub["remembered"].get(subject)
+        need(known and known["receipt"] not in (ZERO, RELEASED), "hold_unknown")
+        return None, {"replayed": {"state": "settled", "receipt": known["receipt"]}}
+    read = hold["parts"]["quantities"] if hold["parts"] else {}
+    most = hold["most"]
+    within = all(q <= most.get(meter, 0) for meter, q in read.items())
+    usage = Usage("plain", "estimated")
+    usage.meters = dict(most if sub["plan"].unfinished == "held" and within else read)
+    return settle(state, key, id_, request, usage, ZERO, now)
+
+
 def extended(plan, hold, now):
-    return min(later(now, plan.times["hold"]), later(hold["at"], plan.times["grace"]))
+    later_on = min(later(now, plan.times["hold"]), later(hold["at"], plan.times["grace"]))
+    return max(hold["deadline"], later_on)
 
 
-def extend(state, id_, request, now):
+def extend(state, id_, request, most, now):
     sub = the_subscription(state, id_)
     subject = request_subject(request)
     hold = sub["holds"].get(subject)
     need(hold is not None and reserved(hold) and now < hold["deadline"], "hold_unknown")
     deadline = extended(sub["plan"], hold, now)
-    if deadline <= hold["deadline"]:
-        return None, {"subject": subject, "deadline": hold["deadline"]}
-    entry = {"lane": hold["lane"], "subject": subject, "at": now, "deadline": deadline}
-    return ("extended", entry), {"subject": subject, "deadline": deadline}
+    wider = Usage()
+    wider.meters, wider.attributes = dict(hold["most"]), hold["attributes"]
+    for meter, quantity in most.items() if most else []:
+        if quantity > wider.meters.get(meter, 0):
+            wider.set(meter, quantity)
+    held = None
+    if wider.meters != hold["most"]:
+        _, lane = current(state, id_)
+        held = held_of(sub, wider, hold["at"], lane["issued_at"], hold)
+        denial = deny_wider(state, id_, hold, held)
+        if denial:
+            return None, {"denied": dict(denial, retry_at=None)}
+    if held is None and deadline == hold["deadline"]:
+        return None, {"extended": {"subject": subject, "deadline": deadline}}
+    entry = {"lane": hold["lane"], "subject": subject, "at": now, "deadline": deadline,
+             "held": held}
+    return ("extended", entry), {"extended": {"subject": subject, "deadline": deadline}}
 
 
 def release(state, id_, request, reason, now):
@@ -1504,8 +1592,8 @@ def fold_hold(state, e):
     at = e["authorized_at"]
     hold = {"lane": e["lane"], "subject": e["subject"], "input": e["input"], "at": at,
             "deadline": e["deadline"], "units": e["units"], "limited": e["limited"],
-            "reserved": e["reserved"], "attributes": e["attributes"], "state": "open",
-            "parts": None}
+            "reserved": e["reserved"], "most": e["most"], "attributes": e["attributes"],
+            "state": "open", "parts": None}
     change_outstanding(plan, sub["account"], hold, 1)
     for name, given_at, units in e["reserved"]:
         issued_at = state.lanes[e["lane"]]["issued_at"]
@@ -1518,7 +1606,8 @@ def fold_hold(state, e):
                 sub["remembered"].pop(subject, None)
                 sub["holds"].pop(subject, None)
     sub["forgetting"].add((forgotten_at(plan, at), e["subject"]))
-    sub["remembered"][e["subject"]] = {"input": e["input"], "receipt": ZERO, "used": ZERO}
+    sub["remembered"][e["subject"]] = {"input": e["input"], "at": at, "receipt": ZERO,
+                                       "used": ZERO}
     # Ascending by subject: the order in which limits are asked.
     sub["holds"] = dict(sorted({**sub["holds"], e["subject"]: hold}.items()))
 
@@ -1567,8 +1656,28 @@ def fold_release(state, e):
 def fold_extended(state, e):
     sub = state.subscriptions[root(state.lanes[e["lane"]]["open"])]
     hold = sub["holds"][e["subject"]]
-    need(reserved(hold) and e["at"] < hold["deadline"] < e["deadline"], "entry_misplaced")
+    held = e["held"]
+    grows = hold["deadline"] < e["deadline"] or held is not None
+    need(reserved(hold) and e["at"] < hold["deadline"] <= e["deadline"] and grows,
+         "entry_misplaced")
     hold["deadline"] = e["deadline"]
+    if held is None:
+        return
+    plan, account = sub["plan"], sub["account"]
+    need(held["most"] != hold["most"] and all(
+        q <= held["most"].get(meter, 0) for meter, q in hold["most"].items()), "entry_misplaced")
+    change_outstanding(plan, account, hold, -1)
+    before = {(name, at): units for name, at, units in hold["reserved"]}
+    after = {(name, at): units for name, at, units in held["reserved"]}
+    issued_at = state.lanes[sub["lane"]]["issued_at"]
+    for (name, at), units in after.items():
+        more = units - before.get((name, at), 0)
+        if more > 0:
+            account.grants.use(name, at, hold["at"], issued_at).reserved += more
+    for (name, at), units in before.items():
+        account.grants.find(name, at).reserved -= max(0, units - after.get((name, at), 0))
+    hold.update(held)
+    change_outstanding(plan, account, hold, 1)
 
 
 def give_back(account, hold):

@@ -58,7 +58,7 @@ class Plan:
         self.rounding = rounding.text() if rounding else "carry"
         need(self.rounding in ("carry", "up", "down", "half_even"), "plan_invalid", "/rounding")
         self.signing = self.read_signing(fields.get("signing"))
-        self.times, self.late = read_times(fields.get("times"))
+        self.times, self.late, self.unfinished = read_times(fields.get("times"))
         fields.finish()
 
     def read_meters(self, node):
@@ -689,10 +689,11 @@ def read_payees(node):
 
 
 def read_times(node):
-    times = {"hold": 600_000, "grace": 3_600_000, "skew": 300_000, "replay": 86_400_000}
-    late = "charge"
+    times = {"hold": 600_000, "grace": 3_600_000, "skew": 300_000, "replay": 86_400_000,
+             "retry": None}
+    late, unfinished = "charge", "parts"
     if node is None:
-        return times, late
+        return times, late, unfinished
     fields = node.fields()
     for name in times:
         value = fields.get(name)
@@ -703,8 +704,13 @@ def read_times(node):
     if value is not None:
         late = value.text()
         need(late in ("charge", "mark"), "plan_invalid", value.pointer)
+    value = fields.get("unfinished")
+    if value is not None:
+        unfinished = value.text()
+        need(unfinished in ("parts", "held"), "plan_invalid", value.pointer)
     fields.finish()
     need(times["grace"] >= times["hold"], "plan_invalid", node.pointer)
-    return times, late
+    need((times["retry"] or 0) <= times["replay"], "plan_invalid", node.pointer)
+    return times, late, unfinished
 
 

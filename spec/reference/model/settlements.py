@@ -143,7 +143,8 @@ def totals(currency, lanes, earned, reversed_, closing, purchases, spent):
 
 def document(meter, out, closing):
     """R-SET-015: the JSON form."""
-    currency = next(iter(meter.state.plans.values())).currency
+    opened = next(iter(meter.state.lanes.values()))["open"]
+    currency = meter.state.plans[opened["plan"]].currency
     lines = []
     for id_, lane in sorted(meter.state.lanes.items()):
         line, opened = out["lanes"][id_], lane["open"]

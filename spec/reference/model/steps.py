@@ -96,6 +96,8 @@ def outcome_text(outcome):
         return {kind: {"subject": hexed(value["subject"])}}
     if kind == "opened":
         return {kind: opened_text(value)}
+    if kind == "extended":
+        return {kind: {"subject": hexed(value["subject"]), "deadline": str(value["deadline"])}}
     if kind == "authorized":
         return {kind: {"subject": hexed(value["subject"]), "lane": hexed(value["lane"]),
                        "deadline": str(value["deadline"]),
@@ -279,7 +281,7 @@ def _(s, g):
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.authorize(
         state, digest(g["subscription"]), g["id"], optional(g.get("createdAt"), time),
-        usage_of(g["most"]), time(g["now"])))
+        content_of(g), g.get("retry", False), usage_of(g["most"]), time(g["now"])))
     return outcome_text(out), None
 
 
@@ -293,19 +295,32 @@ def _(s, g):
     return settled(s, g, goes_on=True)
 
 
+def content_of(g):
+    return optional(g.get("content"), digest) or meters.ZERO
+
+
 def settled(s, g, goes_on):
     key = s.object(g, "meter").key
     out = on_meter(s, g, lambda state: meters.settle(
         state, key, digest(g["subscription"]), g["id"], usage_of(g["usage"]),
-        optional(g.get("content"), digest) or meters.ZERO, time(g["now"]), goes_on))
+        content_of(g), time(g["now"]), goes_on))
     return outcome_text(out), out.get("receipt")
 
 
 @operation("meter.extend")
 def _(s, g):
     out = on_meter(s, g, lambda state: meters.extend(
-        state, digest(g["subscription"]), g["id"], time(g["now"])))
-    return {"subject": hexed(out["subject"]), "deadline": str(out["deadline"])}, None
+        state, digest(g["subscription"]), g["id"], optional(g.get("most"), usage_of),
+        time(g["now"])))
+    return outcome_text(out), None
+
+
+@operation("meter.settleUnfinished")
+def _(s, g):
+    key = s.object(g, "meter").key
+    out = on_meter(s, g, lambda state: meters.settle_unfinished(
+        state, key, digest(g["subscription"]), g["id"], time(g["now"])))
+    return outcome_text(out), out.get("receipt")
 
 
 @operation("meter.holds")
@@ -333,7 +348,7 @@ def _(s, g):
             "offset": int(g["offset"]), "digest": digest(g["digest"])}
     out = on_meter(s, g, lambda state: meters.import_(
         state, key, digest(g["subscription"]), time(g["at"]), usage_of(g["usage"]),
-        optional(g.get("content"), digest) or meters.ZERO, mark))
+        content_of(g), mark))
     return outcome_text(out), out.get("receipt")
 
 

@@ -329,6 +329,12 @@ func outcome(_ done: Outcome) throws -> JSON {
         ])
     case .reclaimed(let made):
         return .object(["reclaimed": .object(["lease": .text(made.lease)])])
-    case .authorized, .cancelled, .extended, .stated, .voided, .done: throw Broken("no result: \(done)")
+    case .extended(let extended):
+        return .object([
+            "extended": .object([
+                "subject": .text(extended.subject), "deadline": number(extended.deadline),
+            ])
+        ])
+    case .authorized, .cancelled, .stated, .voided, .done: throw Broken("no result: \(done)")
     }
 }

@@ -304,11 +304,12 @@ final class Script {
                     account: try given.maybe("account"), startedAt: try given.instant("startedAt"),
                     rail: try given.maybe("rail"), now: try given.instant("now")))
         case "meter.authorize":
-            try given.known("meter subscription id createdAt most now journal")
+            try given.known("meter subscription id createdAt content retry most now journal")
             let created = try given.maybe("createdAt") == nil ? nil : given.instant("createdAt")
             let answer = try meter(given).authorize(
                 try given.text("subscription"), try given.text("id"), most: try given.usage("most"),
-                createdAt: created, now: try given.instant("now"))
+                createdAt: created, content: try given.maybe("content"),
+                retry: try given["retry"] != nil && given.flag("retry"), now: try given.instant("now"))
             switch answer {
             case .denied(let denial): return denied(denial)
             case .replayed(let replay): return replayed(replay)
@@ -334,13 +335,18 @@ final class Script {
                 try given.text("subscription"), try given.text("id"), try given.usage("usage"),
                 content: try given.maybe("content"), now: try given.instant("now"))
             return try outcome(keep(done))
-        case "meter.extend":
+        case "meter.settleUnfinished":
             try given.known("meter subscription id now journal")
-            let extended = try meter(given).extend(
+            let done = try meter(given).settleUnfinished(
                 try given.text("subscription"), try given.text("id"), now: try given.instant("now"))
-            return .object([
-                "subject": .text(extended.subject), "deadline": number(extended.deadline),
-            ])
+            return try outcome(keep(done))
+        case "meter.extend":
+            try given.known("meter subscription id most now journal")
+            let most = given["most"] == nil ? nil : try given.usage("most")
+            return try outcome(
+                meter(given).extend(
+                    try given.text("subscription"), try given.text("id"), most: most,
+                    now: try given.instant("now")))
         case "meter.holds":
             try given.known("meter subscription")
             guard let holds = try meter(given).holds(try given.text("subscription")) else {

@@ -65,12 +65,20 @@ public final class Hold {
         try meter.settlePart(subscription, id, usage, content: content, now: now)
     }
 
-    /// Reserves for longer, while it still reserves.
+    /// Charges the call as its plan says: it ended, and nobody knows what it used.
     @discardableResult
-    public func extend(now: Int64? = nil) throws -> Extended {
-        let extended = try meter.extend(subscription, id, now: now)
-        deadline = extended.deadline
-        return extended
+    public func settleUnfinished(now: Int64? = nil) throws -> Outcome {
+        let done = try meter.settleUnfinished(subscription, id, now: now)
+        ended = true
+        return done
+    }
+
+    /// Reserves for longer, and with `most` for more, while it still reserves: extended, or denied.
+    @discardableResult
+    public func extend(most: Usage? = nil, now: Int64? = nil) throws -> Outcome {
+        let done = try meter.extend(subscription, id, most: most, now: now)
+        if case .extended(let extended) = done { deadline = extended.deadline }
+        return done
     }
 
     /// Gives the hold back: the call was not made, or is free.

@@ -70,15 +70,19 @@ public final class Meter: @unchecked Sendable {
         return opened
     }
 
-    /// Asks for a hold before a call. `id` names the request: asked again, it is a replay.
+    /// Asks for a hold before a call. `id` names the request: asked again, it is a replay. `content` is
+    /// the SHA-256 of the request as the client sent it. With `retry` the client says that it repeats a
+    /// request without the id of the first: it then joins the newest one of the same content within
+    /// `times.retry` of the plan; one that joins none has `id`.
     public func authorize(
         _ subscription: String, _ id: String, most: Usage, createdAt: Int64? = nil,
-        now: Int64? = nil
+        content: String? = nil, retry: Bool = false, now: Int64? = nil
     ) throws -> Answer {
         let at = now ?? clock()
         let done = try submit {
             try machine.proposeAuthorize(
-                subscription: subscription, id: id, createdAt: createdAt, most: most, now: at)
+                subscription: subscription, id: id, createdAt: createdAt, content: content,
+                retry: retry, most: most, now: at)
         }
         switch done {
         case .authorized(let authorized):
@@ -117,16 +121,30 @@ public final class Meter: @unchecked Sendable {
         }
     }
 
-    /// Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now on,
-    /// and not longer than its grace after the call was authorised.
+    /// Charges a call that ended and of which nobody knows what it used, as its plan says: a receipt, or
+    /// a replay.
     @discardableResult
-    public func extend(_ subscription: String, _ id: String, now: Int64? = nil) throws -> Extended {
+    public func settleUnfinished(
+        _ subscription: String, _ id: String, now: Int64? = nil
+    ) throws -> Outcome {
         let at = now ?? clock()
-        let done = try submit {
-            try machine.proposeExtend(subscription: subscription, id: id, now: at)
+        return try submit {
+            try machine.proposeSettleUnfinished(subscription: subscription, id: id, now: at)
         }
-        guard case .extended(let extended) = done else { throw unexpected(done) }
-        return extended
+    }
+
+    /// Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now on,
+    /// and not longer than its grace after the call was authorised. With `most`, what the call may use
+    /// in all, it reserves for more; if a limit has no room for that it is denied, and the hold stays as
+    /// it was.
+    @discardableResult
+    public func extend(
+        _ subscription: String, _ id: String, most: Usage? = nil, now: Int64? = nil
+    ) throws -> Outcome {
+        let at = now ?? clock()
+        return try submit {
+            try machine.proposeExtend(subscription: subscription, id: id, most: most, now: at)
+        }
     }
 
     /// Ends a hold without a charge, or marks the outcome of its call unknown.

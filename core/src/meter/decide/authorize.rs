@@ -1,6 +1,6 @@
 //! Deciding whether a call may be made.
 
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::{
     account::{
@@ -13,7 +13,7 @@ use crate::{
     entry::{Denial, Entry, HoldEntry, write_attributes},
     error::{Code, Error, Result},
     meter::{
-        Hold, Outcome, Remembered, Replay, Request, ReservedUnits, State, Subscription,
+        HeldUnits, Hold, Outcome, Remembered, Replay, Request, ReservedUnits, State, Subscription,
         decide::{
             Decision,
             admit::{
@@ -22,11 +22,12 @@ use crate::{
             },
             lease::deny_by_lease,
         },
-        draft::check_windows,
+        draft::{check_windows, take_granted},
     },
     plan::{Call, LimitRule, Plan},
     receipt::request_subject,
     time::Timestamp,
+    usage::Usage,
 };
 
 impl State {
@@ -46,28 +47,25 @@ impl State {
         if let Some(known) = subscription.remembered.get(&subject) {
             return replay(subscription, known, &subject, input);
         }
-        let most = &request.most;
-        let usable =
-            subscription.account.grants.usable(&plan, most.attributes(), now, issued_at)?;
-        let granted = |meter: &str| usable.iter().any(|g| g.terms.credit.meter() == Some(meter));
-        let call = Call { usage: most, attributes: most.attributes(), at: now };
-        let mut units = plan.held_units(&call, &granted)?;
-        subscription.account.skip_fees(&plan, &mut units, now);
-        let limited = plan.limited_units(most.attributes(), most, &units);
-        let drawn = draw_units(&plan, &usable, &[], &mut units)?;
-        let reserved = drawn
-            .into_iter()
-            .map(|d| ReservedUnits { grant: d.grant, given_at: d.given_at, units: d.units })
-            .collect();
+        if request.retry
+            && !request.content.is_zero()
+            && let Some(original) = subscription.joined(input, now)
+            && let Some(known) = subscription.remembered.get(&original)
+        {
+            return replay(subscription, known, &original, input);
+        }
+        let (held, usable) = held_units(subscription, &request.most, (now, issued_at), None)?;
+        let HeldUnits { most, units, limited, reserved } = held;
         let entry = HoldEntry {
             lane: lane_id,
             subject,
             input,
             authorized_at: now,
             deadline: now.checked_add(plan.times().hold)?,
-            units: units.into(),
-            limited: limited.into(),
+            units,
+            limited,
             reserved,
+            most,
             attributes: request.most.shared_attributes(),
         };
         match self.admit_hold(&request.subscription, &entry, &usable)? {
@@ -123,13 +121,7 @@ impl State {
         let (after, short) = tried?;
         let subscription = self.subscription(id)?;
         if let Some(room) = short {
-            let books = Books::of(self, subscription);
-            let rule = plan.limits().get(room.limit).map(|limit| &limit.rule);
-            let (room, needed) = match rule {
-                Some(LimitRule::Credit { .. }) | None => left_by(aggregate_of(books)?, &room)?,
-                _ => without_hold(books, &room)?,
-            };
-            return Ok(Err(deny_by_money(self, subscription, &room, needed)?));
+            return Ok(Err(self.deny_by_room(subscription, &room)?));
         }
         if let Some(denial) = deny_by_units(self, subscription, attributes, &entry.limited, at)? {
             return Ok(Err(denial));
@@ -144,7 +136,7 @@ impl State {
     }
 
     /// The reserve with a hold that stands in the account, and the limit that has too little room.
-    fn try_hold(
+    pub(super) fn try_hold(
         &self,
         id: &Digest,
         hold: &Hold,
@@ -160,6 +152,51 @@ impl State {
         let credit = credit_room(books, hold.authorized_at, (owed, backing), Exact::ZERO)?;
         Ok((after, tighter(short, credit)))
     }
+
+    /// A limit that has no room for a hold that was tried: what is left and what is missing as the
+    /// subscription stands.
+    pub(super) fn deny_by_room(&self, subscription: &Subscription, room: &Room) -> Result<Denial> {
+        let books = Books::of(self, subscription);
+        let rule = subscription.plan.limits().get(room.limit).map(|limit| &limit.rule);
+        let (room, needed) = match rule {
+            Some(LimitRule::Credit { .. }) | None => left_by(aggregate_of(books)?, room)?,
+            _ => without_hold(books, room)?,
+        };
+        deny_by_money(self, subscription, &room, needed)
+    }
+}
+
+/// What a hold says of a call that may use this much, and the grants that the call may draw on. `hold`
+/// is the one that it is to take the place of, authorised `at` as the call is.
+pub(crate) fn held_units(
+    subscription: &Subscription,
+    most: &Usage,
+    (at, issued_at): (Timestamp, Timestamp),
+    hold: Option<&Hold>,
+) -> Result<(HeldUnits, Vec<Given>)> {
+    let (plan, account) = (&subscription.plan, &subscription.account);
+    let usable = account.grants.usable(plan, most.attributes(), at, issued_at)?;
+    let granted = |meter: &str| usable.iter().any(|g| g.terms.credit.meter() == Some(meter));
+    let call = Call { usage: most, attributes: most.attributes(), at };
+    let mut units = plan.held_units(&call, &granted)?;
+    account.skip_fees(plan, &mut units, at);
+    let limited = plan.limited_units(most.attributes(), most, &units);
+    if let Some(parts) = hold.and_then(|hold| hold.parts.as_ref()) {
+        take_granted(plan, &parts.granted, &mut units);
+    }
+    let own = hold.map_or(&[][..], |hold| &*hold.reserved);
+    let drawn = draw_units(plan, &usable, own, &mut units)?;
+    let reserved = drawn
+        .into_iter()
+        .map(|d| ReservedUnits { grant: d.grant, given_at: d.given_at, units: d.units })
+        .collect();
+    let held = HeldUnits {
+        most: most.shared_quantities(),
+        units: units.into(),
+        limited: limited.into(),
+        reserved,
+    };
+    Ok((held, usable))
 }
 
 pub(super) fn check_request_id(id: &str) -> Result<()> {
@@ -184,10 +221,12 @@ fn check_created(request: &Request, plan: &Plan, now: Timestamp) -> Result<()> {
 
 fn request_digest(request: &Request) -> Digest {
     let mut w = Writer::with_capacity(256);
+    w.count(request.most.iter().count());
     for (meter, quantity) in request.most.iter() {
         w.text(meter).u64(quantity);
     }
     write_attributes(&mut w, request.most.attributes());
+    w.raw(request.content.bytes());
     sha256(&[&w.0])
 }
 

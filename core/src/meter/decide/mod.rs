@@ -4,6 +4,7 @@ mod admit;
 mod authorize;
 mod credit;
 mod due;
+mod extend;
 mod grant;
 mod import;
 mod lease;
@@ -44,7 +45,12 @@ impl State {
             Command::Authorize(request) => self.decide_authorize(request, now),
             Command::Settle(settle) => self.decide_settle(settle, false, now, key),
             Command::SettlePart(settle) => self.decide_settle(settle, true, now, key),
-            Command::Extend { subscription, id } => self.decide_extend(subscription, id, now),
+            Command::SettleUnfinished { subscription, id } => {
+                self.decide_unfinished(subscription, id, now, key)
+            }
+            Command::Extend { subscription, id, most } => {
+                self.decide_extend(subscription, id, most.as_ref(), now)
+            }
             Command::Release { subscription, id, reason } => {
                 self.decide_release(subscription, id, *reason, now)
             }

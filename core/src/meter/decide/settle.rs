@@ -1,12 +1,14 @@
 //! Ending a hold: with a receipt, or without.
 
+use alloc::string::String;
+
 use crate::{
     codec::Writer,
     crypto::{Digest, sha256},
-    entry::{Entry, Extended, Release, ReleaseReason},
+    entry::{Entry, Release, ReleaseReason},
     error::{Code, Error, Result},
     meter::{
-        HoldState, Outcome, Remembered, Replay, Settle, State,
+        HoldState, Outcome, Replay, Settle, State,
         decide::{Decision, authorize::check_request_id},
         draft::{Facts, draft_call, joined},
     },
@@ -28,10 +30,8 @@ impl State {
         let subject = request_subject(&settle.id);
         let unknown = || Error::new(Code::HoldUnknown).value(&settle.id);
         let Some(hold) = subscription.holds.get(&subject) else {
-            let known = subscription.remembered.get(&subject).ok_or_else(unknown)?;
-            if known.receipt.is_zero() || known.receipt == Remembered::RELEASED {
-                return Err(unknown());
-            }
+            let known = subscription.remembered.get(&subject).filter(|known| known.is_settled());
+            let known = known.ok_or_else(unknown)?;
             // A part that comes after the end of its call is no repetition of it.
             return match !part && known.used == usage_digest(&settle.usage, settle.content) {
                 true => Ok((None, Outcome::Replayed(Replay::Settled { receipt: known.receipt }))),
@@ -61,26 +61,30 @@ impl State {
         self.receipt_decision(subscription, call.draft.seal(salt), &hold.attributes, parts)
     }
 
-    pub(super) fn decide_extend(
+    /// Nobody knows what the call used: its plan says what counts.
+    pub(super) fn decide_unfinished(
         &self,
-        subscription: &Digest,
-        id: &str,
+        id: &Digest,
+        request: &str,
         now: Timestamp,
+        key: &Digest,
     ) -> Result<Decision> {
-        let found = self.subscription(subscription)?;
-        let subject = request_subject(id);
-        let hold = found.holds.get(&subject);
-        let hold =
-            hold.filter(|hold| hold.is_reserved() && now < hold.deadline).ok_or_else(|| {
-                Error::new(Code::HoldUnknown).value(id).because("no hold that still reserves")
-            })?;
-        let deadline = hold.extended(&found.plan, now)?;
-        if deadline <= hold.deadline {
-            let deadline = hold.deadline;
-            return Ok((None, Outcome::Extended { subject, deadline }));
-        }
-        let extended = Extended { lane: hold.lane, subject, at: now, deadline };
-        Ok((Some(Entry::Extended(extended)), Outcome::Extended { subject, deadline }))
+        check_request_id(request)?;
+        let (subscription, _) = self.current(id)?;
+        let subject = request_subject(request);
+        let Some(hold) = subscription.holds.get(&subject) else {
+            // Whatever settled it: the call has ended.
+            let known = subscription.remembered.get(&subject).filter(|known| known.is_settled());
+            let known = known.ok_or_else(|| Error::new(Code::HoldUnknown).value(request))?;
+            return Ok((None, Outcome::Replayed(Replay::Settled { receipt: known.receipt })));
+        };
+        let settle = Settle {
+            subscription: *id,
+            id: String::from(request),
+            usage: hold.unfinished(&subscription.plan)?,
+            content: Digest::ZERO,
+        };
+        self.decide_settle(&settle, false, now, key)
     }
 
     pub(super) fn decide_release(

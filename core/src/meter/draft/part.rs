@@ -51,7 +51,7 @@ pub(super) fn counts_parts(plan: &Plan, charge: usize) -> bool {
 }
 
 /// Takes off what charges count the units that grants paid for earlier parts.
-pub(super) fn take_granted(
+pub(crate) fn take_granted(
     plan: &Plan,
     granted: &BTreeMap<String, u64>,
     units: &mut Vec<(usize, u64)>,

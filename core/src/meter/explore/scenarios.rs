@@ -288,7 +288,8 @@ fn plan(charge: &str, limits: &str, more: &str) -> Plan {
         "meters":{{"a":"unit"}},"charges":[{{"id":"a","meter":"a","window":"hour",{charge}}}],
         "limits":{limits},"payees":[{{"payee":"seller","weight":1}}],
         "signing":{{"mode":"checkpoint","receipts":1000,"value":"1000000","ms":86400000}},
-        "times":{{"hold":600000,"grace":900000,"skew":1,"replay":86400000}}{more}}}"#,
+        "times":{{"hold":600000,"grace":900000,"skew":1,"replay":86400000,
+        "unfinished":"held"}}{more}}}"#,
         key().address()
     );
     Plan::from_json(text.as_bytes()).expect("a plan")
@@ -356,7 +357,10 @@ impl Scenario {
                 commands.push(Command::Settle(settle));
             }
             if self.running {
-                commands.push(Command::Extend { subscription, id: id(call) });
+                for most in [None, Some(usage(2)), Some(usage(3))] {
+                    commands.push(Command::Extend { subscription, id: id(call), most });
+                }
+                commands.push(Command::SettleUnfinished { subscription, id: id(call) });
             }
             for reason in [ReleaseReason::Released, ReleaseReason::Unknown] {
                 commands.push(Command::Release { subscription, id: id(call), reason });
@@ -393,7 +397,7 @@ impl Scenario {
 }
 
 fn authorize(subscription: Digest, id: String, units: u64) -> Command {
-    Command::Authorize(Request { subscription, id, created_at: None, most: usage(units) })
+    Command::Authorize(Request::new(subscription, id, usage(units)))
 }
 
 fn settle(subscription: Digest, id: String, units: u64) -> Settle {

@@ -18,9 +18,8 @@ use crate::{
     amount::{Amount, Exact, Rounding},
     crypto::Digest,
     entry::{ReceiptEntry, ReleaseReason},
-    meter::{Command, Outcome},
+    meter::{Command, Outcome, Settle},
     receipt::{Item, Kind},
-    time::Timestamp,
 };
 
 const HOUR: u64 = 3_600_000;
@@ -29,8 +28,8 @@ const HOUR: u64 = 3_600_000;
 pub(super) struct Books {
     /// The subscriptions and their lanes.
     opened: Vec<(Digest, Digest)>,
-    /// By request id: the units that were promised, and until when.
-    promised: BTreeMap<String, (u64, Timestamp)>,
+    /// By request id: the units that were asked for, and those that were promised.
+    promised: BTreeMap<String, (u64, u64)>,
     settled: BTreeSet<String>,
     /// Some call used more than it held, or the seller took back money that backed holds: what the
     /// others then lack is nobody's promise.
@@ -84,9 +83,14 @@ impl Books {
     ) {
         let fail = |why: &str| panic!("{why}: {} after\n  {}", short(command), before.trace());
         match (command, outcome) {
-            (Command::Authorize(request), Outcome::Authorized { hold, .. }) => {
+            (Command::Authorize(request), Outcome::Authorized { .. }) => {
                 let units = request.most.iter().map(|(_, units)| units).sum();
-                self.promised.insert(request.id.clone(), (units, hold.deadline));
+                self.promised.insert(request.id.clone(), (units, units));
+            }
+            (Command::Extend { id, most: Some(most), .. }, Outcome::Extended { .. }) => {
+                let units: u64 = most.iter().map(|(_, units)| units).sum();
+                let (_, held) = self.promised.get_mut(id).expect("a promise");
+                *held = units.max(*held);
             }
             (Command::Authorize(request), Outcome::Replayed(_)) => {
                 let units: u64 = request.most.iter().map(|(_, units)| units).sum();
@@ -99,25 +103,34 @@ impl Books {
                 self.loosened = true;
             }
             (
-                Command::Settle(settle) | Command::SettlePart(settle),
+                Command::Settle(Settle { id, .. })
+                | Command::SettlePart(Settle { id, .. })
+                | Command::SettleUnfinished { id, .. },
                 Outcome::Receipt { receipt, .. },
             ) => {
-                let used: u64 = settle.usage.iter().map(|(_, units)| units).sum();
+                let used: u64 = receipt.body.items.iter().map(quantity).sum();
                 let head = &receipt.head;
                 let closes = (head.authorized_at.millis() / HOUR + 1) * HOUR + GRACE;
                 if head.issued_at.millis() >= closes {
                     fail("charged in a window that is closed");
                 }
-                if self.settled.contains(&settle.id) {
+                let part = head.kind == Kind::Part;
+                if self.settled.contains(id) {
                     fail("charged after it was settled");
                 }
-                if head.kind == Kind::Call {
-                    self.settled.insert(settle.id.clone());
+                if !part {
+                    self.settled.insert(id.clone());
                 }
                 self.refunds.charged(receipt);
-                let Some(&(held, _)) = self.promised.get(&settle.id) else {
+                let Some(&(_, held)) = self.promised.get(id) else {
                     return fail("settled without a promise");
                 };
+                if matches!(command, Command::SettleUnfinished { .. })
+                    && used > held
+                    && !self.loosened
+                {
+                    fail("what nobody knows was more than was held");
+                }
                 if let Some(grant) = self.undue(scenario, receipt) {
                     fail(&format!("{grant} paid after it was void or expired"));
                 }
@@ -309,6 +322,13 @@ impl Books {
             return Err(format!("the lanes say {billed:?} less {credited:?}"));
         }
         Ok(())
+    }
+}
+
+fn quantity(item: &Item) -> u64 {
+    match item {
+        Item::Quantity { quantity, .. } => *quantity,
+        _ => 0,
     }
 }
 

@@ -1,13 +1,13 @@
 //! Holds that are made and end, and what is remembered of their requests.
 
-use alloc::sync::Arc;
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use super::misplaced;
 use crate::{
     crypto::Digest,
     entry::{Extended, HoldEntry, Release, ReleaseReason},
     error::Result,
-    meter::{Hold, HoldState, Remembered, State, Subscription},
+    meter::{Hold, HoldState, Remembered, ReservedUnits, State, Subscription},
     plan::Plan,
     time::Timestamp,
 };
@@ -21,7 +21,7 @@ impl State {
             return Err(misplaced("the request is held already"));
         }
         let plan = Arc::clone(&subscription.plan);
-        check_limited(&plan, e)?;
+        check_limited(&plan, &e.limited, &e.attributes)?;
         let hold = Hold::of(e);
         self.open_hold(&subscription_id, &hold)?;
         let subscription = self.subscription_mut(&subscription_id)?;
@@ -31,10 +31,13 @@ impl State {
         let subscription = self.subscription_mut(&subscription_id)?;
         forget_requests(subscription, e.authorized_at);
         subscription.forgetting.insert((forgotten_at(&plan, e.authorized_at), e.subject));
-        subscription.remembered.insert(
-            e.subject,
-            Remembered { input: e.input, receipt: Digest::ZERO, used: Digest::ZERO },
-        );
+        let request = Remembered {
+            input: e.input,
+            at: e.authorized_at,
+            receipt: Digest::ZERO,
+            used: Digest::ZERO,
+        };
+        subscription.remember(e.subject, request);
         subscription.holds.insert(e.subject, hold);
         self.expiries.insert((e.deadline, subscription_id, e.subject));
         Ok(())
@@ -42,12 +45,33 @@ impl State {
 
     pub(super) fn apply_extended(&mut self, e: &Extended) -> Result<()> {
         let id = self.lane(&e.lane)?.open.root();
-        let hold = self.subscription_mut(&id)?.holds.get_mut(&e.subject);
-        let hold = hold
-            .filter(|hold| hold.is_reserved() && e.at < hold.deadline && hold.deadline < e.deadline)
-            .ok_or_else(|| misplaced("no hold to extend"))?;
-        let before = core::mem::replace(&mut hold.deadline, e.deadline);
-        self.expiries.remove(&(before, id, e.subject));
+        let issued_at = self.lane(&self.subscription(&id)?.lane)?.issued_at;
+        let subscription = self.subscription(&id)?;
+        let plan = Arc::clone(&subscription.plan);
+        let was = subscription.holds.get(&e.subject).filter(|hold| {
+            let grows = hold.deadline < e.deadline || e.units.is_some();
+            hold.is_reserved() && e.at < hold.deadline && hold.deadline <= e.deadline && grows
+        });
+        let was = was.cloned().ok_or_else(|| misplaced("no hold to extend"))?;
+        let mut hold = Hold { deadline: e.deadline, ..was.clone() };
+        if let Some(held) = &e.units {
+            check_limited(&plan, &held.limited, &was.attributes)?;
+            let narrower = was.most.iter().any(|(meter, most)| held.most.get(meter) < most);
+            if narrower || held.most == was.most {
+                return Err(misplaced("a hold that allows no more than before"));
+            }
+            hold = hold.holding(held.clone());
+            self.end_hold(&id, &was)?;
+            self.open_hold(&id, &hold)?;
+            // Of a voided grant nothing is left but what is reserved: it must not be free in between.
+            let more = more_reserved(&hold.reserved, &was.reserved);
+            let less = more_reserved(&was.reserved, &hold.reserved);
+            let grants = &mut self.subscription_mut(&id)?.account.grants;
+            grants.reserve(&plan, &more, hold.authorized_at, issued_at)?;
+            grants.free(&less)?;
+        }
+        self.subscription_mut(&id)?.holds.insert(e.subject, hold);
+        self.expiries.remove(&(was.deadline, id, e.subject));
         self.expiries.insert((e.deadline, id, e.subject));
         Ok(())
     }
@@ -87,9 +111,7 @@ impl State {
         }
         if e.reason == ReleaseReason::Released {
             subscription.holds.remove(&e.subject);
-            if let Some(remembered) = subscription.remembered.get_mut(&e.subject) {
-                remembered.receipt = Remembered::RELEASED;
-            }
+            subscription.remember_released(&e.subject);
         }
         forget_ended(subscription, &e.subject, at);
         self.expiries.remove(&(deadline, id, e.subject));
@@ -97,14 +119,28 @@ impl State {
     }
 }
 
+/// What these reserve of grants beyond those.
+fn more_reserved(these: &[ReservedUnits], those: &[ReservedUnits]) -> Vec<ReservedUnits> {
+    let beyond = these.iter().map(|part| {
+        let same =
+            |other: &&ReservedUnits| (&other.grant, other.given_at) == (&part.grant, part.given_at);
+        let known = those.iter().find(same).map_or(0, |other| other.units);
+        ReservedUnits { units: part.units.saturating_sub(known), ..part.clone() }
+    });
+    beyond.filter(|part| part.units > 0).collect()
+}
+
 /// What a hold says of limits names limits on units that cover it, each once and in order.
-fn check_limited(plan: &Plan, e: &HoldEntry) -> Result<()> {
+fn check_limited(
+    plan: &Plan,
+    limited: &[(usize, u64)],
+    attributes: &BTreeMap<String, String>,
+) -> Result<()> {
     let mut next = 0;
-    for (index, _) in &*e.limited {
+    for (index, _) in limited {
         let limit = plan.limits().get(*index).filter(|_| *index >= next);
-        let counts = limit.is_some_and(|limit| {
-            limit.units(|_| 0).is_some() && limit.value(&e.attributes).is_some()
-        });
+        let counts = limit
+            .is_some_and(|limit| limit.units(|_| 0).is_some() && limit.value(attributes).is_some());
         if !counts {
             return Err(misplaced("units of a limit that does not count them"));
         }
@@ -127,8 +163,7 @@ fn forget_requests(subscription: &mut Subscription, now: Timestamp) {
     {
         subscription.forgetting.remove(&(until, subject));
         if !subscription.holds.get(&subject).is_some_and(Hold::is_reserved) {
-            subscription.remembered.remove(&subject);
-            subscription.holds.remove(&subject);
+            subscription.forget(&subject);
         }
     }
 }
@@ -141,7 +176,6 @@ pub(super) fn forget_ended(
 ) {
     let until = forgotten_at(&subscription.plan, authorized_at);
     if !subscription.forgetting.contains(&(until, *subject)) {
-        subscription.remembered.remove(subject);
-        subscription.holds.remove(subject);
+        subscription.forget(subject);
     }
 }

@@ -45,9 +45,15 @@ class Hold internal constructor(
     fun settlePart(usage: Usage, content: String? = null, now: Long? = null): Outcome =
         meter.settlePart(subscription, id, usage, content, now)
 
-    /** Reserves for longer, while it still reserves. */
-    fun extend(now: Long? = null): Extended =
-        meter.extend(subscription, id, now).also { deadline = it.deadline }
+    /** Charges the call as its plan says: it ended, and nobody knows what it used. */
+    fun settleUnfinished(now: Long? = null): Outcome =
+        meter.settleUnfinished(subscription, id, now).also { ended = true }
+
+    /** Reserves for longer, and with [most] for more, while it still reserves: extended, or denied. */
+    fun extend(most: Usage? = null, now: Long? = null): Outcome =
+        meter.extend(subscription, id, most, now).also {
+            if (it is Outcome.Extended) deadline = it.value.deadline
+        }
 
     /** Gives the hold back: the call was not made, or is free. */
     fun release(now: Long? = null): Released =

@@ -67,16 +67,25 @@ class Meter(
         return (done as Outcome.Opened).value
     }
 
-    /** Asks for a hold before a call. [id] names the request: asked again, it is a replay. */
+    /**
+     * Asks for a hold before a call. [id] names the request: asked again, it is a replay. [content] is the
+     * SHA-256 of the request as the client sent it. With [retry] the client says that it repeats a
+     * request without the id of the first: it then joins the newest one of the same content within
+     * `times.retry` of the plan; one that joins none has [id].
+     */
     fun authorize(
         subscription: String,
         id: String,
         most: Usage,
         createdAt: Long? = null,
+        content: String? = null,
+        retry: Boolean = false,
         now: Long? = null,
     ): Answer {
         val at = now ?: clock()
-        val done = submit { machine.proposeAuthorize(subscription, id, createdAt, most, at) }
+        val done = submit {
+            machine.proposeAuthorize(subscription, id, createdAt, content, retry, most, at)
+        }
         return when (done) {
             is Outcome.Authorized -> Hold(this, subscription, id, done.value)
             is Outcome.Denied -> Denied(done.value)
@@ -112,13 +121,22 @@ class Meter(
     }
 
     /**
-     * Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now on, and
-     * not longer than its grace after the call was authorised.
+     * Charges a call that ended and of which nobody knows what it used, as its plan says: a receipt, or a
+     * replay.
      */
-    fun extend(subscription: String, id: String, now: Long? = null): Extended {
+    fun settleUnfinished(subscription: String, id: String, now: Long? = null): Outcome {
         val at = now ?: clock()
-        val done = submit { machine.proposeExtend(subscription, id, at) }
-        return (done as Outcome.Extended).value
+        return submit { machine.proposeSettleUnfinished(subscription, id, at) }
+    }
+
+    /**
+     * Lets a hold reserve for longer, while it still reserves: a whole hold of the plan from now on, and
+     * not longer than its grace after the call was authorised. With [most], what the call may use in all,
+     * it reserves for more; if a limit has no room for that it is denied, and the hold stays as it was.
+     */
+    fun extend(subscription: String, id: String, most: Usage? = null, now: Long? = null): Outcome {
+        val at = now ?: clock()
+        return submit { machine.proposeExtend(subscription, id, most, at) }
     }
 
     /** Ends a hold without a charge, or marks the outcome of its call unknown. */

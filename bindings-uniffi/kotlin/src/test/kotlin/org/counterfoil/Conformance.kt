@@ -160,12 +160,16 @@ class Script {
             )
         }
         "meter.authorize" -> {
-            given.known("meter", "subscription", "id", "createdAt", "most", "now", "journal")
+            given.known(
+                "meter", "subscription", "id", "createdAt", "content", "retry", "most", "now", "journal",
+            )
             val answer = meter(given).authorize(
                 given.text("subscription"),
                 given.text("id"),
                 given.usage("most"),
                 createdAt = given.instantOrNull("createdAt"),
+                content = given.maybe("content"),
+                retry = given.isOn("retry"),
                 now = given.instant("now"),
             )
             when (answer) {
@@ -203,12 +207,22 @@ class Script {
             )
             outcome(keep(done))
         }
-        "meter.extend" -> {
+        "meter.settleUnfinished" -> {
             given.known("meter", "subscription", "id", "now", "journal")
-            val extended = meter(given).extend(
+            val done = meter(given).settleUnfinished(
                 given.text("subscription"), given.text("id"), given.instant("now"),
             )
-            json("subject" to extended.subject, "deadline" to extended.deadline)
+            outcome(keep(done))
+        }
+        "meter.extend" -> {
+            given.known("meter", "subscription", "id", "most", "now", "journal")
+            val done = meter(given).extend(
+                given.text("subscription"),
+                given.text("id"),
+                most = if (given.has("most")) given.usage("most") else null,
+                now = given.instant("now"),
+            )
+            outcome(done)
         }
         "meter.holds" -> {
             given.known("meter", "subscription")

@@ -41,6 +41,11 @@ class Given(private val members: JsonObject) {
 
     fun flag(name: String): Boolean = get(name).asBoolean
 
+    fun has(name: String): Boolean = name in members
+
+    /** A flag that may be absent: then it is off. */
+    fun isOn(name: String): Boolean = members[name]?.asBoolean ?: false
+
     fun texts(name: String): List<String> = get(name).asJsonArray.map { plain(it, name) }
 
     fun bytes(name: String): ByteArray {
@@ -254,5 +259,8 @@ fun outcome(done: Outcome): JsonObject = when (done) {
         ),
     )
     is Outcome.Reclaimed -> json("reclaimed" to json("lease" to done.value.lease))
-    is Outcome.Authorized, is Outcome.Cancelled, is Outcome.Extended, is Outcome.Voided, is Outcome.Stated, is Outcome.Done -> throw Broken("no result: $done")
+    is Outcome.Extended -> json(
+        "extended" to json("subject" to done.value.subject, "deadline" to done.value.deadline),
+    )
+    is Outcome.Authorized, is Outcome.Cancelled, is Outcome.Voided, is Outcome.Stated, is Outcome.Done -> throw Broken("no result: $done")
 }
