@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use counterfoil::crypto::sha256;
+use counterfoil::lease::{Lease, Statement};
 use counterfoil::meter::{Command, Outcome, Subscribe};
 use counterfoil::{Code, Digest, Error, Result, Timestamp};
 
@@ -35,6 +36,9 @@ const MOST: u32 = 1024;
 /// the number of shards, so that this number is fixed when the root is made. Settlements of the shards
 /// [merge](counterfoil::settlement::Batch::merge), in any order, into that of all.
 ///
+/// A lease is a budget of its own: the shard takes it whose origin it names as its holder. Each shard
+/// may hold leases of any lender, another shard included.
+///
 /// No lock is held while a signer runs, and one caller's panic stops no other. Whatever one shard does
 /// not get to disk stalls that shard alone.
 ///
@@ -58,7 +62,7 @@ const MOST: u32 = 1024;
 #[derive(Debug)]
 pub struct Shards {
     ledgers: Vec<Ledger>,
-    /// The shard of every subscription and of every lane.
+    /// The shard of every subscription, of every lane, and of every lease that was accepted.
     homes: RwLock<HashMap<Digest, usize>>,
     _lock: Lock,
 }
@@ -101,7 +105,9 @@ impl Shards {
             segment::list(&dir)?;
             let ledger = Ledger::open(&dir, Box::new(Arc::clone(&signer)), salt_key, options)?;
             ledger.read(|meter| {
-                homes.extend(meter.lanes().flat_map(|l| [(l.subscription, home), (l.lane, home)]));
+                // The lane of a lease names the lender's subscription, which may live elsewhere.
+                homes.extend(meter.subscriptions().map(|s| (s.id, home)));
+                homes.extend(meter.lanes().map(|l| (l.lane, home)));
             })?;
             ledgers.push(ledger);
         }
@@ -128,10 +134,11 @@ impl Shards {
         Ok(())
     }
 
-    /// Decides a command about one subscriber durably, in the subscriber's shard.
+    /// Decides a command about one subscriber or one lease durably, in its shard.
     ///
     /// # Errors
-    /// [`Code::SubscriptionUnknown`], of a collection [`Code::CollectedInvalid`];
+    /// [`Code::SubscriptionUnknown`], of a collection [`Code::CollectedInvalid`], of statements
+    /// [`Code::LeaseUnknown`], of a lease that no shard is the holder of [`Code::LeaseInvalid`];
     /// [`Code::Arguments`] for a command that is not about one subscriber: see
     /// [`Shards::submit_all`] and [`Shards::begin`]. Otherwise as [`Ledger::submit`].
     pub fn submit(&self, command: &Command, now: Timestamp) -> Result<Outcome> {
@@ -140,6 +147,15 @@ impl Shards {
             Command::Subscribe(subscribe) => self.home_of_payer(subscribe),
             Command::Collect(line) => {
                 self.home(&line.lane).ok_or_else(|| unknown(Code::CollectedInvalid, &line.lane))?
+            }
+            Command::Accept { lease, .. } => self.home_of_holder(&Lease::from_bytes(lease)?)?,
+            Command::Statement { lease, .. } => {
+                self.home(lease).ok_or_else(|| unknown(Code::LeaseUnknown, lease))?
+            }
+            Command::Absorb { statement, .. } => {
+                let statement = Statement::from_bytes(statement)?;
+                let lender = self.home_of_lender(&statement)?;
+                lender.ok_or_else(|| unknown(Code::LeaseUnknown, &statement.lease))?
             }
             _ => {
                 let id = subscription(command).ok_or_else(|| {
@@ -197,6 +213,29 @@ impl Shards {
         self.homes.read().unwrap_or_else(PoisonError::into_inner).get(id).copied()
     }
 
+    /// The shard that accepted a lease, or whose log is its holder.
+    fn home_of_holder(&self, lease: &Lease) -> Result<usize> {
+        if let Some(home) = self.home(&lease.digest()) {
+            return Ok(home);
+        }
+        for (home, ledger) in self.ledgers.iter().enumerate() {
+            if ledger.read(|meter| meter.origin() == Some(&lease.holder))? {
+                return Ok(home);
+            }
+        }
+        Err(Error::new(Code::LeaseInvalid).value(&lease.holder).because("no shard is its holder"))
+    }
+
+    /// The shard that lent what a statement is about. Any but the holder's own may have.
+    fn home_of_lender(&self, statement: &Statement) -> Result<Option<usize>> {
+        for (home, ledger) in self.ledgers.iter().enumerate() {
+            if ledger.read(|meter| meter.lender(statement).is_some())? {
+                return Ok(Some(home));
+            }
+        }
+        Ok(None)
+    }
+
     /// The payer's shard: that of the address, or of the account where there is none.
     fn home_of_payer(&self, subscribe: &Subscribe) -> usize {
         let digest = match (&subscribe.payer, &subscribe.account) {
@@ -218,7 +257,9 @@ fn subscription(command: &Command) -> Option<&Digest> {
         Command::Settle(settle) | Command::SettlePart(settle) => Some(&settle.subscription),
         Command::Import(import) => Some(&import.subscription),
         Command::Credit(credit) => Some(&credit.subscription),
+        Command::Lease(request) => Some(&request.subscription),
         Command::Extend { subscription, .. }
+        | Command::SettleUnfinished { subscription, .. }
         | Command::Release { subscription, .. }
         | Command::Grant { subscription, .. }
         | Command::Cancel { subscription }

@@ -14,7 +14,8 @@ use std::thread;
 
 use common::*;
 use counterfoil::entry::{Collected, Entry};
-use counterfoil::meter::{Command, Outcome, SignRequest};
+use counterfoil::lease::{Lease, Statement};
+use counterfoil::meter::{Command, LeaseRequest, Outcome, SignRequest};
 use counterfoil::settlement::{Batch, Extent};
 use counterfoil::{Address, Amount, Code, Digest, LocalKey, Plan, Result, Signature};
 use counterfoil_journal::{Ledger, Reader, Shards, Signer, copy_backup, shard_folders};
@@ -356,4 +357,119 @@ fn a_restored_root_begins_other_logs_and_goes_on() {
         assert_eq!(origin, Some(format!("anew/{number}")));
     }
     assert_eq!(audit(&copy.join("0")) + audit(&copy.join("1")), 2 * CALLS + 1);
+}
+
+fn leased(outcome: &Outcome) -> &Arc<Lease> {
+    match outcome {
+        Outcome::Leased { lease, .. } => lease,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn stated(outcome: Outcome) -> Statement {
+    match outcome {
+        Outcome::Stated { statement, .. } => statement,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn leases_go_to_who_lends_and_to_who_holds() {
+    let tmp = tempfile::tempdir().unwrap();
+    let reopen = |shards: Shards| {
+        shards.close().unwrap();
+        open(tmp.path(), 3).unwrap()
+    };
+    let shards = open(tmp.path(), 3).unwrap();
+    begin(&shards);
+    let number = |shards: &Shards, id: &Digest| {
+        let home = shards.of(id).unwrap().journal().dir();
+        shards.ledgers().iter().position(|ledger| ledger.journal().dir() == home).unwrap()
+    };
+    let sub = subscription(&shards, "acme");
+    let lender = number(&shards, &sub);
+    let request = |number: usize| LeaseRequest {
+        subscription: sub,
+        holder: format!("test/{number}"),
+        until: at(60_000),
+        units: BTreeMap::from([("t".to_owned(), 10)]),
+        limits: BTreeMap::new(),
+        attributes: BTreeMap::new(),
+    };
+    let lend = |shards: &Shards, number| {
+        leased(&shards.submit(&Command::Lease(request(number)), at(2000)).unwrap()).clone()
+    };
+    let itself = shards.submit(&Command::Lease(request(lender)), at(2000)).unwrap_err();
+    assert_eq!(itself.code(), Code::LeaseRefused);
+    let others: Vec<_> = (0..3).filter(|number| *number != lender).collect();
+    let leases: Vec<_> = others.iter().map(|number| lend(&shards, *number)).collect();
+
+    let sign = |digest: &Digest| key().sign(digest);
+    let accept = |lease: &Lease| Command::Accept {
+        lease: lease.to_bytes(),
+        signature: sign(&lease.digest()),
+        rail: Digest::ZERO,
+    };
+    let absorb = |statement: &Statement| Command::Absorb {
+        statement: statement.to_bytes(),
+        signature: sign(&statement.digest()),
+    };
+    for lease in &leases {
+        let opened = shards.submit(&accept(lease), at(2001)).unwrap();
+        assert!(
+            matches!(opened, Outcome::Opened { subscription, .. } if subscription == lease.digest())
+        );
+    }
+    let shards = reopen(shards);
+    assert_eq!(number(&shards, &sub), lender, "the lanes of its leases are elsewhere");
+    let mut last = Vec::new();
+    for (lease, home) in leases.iter().zip(&others) {
+        let id = lease.digest();
+        assert_eq!(number(&shards, &id), *home);
+        assert!(matches!(shards.submit(&accept(lease), at(2002)), Ok(Outcome::Opened { .. })));
+        shards.submit(&authorize(id, "a", 4), at(2003)).unwrap();
+        shards.submit(&settle(id, "a", 4), at(2004)).unwrap();
+        let say = |closing| Command::Statement { lease: id, closing };
+        let first = stated(shards.submit(&say(false), at(2005)).unwrap());
+        assert_eq!(shards.submit(&absorb(&first), at(2006)), Ok(Outcome::Done));
+        last.push(stated(shards.submit(&say(true), at(2007)).unwrap()));
+    }
+    let shards = reopen(shards);
+    let out = |shards: &Shards| {
+        let ledger = shards.of(&sub).unwrap();
+        ledger.read(|meter| meter.leases(&sub).unwrap()).unwrap()
+    };
+    let used: Vec<_> = out(&shards).iter().map(|lease| lease.charges[0].used).collect();
+    assert_eq!(used, [4, 4]);
+    last.iter().for_each(|s| assert_eq!(shards.submit(&absorb(s), at(2008)), Ok(Outcome::Done)));
+    assert!(out(&shards).is_empty());
+    let shards = reopen(shards);
+    last.iter().for_each(|s| assert_eq!(shards.submit(&absorb(s), at(2009)), Ok(Outcome::Done)));
+
+    let refused = |command: Command| shards.submit(&command, at(2010)).unwrap_err().code();
+    let lost = Statement { sequence: 9, ..last[0].clone() };
+    assert_eq!(refused(absorb(&lost)), Code::LeaseUnknown, "another one of a lease that is back");
+    let unknown = Command::Statement { lease: sub, closing: false };
+    assert_eq!(refused(unknown), Code::LeaseUnknown);
+    let unknown = Command::Statement { lease: Digest::ZERO, closing: false };
+    assert_eq!(refused(unknown), Code::LeaseUnknown);
+    let elsewhere = Lease { holder: "test/3".to_owned(), ..(*leases[0]).clone() };
+    assert_eq!(refused(accept(&elsewhere)), Code::LeaseInvalid);
+    let unknown = LeaseRequest { subscription: Digest::ZERO, ..request(others[0]) };
+    assert_eq!(refused(Command::Lease(unknown)), Code::SubscriptionUnknown);
+    shards.close().unwrap();
+    let audited: u64 = shard_folders(tmp.path()).unwrap().unwrap().iter().map(|d| audit(d)).sum();
+    assert_eq!(audited, 2);
+}
+
+#[test]
+fn a_call_that_nobody_knows_the_end_of_is_settled_in_its_shard() {
+    let tmp = tempfile::tempdir().unwrap();
+    let shards = open(tmp.path(), 3).unwrap();
+    begin(&shards);
+    let sub = subscription(&shards, "acme");
+    shards.submit(&authorize(sub, "a", 4), at(2000)).unwrap();
+    let unfinished = Command::SettleUnfinished { subscription: sub, id: "a".to_owned() };
+    let settled = shards.submit(&unfinished, at(2001)).unwrap();
+    assert!(matches!(settled, Outcome::Receipt { .. }), "{settled:?}");
 }

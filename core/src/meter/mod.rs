@@ -14,6 +14,7 @@ mod draft;
 mod explore;
 mod fold;
 mod hold;
+mod leases;
 mod machine;
 mod outcome;
 mod parts;
@@ -23,6 +24,7 @@ mod view;
 
 pub use command::{Command, Credit, Import, LeaseRequest, Request, Settle, Subscribe};
 pub use hold::{HeldUnits, Hold, HoldState, ReservedUnits};
+pub use leases::{LeaseView, LentUnits, StatementView};
 pub use machine::{Meter, Step, Ticket};
 pub use outcome::{Crossed, Outcome, Replay, SignRequest, Signed};
 pub use parts::{PartLine, Parts};
