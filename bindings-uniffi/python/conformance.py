@@ -232,6 +232,23 @@ def _(s, meter, subscription):
                        "parts": str(one.parts), "charged": one.charged} for one in holds]}
 
 
+@arm("meter.leases", "meter subscription")
+def _(s, meter, subscription):
+    leases = s.meter(meter).leases(subscription)
+    if leases is None:
+        raise c.Error("subscription_unknown", "no such subscription", None, None)
+    return {"leases": [{
+        "lease": one.lease, "holder": one.holder, "at": str(one.at), "until": str(one.until),
+        "reclaimedAt": str(one.reclaimed_at),
+        "charges": [{"charge": lent.charge, "counter": str(lent.counter),
+                     "units": str(lent.units), "used": str(lent.used)} for lent in one.charges],
+        "limits": [{"limit": share.limit, "most": str(share.most)} for share in one.limits],
+        "stated": None if one.stated is None else {
+            "sequence": str(one.stated.sequence), "cumulative": one.stated.cumulative,
+            "at": str(one.stated.at)},
+    } for one in leases]}
+
+
 @arm("meter.release", "meter subscription id reason now", "journal")
 def _(s, meter, subscription, id, reason, now):
     unknown = {"released": False, "unknown": True}[reason]

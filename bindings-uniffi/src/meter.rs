@@ -12,7 +12,7 @@ use crate::plan::{Plan, Usage};
 use crate::receipt::Receipt;
 use crate::sign::{SignRequest, request};
 use crate::values::{Address, Amount, Digest, Exact, Signature, Timestamp, secret};
-use crate::view::{HoldView, LaneTotals, SubscriptionView};
+use crate::view::{HoldView, LaneTotals, LeaseView, SubscriptionView};
 
 /// A meter without its journal: what it decides is yours to record. `Meter`, the layer over it,
 /// does that.
@@ -435,6 +435,11 @@ impl StepMachine {
     /// The holds of a subscription: those that reserve, and those that expired and may still be settled.
     fn holds(&self, subscription: Digest) -> Result<Option<Vec<HoldView>>> {
         Ok(self.lock().holds(&subscription))
+    }
+
+    /// The leases of a subscription that are out, by id.
+    fn leases(&self, subscription: Digest) -> Result<Option<Vec<LeaseView>>> {
+        Ok(self.lock().leases(&subscription))
     }
 
     /// Whether the subscription's lane belongs to the current log: if not, subscribe again.

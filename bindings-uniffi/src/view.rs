@@ -5,6 +5,10 @@ use crate::values::{Amount, Digest, Exact, HoldState, Timestamp, Window};
 pub(crate) type LaneTotals = counterfoil::meter::LaneTotals;
 pub(crate) type SubscriptionView = counterfoil::meter::SubscriptionView;
 pub(crate) type HoldView = counterfoil::meter::HoldView;
+pub(crate) type LeaseView = counterfoil::meter::LeaseView;
+type LentUnits = counterfoil::meter::LentUnits;
+type StatementView = counterfoil::meter::StatementView;
+type UnitShare = counterfoil::lease::UnitShare;
 type CounterView = counterfoil::meter::CounterView;
 type GrantView = counterfoil::meter::GrantView;
 
@@ -117,4 +121,58 @@ pub struct HoldView {
     pub parts: u64,
     /// What they charged together, exact, what grants paid of it included.
     pub charged: Exact,
+}
+
+/// A lease that is out: its holder may still say what was used, and nothing of it was taken back.
+#[uniffi::remote(Record)]
+pub struct LeaseView {
+    /// Its id.
+    pub lease: Digest,
+    /// The origin of the log that may meter under it.
+    pub holder: String,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The first instant at which it authorises nothing more.
+    pub until: Timestamp,
+    /// When it is reclaimed, if it does not come back before: `until` and the plan's `grace`.
+    pub reclaimed_at: Timestamp,
+    /// What was lent of each charge, in the order of the plan.
+    pub charges: Vec<LentUnits>,
+    /// What was lent of each limit on units that covers its calls, in the order of the plan.
+    pub limits: Vec<UnitShare>,
+    /// The last that was absorbed of what its holder states; absent when there is nothing.
+    pub stated: Option<StatementView>,
+}
+
+/// What was lent of one charge, and used as far as is known.
+#[uniffi::remote(Record)]
+pub struct LentUnits {
+    /// The charge's id.
+    pub charge: String,
+    /// Where its counter stood.
+    pub counter: u64,
+    /// How many units were lent.
+    pub units: u64,
+    /// How many of them the last statement says were used; 0 without one.
+    pub used: u64,
+}
+
+/// What is lent of a limit on units.
+#[uniffi::remote(Record)]
+pub struct UnitShare {
+    /// The limit's id.
+    pub limit: String,
+    /// The most that calls may count; of a soft limit, which bounds nothing, 0.
+    pub most: u64,
+}
+
+/// Where a lease's lane stood when its holder last said so.
+#[uniffi::remote(Record)]
+pub struct StatementView {
+    /// The sequence of the lane's last receipt; 0 when there was none.
+    pub sequence: u64,
+    /// What the lane had charged, exact.
+    pub cumulative: Exact,
+    /// When the statement was made.
+    pub at: Timestamp,
 }

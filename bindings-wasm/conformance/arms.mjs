@@ -212,6 +212,15 @@ export const arms = {
     const holds = given.handle("meter", Host).meter.holds(given.text("subscription"));
     return [{ holds: holds.map(texts) }];
   },
+  "meter.leases"(given) {
+    const leases = given.handle("meter", Host).meter.leases(given.text("subscription"));
+    if (!leases) throw new CounterfoilError("subscription_unknown", "no such subscription");
+    const all = leases.map(({ charges, limits, stated, ...of }) => ({
+      ...texts(of), charges: charges.map(texts), limits: limits.map(texts),
+      stated: stated ? texts(stated) : null,
+    }));
+    return [{ leases: all }];
+  },
   async "meter.release"(given) {
     const release = {
       subscription: given.text("subscription"), id: given.text("id"), reason: given.text("reason"),

@@ -1,6 +1,6 @@
 import type {
   Absorb, Accept, Authorize, Authorized, Begin, Cancel, Cancelled, Checkpointed, Collect, Credit, Denied, Extend, Extended, Grant, HoldView, Import,
-  LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Reclaimed, Released, Replayed,
+  LaneTotals, LeaseRequest, LeaseView, Leased, Nothing, Opened, Outcome, Present, RawMeter, Receipt, Reclaimed, Released, Replayed,
   Settle, SettleUnfinished, Settled, SignRequest, Stated, StatementRequest, Subscribe, Subscription, Switch, Hex, Instant, Exact, Plan, Usage, Void, Voided,
 } from "../pkg/counterfoil.js";
 
@@ -14,7 +14,7 @@ export {
 export type {
   Absorb, Accept, Authorize, Authorized, Basis, Begin, Billed, Cancel, Cancelled, Channel, CheckpointFields, Checkpointed, ClaimRow,
   Collect, ConsistencyProof, Counter, Counts, Credit, Crossed, Denied, Done, Duplicate, Evidence, Exact, Extend, Extended, Extent, Grant, GrantState, Hex, HoldFields, HoldView, Import,
-  ImportMark, InclusionProof, Instant, LaneCharge, LaneTotals, LeaseRequest, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
+  ImportMark, InclusionProof, Instant, LaneCharge, LaneTotals, LeaseRequest, LeaseView, Leased, Nothing, Opened, Outcome, PayeeLine, PayoutProof, Present,
   Quote, QuoteLine, QuoteStep, ReceiptKind, Reclaimed, Release, Released, Replayed, Rounding, Settle, SettleUnfinished, Settled,
   Stated, StatementRequest, Subscribe, Subscription, Surface, Switch, Totals, TreeHead, Usage, Void, Voided, Voucher, VoucherCheck,
 } from "../pkg/counterfoil.js";
@@ -153,6 +153,8 @@ export class Meter {
   /** Those that reserve, also of calls whose outcome is unknown, and those that expired and may still be
    * settled. */
   holds(subscription: Hex): HoldView[] | undefined;
+  /** Those that are out, by id, and what their holders last stated. */
+  leases(subscription: Hex): LeaseView[] | undefined;
   /** To read from, and to settle from. Propose through this class only. */
   readonly raw: RawMeter;
 }

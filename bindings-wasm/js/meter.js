@@ -249,6 +249,9 @@ export class Meter {
   holds(subscription) {
     return this.#raw.holds(subscription);
   }
+  leases(subscription) {
+    return this.#raw.leases(subscription);
+  }
   subscriptions() {
     return this.#raw.subscriptions();
   }

@@ -2,6 +2,7 @@
 
 use counterfoil::{
     Digest,
+    lease::UnitShare,
     meter::{self, LaneTotals, SubscriptionView, Ticket},
 };
 use js_sys::Uint8Array;
@@ -199,6 +200,16 @@ impl RawMeter {
         Ok(self.0.holds(&id).map(|holds| list(holds, hold).unchecked_into()))
     }
 
+    /// A subscription's leases that are out, by id.
+    #[wasm_bindgen(unchecked_return_type = "LeaseView[] | undefined")]
+    pub fn leases(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Hex")] subscription: JsValue,
+    ) -> Result<Option<js_sys::Object>, Thrown> {
+        let id: Digest = input::parsed(&subscription)?;
+        Ok(self.0.leases(&id).map(|leases| list(leases, lease).unchecked_into()))
+    }
+
     /// Whether the subscription's lane belongs to the current log: if not, subscribe again.
     #[wasm_bindgen(js_name = isCurrent)]
     pub fn is_current(
@@ -254,6 +265,37 @@ fn hold(view: meter::HoldView) -> JsValue {
         .instant("deadline", view.deadline)
         .set("parts", view.parts)
         .text("charged", view.charged)
+        .into()
+}
+
+fn lease(view: meter::LeaseView) -> JsValue {
+    let lent = |lent: meter::LentUnits| {
+        Record::new()
+            .set("charge", lent.charge)
+            .set("counter", lent.counter)
+            .set("units", lent.units)
+            .set("used", lent.used)
+            .into()
+    };
+    let share =
+        |share: UnitShare| Record::new().set("limit", share.limit).set("most", share.most).into();
+    let stated = view.stated.map(|stated| {
+        JsValue::from(
+            Record::new()
+                .set("sequence", stated.sequence)
+                .text("cumulative", stated.cumulative)
+                .instant("at", stated.at),
+        )
+    });
+    Record::new()
+        .text("lease", view.lease)
+        .set("holder", view.holder)
+        .instant("at", view.at)
+        .instant("until", view.until)
+        .instant("reclaimedAt", view.reclaimed_at)
+        .set("charges", list(view.charges, lent))
+        .set("limits", list(view.limits, share))
+        .maybe("stated", stated)
         .into()
 }
 

@@ -245,6 +245,21 @@ export interface HoldView {
   parts: bigint; charged: Exact;
 }
 
+/** A lease that is out: nothing of it was taken back. */
+export interface LeaseView {
+  lease: Hex;
+  /** The origin of the log that may meter under it. */
+  holder: string;
+  at: Instant; until: Instant;
+  /** When it is reclaimed, if it does not come back before. */
+  reclaimedAt: Instant;
+  /** Where each charge's counter stood, the units lent, and those that the last statement says were used. */
+  charges: { charge: string; counter: bigint; units: bigint; used: bigint }[];
+  limits: { limit: string; most: bigint }[];
+  /** The last that was absorbed of what its holder states. */
+  stated?: { sequence: bigint; cumulative: Exact; at: Instant };
+}
+
 /** A grant and what is left of it. */
 export interface GrantState {
   grant: string; kind: "promotional" | "trial" | "included" | "paid";

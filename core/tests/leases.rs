@@ -154,7 +154,13 @@ fn a_lease_that_nobody_closed_ends_at_its_last_statement() {
     let lease = leased(lend(&mut host, request(sub, "replica", 100, until), at(0)).unwrap());
     let id = accept(&mut replica, &plan, &lease, at(0));
     replica.call(id, "one", a(10), at(1));
-    absorb(&mut host, &state(&mut replica, id, false, at(2)), at(2)).unwrap();
+    let said = state(&mut replica, id, false, at(2));
+    assert_eq!(host.meter.leases(&sub).unwrap()[0].stated, None);
+    absorb(&mut host, &said, at(2)).unwrap();
+    let out = host.meter.leases(&sub).unwrap().remove(0);
+    assert_eq!((out.lease, out.reclaimed_at), (id, at(HOUR + 60_000)));
+    assert_eq!((out.charges[0].used, out.stated.unwrap().sequence), (10, 1));
+    assert_eq!((host.meter.lender(&said), replica.meter.lender(&said)), (Some(sub), None));
     assert_eq!(counter(&host, sub).0, 100);
     replica.call(id, "two", a(20), at(3));
     replica.authorize(id, "three", a(5), at(HOUR - 1)).unwrap();
@@ -162,6 +168,11 @@ fn a_lease_that_nobody_closed_ends_at_its_last_statement() {
     let due = host.due(at(HOUR + 60_000));
     assert!(due.contains(&Outcome::Reclaimed { lease: id }), "{due:?}");
     assert_eq!(counter(&host, sub), (10, Exact::new(1_000, 0).unwrap()));
+    assert_eq!(host.meter.leases(&sub), Some(Vec::new()));
+    assert_eq!(host.meter.lender(&said), Some(sub), "its last statement is known for ever");
+    let older = Statement { at: at(1), ..said.clone() };
+    assert_eq!(host.meter.lender(&older), None);
+    assert_eq!(host.meter.leases(&Digest::ZERO), None);
     let late = replica.settle(id, "three", a(5), at(HOUR + 60_000)).unwrap_err();
     assert_eq!(late.code(), Code::WindowClosed);
     host.audit().unwrap();

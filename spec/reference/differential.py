@@ -976,6 +976,7 @@ class Case:
         elif kind == "look":
             self.add("meter.subscription", **on)
             self.add("meter.holds", **on)
+            self.add("meter.leases", **on)
             self.add("meter.lane", meter=self.meter, lane=lane)
         elif kind == "quote":
             self.add("plan.quote", plan="p", usage=usage(r, self.priced), at=now)

@@ -409,6 +409,10 @@ class Meter:
         those that expired and may still be settled."""
         return self._native.holds(subscription)
 
+    def leases(self, subscription: str) -> Optional[list[native.LeaseView]]:
+        """A subscription's leases that are out, by id, and what their holders last stated."""
+        return self._native.leases(subscription)
+
     def snapshot(self) -> bytes:
         """The durable state as bytes."""
         return self._native.snapshot()

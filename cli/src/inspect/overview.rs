@@ -1,7 +1,7 @@
 //! What is in a ledger, at a glance.
 
 use counterfoil::json::{Object, Value};
-use counterfoil::meter::{LaneTotals, SubscriptionView};
+use counterfoil::meter::{LaneTotals, LeaseView, SubscriptionView};
 use counterfoil::{Currency, Exact, Meter};
 
 use crate::words::grouped;
@@ -81,6 +81,16 @@ fn lines(meter: &Meter) -> Vec<String> {
                 money(counter.billed)
             ));
         }
+        for lease in meter.leases(&subscription.id).unwrap_or_default() {
+            lines.push(format!("  lease {}", lease.lease));
+            lines.push(format!("    lent to {} until {}", lease.holder, lease.until));
+            let charged = lease.stated.map_or(Exact::ZERO, |stated| stated.cumulative);
+            for lent in &lease.charges {
+                let (used, units) = (grouped(lent.used), grouped(lent.units));
+                lines.push(format!("    {}: {used} of {units} units used", lent.charge));
+            }
+            lines.push(format!("    {} charged, as far as stated", money(charged)));
+        }
     }
     lines
 }
@@ -122,14 +132,48 @@ fn document(meter: &Meter) -> Value {
                 ("fee", Value::from(lane.fee.to_string())),
             ])
         });
+        let leases = meter.leases(&subscription.id).unwrap_or_default();
         Value::object([
             ("subscriber", Value::from(name_of(&subscription))),
             ("subscription", Value::from(subscription.id.to_string())),
             ("plan", Value::from(subscription.plan.to_string())),
             ("denied", Value::from(subscription.denied)),
             ("lanes", list(lanes.collect())),
+            ("leases", list(leases.into_iter().map(lease).collect())),
         ])
     });
     value.insert("subscribers", list(subscribers.collect()));
     Value::Object(value)
+}
+
+/// A lease that is out.
+fn lease(lease: LeaseView) -> Value {
+    let charges = lease.charges.into_iter().map(|lent| {
+        Value::object([
+            ("charge", Value::from(lent.charge)),
+            ("counter", Value::from(lent.counter)),
+            ("units", Value::from(lent.units)),
+            ("used", Value::from(lent.used)),
+        ])
+    });
+    let limits = lease.limits.into_iter().map(|share| {
+        Value::object([("limit", Value::from(share.limit)), ("most", Value::from(share.most))])
+    });
+    let stated = lease.stated.map(|stated| {
+        Value::object([
+            ("at", Value::from(stated.at.millis())),
+            ("receipts", Value::from(stated.sequence)),
+            ("charged", Value::from(stated.cumulative.floor().to_string())),
+        ])
+    });
+    Value::object([
+        ("lease", Value::from(lease.lease.to_string())),
+        ("holder", Value::from(lease.holder)),
+        ("at", Value::from(lease.at.millis())),
+        ("until", Value::from(lease.until.millis())),
+        ("reclaimedAt", Value::from(lease.reclaimed_at.millis())),
+        ("charges", Value::from(charges.collect::<Vec<_>>())),
+        ("limits", Value::from(limits.collect::<Vec<_>>())),
+        ("stated", stated.unwrap_or(Value::Null)),
+    ])
 }

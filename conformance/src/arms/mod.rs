@@ -80,6 +80,7 @@ pub(crate) fn run(op: &str, input: Value, objects: &mut Objects) -> Done {
         "meter.accept" => lease::accept(input, objects),
         "meter.statement" => lease::statement(input, objects),
         "meter.absorb" => lease::absorb(input, objects),
+        "meter.leases" => plain(lease::out(input, objects)),
         "meter.present" => meter::present(input, objects),
         "evidence.sign" => plain(evidence::sign(input, objects)),
         "evidence.read" => plain(evidence::read(input)),

@@ -472,6 +472,26 @@ def _(s, g):
     return {}, None
 
 
+@operation("meter.leases")
+def _(s, g):
+    state, of = s.object(g, "meter").state, digest(g["subscription"])
+    plan = meters.the_subscription(state, of)["plan"]
+    return {"leases": [{
+        "lease": hexed(id_), "holder": out["lease"]["holder"], "at": str(out["lease"]["at"]),
+        "until": str(out["lease"]["until"]),
+        "reclaimedAt": str(leases.over_at(plan, out["lease"])),
+        "charges": [{"charge": i["charge"], "counter": str(i["from"]), "units": str(i["units"]),
+                     "used": str(out["stated"]["units"][n] if out["stated"] else 0)}
+                    for n, i in enumerate(out["lease"]["charges"])],
+        "limits": [{"limit": x["limit"], "most": str(x["most"])} for x in out["lease"]["limits"]],
+        "stated": optional(out["stated"], lambda said: {
+            "sequence": str(said["sequence"]),
+            "cumulative": amounts.text_of(
+                said["cumulative"] * amounts.GRID + said["cumulative_remainder"]),
+            "at": str(said["at"])}),
+    } for id_, out in sorted(state.leases.items()) if out["lease"]["subscription"] == of]}, None
+
+
 @operation("meter.recover")
 def _(s, g):
     meter = s.object(g, "meter")

@@ -363,6 +363,42 @@ final class Script {
                 ])
             }
             return .object(["holds": .list(found)])
+        case "meter.leases":
+            try given.known("meter subscription")
+            guard let leases = try meter(given).leases(try given.text("subscription")) else {
+                throw absent("subscription_unknown")
+            }
+            let found = leases.map { lease in
+                let charges = lease.charges.map {
+                    JSON.object([
+                        "charge": .text($0.charge),
+                        "counter": number($0.counter),
+                        "units": number($0.units),
+                        "used": number($0.used),
+                    ])
+                }
+                let limits = lease.limits.map {
+                    JSON.object(["limit": .text($0.limit), "most": number($0.most)])
+                }
+                let stated = lease.stated.map {
+                    JSON.object([
+                        "sequence": number($0.sequence),
+                        "cumulative": .text($0.cumulative),
+                        "at": number($0.at),
+                    ])
+                }
+                return JSON.object([
+                    "lease": .text(lease.lease),
+                    "holder": .text(lease.holder),
+                    "at": number(lease.at),
+                    "until": number(lease.until),
+                    "reclaimedAt": number(lease.reclaimedAt),
+                    "charges": .list(charges),
+                    "limits": .list(limits),
+                    "stated": stated ?? .null,
+                ])
+            }
+            return .object(["leases": .list(found)])
         case "meter.release":
             try given.known("meter subscription id reason now journal")
             let reasons = ["released": false, "unknown": true]

@@ -344,6 +344,11 @@ public final class Meter: @unchecked Sendable {
         try machine.holds(subscription: subscription)
     }
 
+    /// A subscription's leases that are out, by id, and what their holders last stated.
+    public func leases(_ subscription: String) throws -> [LeaseView]? {
+        try machine.leases(subscription: subscription)
+    }
+
     /// The durable state as bytes.
     public func snapshot() -> Data { machine.snapshot() }
 

@@ -325,6 +325,9 @@ class Meter(
      */
     fun holds(subscription: String): List<HoldView>? = machine.holds(subscription)
 
+    /** A subscription's leases that are out, by id, and what their holders last stated. */
+    fun leases(subscription: String): List<LeaseView>? = machine.leases(subscription)
+
     /** The durable state as bytes. */
     fun snapshot(): ByteArray = machine.snapshot()
 

@@ -240,6 +240,37 @@ class Script {
             }
             json("holds" to found)
         }
+        "meter.leases" -> {
+            given.known("meter", "subscription")
+            val leases = meter(given).leases(given.text("subscription"))
+                ?: throw absent("subscription_unknown")
+            val found = leases.map { lease ->
+                json(
+                    "lease" to lease.lease,
+                    "holder" to lease.holder,
+                    "at" to lease.at,
+                    "until" to lease.until,
+                    "reclaimedAt" to lease.reclaimedAt,
+                    "charges" to lease.charges.map {
+                        json(
+                            "charge" to it.charge,
+                            "counter" to it.counter,
+                            "units" to it.units,
+                            "used" to it.used,
+                        )
+                    },
+                    "limits" to lease.limits.map { json("limit" to it.limit, "most" to it.most) },
+                    "stated" to lease.stated?.let {
+                        json(
+                            "sequence" to it.sequence,
+                            "cumulative" to it.cumulative,
+                            "at" to it.at,
+                        )
+                    },
+                )
+            }
+            json("leases" to found)
+        }
         "meter.release" -> {
             given.known("meter", "subscription", "id", "reason", "now", "journal")
             val unknown = when (given.text("reason")) {
