@@ -118,6 +118,16 @@ pub(crate) enum Command {
         after_help = "Examples:\n  counterfoil backup ledger backups/2026-11-24\n  counterfoil backup backups/2026-11-24 ledger"
     )]
     Backup(Backup),
+    /// Move the first entries of a ledger to an archive, so that it stays small.
+    ///
+    /// Whole segments are moved, unchanged, that a signed checkpoint seals. The ledger opens and goes on
+    /// without them; what reads all entries (verify, settle, report) needs --archive from then on. The
+    /// archive is a ledger that is only read: `counterfoil verify` audits it by itself. Run again after
+    /// a crash, it goes on.
+    #[command(
+        after_help = "Examples:\n  counterfoil compact ledger --archive archive\n  counterfoil verify --plan plan.json ledger --archive archive"
+    )]
+    Compact(Compact),
 }
 
 #[derive(Debug, Subcommand)]
@@ -305,6 +315,17 @@ pub(crate) struct Meter {
     pub(crate) log: PathBuf,
 }
 
+/// A ledger that is read.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// The ledger's folder, or the root of ledgers that are shards.
+    #[arg(value_name = "LEDGER")]
+    pub(crate) ledger: PathBuf,
+    /// Where `counterfoil compact` moved the ledger's first entries.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) archive: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// The plan that the ledger must be rated under, instead of trusting the ledger's own copy.
@@ -313,13 +334,15 @@ pub(crate) struct Verify {
     /// The ledger's folder; or those of several meters that share subscriptions through leases.
     #[arg(value_name = "LEDGER", required = true)]
     pub(crate) ledgers: Vec<PathBuf>,
+    /// Where `counterfoil compact` moved the first entries; of one ledger only.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) archive: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Settle {
-    /// The ledger's folder.
-    #[arg(value_name = "LEDGER")]
-    pub(crate) ledger: PathBuf,
+    #[command(flatten)]
+    pub(crate) source: Source,
     /// Settle everything that is due as if it were collected, and pay out the residue too. With
     /// --key, windows that are over are closed first, which credits what they billed too much.
     #[arg(long = "final", conflicts_with = "collected")]
@@ -342,9 +365,8 @@ pub(crate) struct Settle {
 
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// The ledger's folder.
-    #[arg(value_name = "LEDGER")]
-    pub(crate) ledger: PathBuf,
+    #[command(flatten)]
+    pub(crate) source: Source,
     /// A settlement to show, from `counterfoil settle`.
     #[arg(long, value_name = "FILE")]
     pub(crate) settlement: Option<PathBuf>,
@@ -358,7 +380,7 @@ pub(crate) struct Report {
 
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// The ledger's folder, or that of a backup.
+    /// The folder of the ledger, of a backup, or of a root of shards.
     #[arg(value_name = "LEDGER")]
     pub(crate) ledger: PathBuf,
     /// The folder of the copy, which must not exist. It appears whole or not at all.
@@ -367,10 +389,23 @@ pub(crate) struct Backup {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Compact {
+    /// The ledger's folder, or the root of ledgers that are shards.
+    #[arg(value_name = "LEDGER")]
+    pub(crate) ledger: PathBuf,
+    /// The folder of the archive: a new one, or the ledger's own from before.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) archive: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// The ledger's folder.
+    /// The ledger's folder, or the root of ledgers that are shards.
     #[arg(value_name = "LEDGER", required_unless_present_any = ["header", "receipt_file"])]
     pub(crate) ledger: Option<PathBuf>,
+    /// Where `counterfoil compact` moved the ledger's first entries.
+    #[arg(long, value_name = "FOLDER", requires = "ledger")]
+    pub(crate) archive: Option<PathBuf>,
     /// One receipt of the ledger, with head and body, as JSON.
     #[arg(long, value_name = "LANE/SEQUENCE", requires = "ledger")]
     pub(crate) receipt: Option<String>,

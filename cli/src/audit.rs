@@ -1,22 +1,22 @@
 //! Walking a ledger with the core's auditor, signatures included. Nothing is written.
 
-use std::path::Path;
-
 use counterfoil::audit::{Auditor, Expected};
 use counterfoil::entry::Entry;
 use counterfoil::{Code, Error, Plan, Result};
-use counterfoil_journal::{CHECKPOINTS, HEADS, Reader, Slots};
+use counterfoil_journal::{CHECKPOINTS, HEADS, Slots};
+
+use crate::source::Source;
 
 /// Audits every entry of a ledger and shows each to `each`.
 pub(crate) fn walk(
-    dir: &Path,
+    source: &Source,
     plan: Option<&Plan>,
     mut each: impl FnMut(&Entry, &Auditor) -> Result<()>,
 ) -> Result<Auditor> {
-    let heads = Slots::open_read_only(dir, HEADS)?;
-    let checkpoints = Slots::open_read_only(dir, CHECKPOINTS)?;
+    let heads = Slots::open_read_only(&source.dir, HEADS)?;
+    let checkpoints = Slots::open_read_only(&source.dir, CHECKPOINTS)?;
     let mut auditor = Auditor::new();
-    for entry in Reader::open(dir)?.entries(0)? {
+    for entry in source.reader()?.entries(0)? {
         let (index, bytes) = entry?;
         let place = |e: Error| e.at(format!("entry {index}"));
         let (entry, expected) = auditor.next(&bytes).map_err(place)?;
@@ -62,6 +62,7 @@ fn check(expected: &Expected, heads: &Slots, checkpoints: &Slots) -> Result<()> 
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use counterfoil::entry::ImportMark;
     use counterfoil::meter::{Command, Import, Outcome, Subscribe};
@@ -116,7 +117,8 @@ mod tests {
         let tmp = tempfile::tempdir().unwrap();
         let dir = tmp.path().join("ledger");
         ledger(&dir, signing);
-        let audit = || walk(&dir, None, |_, _| Ok(())).map(|auditor| auditor.counts().receipts);
+        let source = Source { dir: dir.clone(), archive: None };
+        let audit = || walk(&source, None, |_, _| Ok(())).map(|auditor| auditor.counts().receipts);
         assert_eq!(audit(), Ok(2));
         for name in
             ["signatures/heads", "signatures/checkpoints", "segments/00000000000000000000.cfl"]

@@ -52,9 +52,12 @@ fn exit_code(code: Code) -> u8 {
         | Code::SignatureInvalid
         | Code::SignatureMissing
         | Code::SignatureWrongKey => UNVERIFIED,
-        Code::LedgerCorrupt
+        Code::LedgerArchived
+        | Code::LedgerCorrupt
+        | Code::LedgerExists
         | Code::LedgerLocked
         | Code::LedgerMissing
+        | Code::LedgerShards
         | Code::LedgerTorn
         | Code::EntryMisplaced
         | Code::MeterStalled => UNUSABLE,

@@ -11,24 +11,31 @@ use counterfoil::entry::Entry;
 use counterfoil::json::{Object, Value};
 use counterfoil::receipt::Head;
 use counterfoil::{Address, Code, Error, Meter, Receipt, Result, Signature};
-use counterfoil_journal::{HEADS, Reader, Slots};
+use counterfoil_journal::{HEADS, Slots};
 
 use crate::args;
 use crate::arguments;
 use crate::exit::{Ended, Failure};
 use crate::io::{failed, write_out};
+use crate::source::{self, Source};
 use overview::overview;
 
 pub(crate) fn run(args: &args::Inspect, json: bool) -> Ended {
     let signer = args.signer.as_deref().map(str::parse::<Address>).transpose()?;
     let text = match (&args.ledger, &args.header, &args.receipt_file) {
         (Some(ledger), None, None) => match (&args.receipt, args.typed_data) {
-            (Some(wanted), false) => find(ledger, &Wanted::parse(wanted)?)?.to_json(),
+            (Some(wanted), false) => {
+                find(&sources(args, ledger)?, &Wanted::parse(wanted)?)?.to_json()
+            }
             (None, true) => {
                 let payouts = typed::payouts(args.settlement.as_deref())?;
-                typed::collect(ledger, payouts).map_err(Failure::of_ledger)?.pretty()
+                let sources = sources(args, ledger)?;
+                typed::collect(&sources, payouts).map_err(Failure::of_ledger)?.pretty()
             }
-            (None, false) => overview(&replay(ledger).map_err(Failure::of_ledger)?, json),
+            (None, false) => {
+                let meters = sources(args, ledger)?.iter().map(replay).collect::<Result<Vec<_>>>();
+                overview(&meters.map_err(Failure::of_ledger)?, json)
+            }
             (Some(_), true) => {
                 return Err(arguments("give --receipt or --typed-data, not both").into());
             }
@@ -46,6 +53,11 @@ pub(crate) fn run(args: &args::Inspect, json: bool) -> Ended {
         _ => return Err(arguments("give a ledger, --header or --receipt-file").into()),
     };
     Ok(write_out(args.out.as_deref(), &text)?)
+}
+
+fn sources(args: &args::Inspect, ledger: &Path) -> Ended<Vec<Source>> {
+    let (ledger, archive) = (ledger.to_path_buf(), args.archive.clone());
+    source::sources(&args::Source { ledger, archive }).map_err(Failure::of_ledger)
 }
 
 /// A receipt for people, verified where the signer is given.
@@ -84,44 +96,52 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// One receipt of a ledger.
-fn find(ledger: &Path, wanted: &Wanted<'_>) -> Ended<Receipt> {
-    let heads = Slots::open_read_only(ledger, HEADS)?;
-    let mut position = 0_u64;
+/// One receipt.
+fn find(sources: &[Source], wanted: &Wanted<'_>) -> Ended<Receipt> {
     let mut found: Option<Receipt> = None;
-    for entry in Reader::open(ledger)?.entries(0)? {
-        match Entry::from_bytes(&entry?.1).map_err(Failure::of_ledger)? {
-            Entry::Open(_) | Entry::Leased(_) | Entry::Stated(_) => {
-                position = position.saturating_add(1);
+    let mut archived = None;
+    for source in sources {
+        let heads = Slots::open_read_only(&source.dir, HEADS)?;
+        let reader = source.reader().map_err(Failure::of_ledger)?;
+        let mut meter = reader.start().map_err(Failure::of_ledger)?;
+        let from = meter.entries();
+        if from > 0 {
+            archived = reader.entries(0).err();
+        }
+        for entry in reader.entries(from)? {
+            let (index, bytes) = entry?;
+            let position = meter.log_size();
+            let place = |e: Error| Failure::of_ledger(e.within(format!("entry {index}")));
+            meter.replay(&bytes).map_err(place)?;
+            let Entry::Receipt(e) = Entry::from_bytes(&bytes).map_err(place)? else { continue };
+            let here = e.head.sequence == wanted.sequence;
+            if !here || !e.head.lane.to_string().starts_with(wanted.lane) {
+                continue;
             }
-            Entry::Receipt(e) => {
-                let here = e.head.sequence == wanted.sequence;
-                if here && e.head.lane.to_string().starts_with(wanted.lane) {
-                    if found.is_some() {
-                        return Err(arguments("more than one lane starts so")
-                            .value(wanted.lane)
-                            .into());
-                    }
-                    let signature = heads
-                        .get(position)?
-                        .map(|bytes| Signature::from_bytes(&bytes))
-                        .transpose()
-                        .map_err(Failure::of_ledger)?;
-                    let e = Arc::unwrap_or_clone(e);
-                    found = Some(Receipt { head: e.head, signature, body: Some(e.body) });
-                }
-                position = position.saturating_add(1);
+            if found.is_some() {
+                let error = arguments("more than one lane starts so").value(wanted.lane);
+                return Err(error.into());
             }
-            _ => {}
+            let signature = heads.get(position)?.map(|bytes| Signature::from_bytes(&bytes));
+            let signature = signature.transpose().map_err(Failure::of_ledger)?;
+            let e = Arc::unwrap_or_clone(e);
+            found = Some(Receipt { head: e.head, signature, body: Some(e.body) });
         }
     }
-    Ok(found
-        .ok_or_else(|| Error::new(Code::LogRange).value(wanted.name).because("no such receipt"))?)
+    match (found, archived) {
+        (Some(receipt), _) => Ok(receipt),
+        // It may be there.
+        (None, Some(archived)) => Err(archived.into()),
+        (None, None) => {
+            Err(Error::new(Code::LogRange).value(wanted.name).because("no such receipt").into())
+        }
+    }
 }
 
-fn replay(ledger: &Path) -> Result<Meter> {
-    let mut meter = Meter::new([0; 32]);
-    for entry in Reader::open(ledger)?.entries(0)? {
+fn replay(source: &Source) -> Result<Meter> {
+    let reader = source.reader()?;
+    let mut meter = reader.start()?;
+    for entry in reader.entries(meter.entries())? {
         let (index, bytes) = entry?;
         meter.replay(&bytes).map_err(|e| e.within(format!("entry {index}")))?;
     }

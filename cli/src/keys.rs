@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use counterfoil::crypto::sha256;
 use counterfoil::json::Value;
@@ -14,7 +15,7 @@ use crate::io::{failed, say, warn};
 
 /// A signing key and the salt key that derives from it.
 pub(crate) struct Keys {
-    pub(crate) signing: LocalKey,
+    pub(crate) signing: Arc<LocalKey>,
     pub(crate) salt: [u8; 32],
 }
 
@@ -91,7 +92,7 @@ pub(crate) fn read(path: &Path) -> Result<Keys> {
     };
     let secret: Digest = text.trim().parse().map_err(|_| refused())?;
     let secret = Zeroizing::new(*secret.bytes());
-    let signing = LocalKey::from_bytes(&secret).map_err(|_| refused())?;
+    let signing = Arc::new(LocalKey::from_bytes(&secret).map_err(|_| refused())?);
     let salt = *sha256(&[b"counterfoil/salt/0\n", secret.as_slice()]).bytes();
     Ok(Keys { signing, salt })
 }

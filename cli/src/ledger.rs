@@ -1,6 +1,7 @@
 //! Opening a ledger to write to it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use counterfoil::Code;
 use counterfoil_journal::{Ledger, Options};
@@ -10,8 +11,9 @@ use crate::io::warn;
 use crate::keys::Keys;
 
 /// Opens or makes a ledger, and tells of what had to be repaired.
-pub(crate) fn open(dir: &Path, keys: Keys) -> Ended<Ledger> {
-    let opened = Ledger::open(dir, Box::new(keys.signing), keys.salt, Options::default());
+pub(crate) fn open(dir: &Path, keys: &Keys) -> Ended<Ledger> {
+    let signer = Box::new(Arc::clone(&keys.signing));
+    let opened = Ledger::open(dir, signer, keys.salt, Options::default());
     let ledger = opened.map_err(|e| match e.code() {
         // The key that was handed over is the wrong one; the ledger is what it claims.
         Code::SignatureWrongKey => Failure::refused(e),

@@ -12,6 +12,7 @@
 mod args;
 mod audit;
 mod backup;
+mod compact;
 mod exit;
 mod import;
 mod inspect;
@@ -24,6 +25,7 @@ mod quote;
 mod report;
 mod resolve;
 mod settle;
+mod source;
 mod verify;
 mod words;
 
@@ -61,6 +63,7 @@ fn run(cli: &Cli) -> Ended {
         Command::Settle(args) => settle::run(args, cli.json),
         Command::Report(args) => report::run(args, cli.json),
         Command::Backup(args) => backup::run(args, cli.json),
+        Command::Compact(args) => compact::run(args, cli.json),
         Command::Inspect(args) => inspect::run(args, cli.json),
     }
 }

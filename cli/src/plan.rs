@@ -257,6 +257,9 @@ fn describe_limit(limit: &Limit, currency: &Currency) -> String {
     for (name, values) in &limit.matches {
         text.push_str(&format!(", where {name} is {}", values.join(" or ")));
     }
+    if limit.across.is_some() {
+        text.push_str(", over all subscriptions of a payer");
+    }
     if limit.soft {
         text.push_str(", only reported");
     }

@@ -4,7 +4,6 @@ mod claims;
 mod collected;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use counterfoil::entry::Entry;
 use counterfoil::json::{Object, Value};
@@ -19,40 +18,48 @@ use crate::exit::{Ended, Failure};
 use crate::io::{now, say, warn, write_out};
 use crate::keys;
 use crate::ledger::open;
+use crate::source::{Source, origin, sources};
 
 /// True-ups made durable together.
 const BATCH: usize = 1000;
 
 pub(crate) fn run(args: &args::Settle, json: bool) -> Ended {
+    let sources = sources(&args.source).map_err(Failure::of_ledger)?;
     if let Some(key) = &args.key {
         let keys = keys::read(key)?;
-        let ledger = open(&args.ledger, keys)?;
+        let ledgers = sources.iter().map(|source| open(&source.dir, &keys));
+        let ledgers = ledgers.collect::<Ended<Vec<_>>>()?;
         let recorded = match &args.collected {
-            Some(collected) => collected::record(&ledger, collected),
-            None if args.closing => true_up(&ledger),
+            Some(collected) => collected::record(&ledgers, collected),
+            None if args.closing => ledgers.iter().try_for_each(true_up),
             None => Ok(()),
         };
-        ledger.close()?;
+        ledgers.into_iter().try_for_each(Ledger::close)?;
         recorded?;
     }
     let extent = if args.closing { Extent::Everything } else { Extent::Collected };
-    let meter = walk(&args.ledger, None, |_, _| Ok(())).map_err(Failure::of_ledger)?.into_meter();
-    let owed = meter.owed_true_ups().count();
+    let meters = sources.iter().map(|source| Ok(walk(source, None, |_, _| Ok(()))?.into_meter()));
+    let meters = meters.collect::<Result<Vec<_>>>().map_err(Failure::of_ledger)?;
+    let owed: usize = meters.iter().map(|meter| meter.owed_true_ups().count()).sum();
     if owed > 0 {
         warn(&format!(
             "{owed} windows still owe their buyers a true-up; --final --key records it once they close"
         ));
     }
-    let settlements =
-        settle(&args.ledger, &meter, extent, args.closing).map_err(Failure::of_ledger)?;
+    let mut batches = Batches::new();
+    for (source, meter) in sources.iter().zip(&meters) {
+        add(&mut batches, source, meter, extent).map_err(Failure::of_ledger)?;
+    }
+    let settlements = batches.values().map(|batch| batch.settle(args.closing));
+    let settlements = settlements.collect::<Result<Vec<_>>>().map_err(Failure::of_ledger)?;
     let claims = match &args.vouchers {
-        Some(path) => claims::plan(&meter, path)?,
+        Some(path) => claims::plan(&meters, path)?,
         None => Value::Null,
     };
     let list: Vec<Value> = settlements.iter().map(Settlement::to_value).collect();
     let mut document = Object::new();
     document.insert("format", "counterfoil/settlements/0");
-    document.insert("origin", meter.origin().unwrap_or_default());
+    document.insert("origin", origin(&meters).unwrap_or_default());
     document.insert("settlements", list);
     document.insert("claims", claims);
     write_out(args.out.as_deref(), &Value::Object(document).pretty())?;
@@ -96,9 +103,11 @@ fn true_up(ledger: &Ledger) -> Result<()> {
     Ok(())
 }
 
-/// Settles the receipts of a ledger whose final state is known, one batch per currency.
-fn settle(dir: &Path, meter: &Meter, extent: Extent, closing: bool) -> Result<Vec<Settlement>> {
-    let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
+/// One batch per currency.
+type Batches = BTreeMap<String, Batch>;
+
+/// Adds the receipts of a ledger whose final state is known.
+fn add(batches: &mut Batches, source: &Source, meter: &Meter, extent: Extent) -> Result<()> {
     // The plan of each lane and of each subscription.
     let mut plans: BTreeMap<Digest, Digest> = BTreeMap::new();
     for totals in meter.lanes() {
@@ -112,7 +121,7 @@ fn settle(dir: &Path, meter: &Meter, extent: Extent, closing: bool) -> Result<Ve
     }
     // A writer may have gone on meanwhile.
     let known = usize::try_from(meter.entries()).unwrap_or(usize::MAX);
-    for entry in counterfoil_journal::Reader::open(dir)?.entries(0)?.take(known) {
+    for entry in source.reader()?.entries(0)?.take(known) {
         let entry = Entry::from_bytes(&entry?.1)?;
         let of = match &entry {
             Entry::Receipt(receipt) => receipt.head.lane,
@@ -129,7 +138,7 @@ fn settle(dir: &Path, meter: &Meter, extent: Extent, closing: bool) -> Result<Ve
             _ => {}
         }
     }
-    batches.values().map(|batch| batch.settle(closing)).collect()
+    Ok(())
 }
 
 fn tell(settlement: &Settlement) -> Result<()> {

@@ -1,133 +1,104 @@
 //! `counterfoil verify`
 
-use std::path::Path;
-
 use counterfoil::json::{Object, Value};
 use counterfoil::settlement::{ChargedReceipt, Duplicate, Duplicates, LaneCharge};
-use counterfoil::{Plan, Result};
+use counterfoil::{Digest, Meter, Plan, Result};
 
 use crate::args;
+use crate::arguments;
 use crate::audit::walk;
 use crate::exit::{Ended, Failure};
 use crate::io::say;
 use crate::plan;
+use crate::source::{Source, sources};
 
-pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
-    let plan = args.plan.as_deref().map(plan::read).transpose()?;
-    // Every call is remembered, so only where there is more than one ledger.
-    let mut duplicates = (args.ledgers.len() > 1).then(Duplicates::new);
-    let mut verified = Vec::new();
-    for ledger in &args.ledgers {
-        let found = verify(ledger, plan.as_ref(), duplicates.as_mut());
-        verified.push(found.map_err(Failure::of_ledger)?);
-    }
-    let duplicates = duplicates.map(|all| all.list()).transpose()?;
-    if json {
-        let value = match (duplicates, verified.as_slice()) {
-            (None, [one]) => one.to_value(),
-            (duplicates, all) => {
-                let mut value = Object::new();
-                value.insert("ledgers", all.iter().map(Verified::to_value).collect::<Vec<_>>());
-                let found = duplicates.iter().flatten().map(duplicate_value);
-                value.insert("duplicates", found.collect::<Vec<_>>());
-                Value::Object(value)
-            }
-        };
-        return Ok(say(&value.compact())?);
-    }
-    let several = verified.len() > 1;
-    let mut lines = Vec::new();
-    for (ledger, found) in args.ledgers.iter().zip(&verified) {
-        if several {
-            lines.push(format!("{}:", ledger.display()));
-        }
-        lines.push(found.to_text());
-    }
-    if let Some(duplicates) = duplicates {
-        let open = duplicates.iter().filter(|found| !found.resolved).count();
-        lines.push(format!("{} calls were charged twice, {open} to credit", duplicates.len()));
-        lines.extend(duplicates.iter().filter(|found| !found.resolved).map(tell));
-    }
-    Ok(say(&lines.join("\n"))?)
-}
-
-/// What there is to say of a ledger that is as it should be.
+/// What was verified: of a ledger, or of all shards together.
+#[derive(Default)]
 struct Verified {
-    counts: counterfoil::audit::Counts,
+    entries: u64,
+    receipts: u64,
+    denied: u64,
+    checkpoints: u64,
     unproven: u64,
+    owed: u64,
+    unbilled: u64,
     signer: Option<String>,
-    true_ups_owed: u64,
-    periods_owed: u64,
-    root: Option<String>,
-}
-
-fn verify(
-    ledger: &Path,
-    plan: Option<&Plan>,
-    mut duplicates: Option<&mut Duplicates>,
-) -> Result<Verified> {
-    let auditor = walk(ledger, plan, |entry, _| match duplicates.as_mut() {
-        Some(duplicates) => duplicates.add(entry),
-        None => Ok(()),
-    })?;
-    let counts = auditor.counts();
-    let unproven = auditor.unproven();
-    let root = auditor.last_checkpoint().map(|c| c.root.to_string());
-    let meter = auditor.into_meter();
-    Ok(Verified {
-        counts,
-        unproven,
-        signer: meter.signer().map(|address| address.to_string()),
-        true_ups_owed: meter.owed_true_ups().fold(0, |n, _| n.saturating_add(1)),
-        periods_owed: meter.owed_periods(meter.latest()).fold(0, |n, _| n.saturating_add(1)),
-        root,
-    })
+    /// The last checkpoint's root, of each ledger.
+    roots: Vec<Option<Digest>>,
 }
 
 impl Verified {
-    fn to_value(&self) -> Value {
-        let text = |text: &Option<String>| text.clone().map_or(Value::Null, Value::from);
-        let mut value = Object::new();
-        value.insert("verified", true);
-        value.insert("entries", self.counts.entries);
-        value.insert("receipts", self.counts.receipts);
-        value.insert("denied", self.counts.denied);
-        value.insert("checkpoints", self.counts.checkpoints);
-        value.insert("unproven", self.unproven);
-        value.insert("signer", text(&self.signer));
-        value.insert("true_ups_owed", self.true_ups_owed);
-        value.insert("periods_owed", self.periods_owed);
-        value.insert("root", text(&self.root));
-        Value::Object(value)
+    fn add(
+        &mut self,
+        source: &Source,
+        plan: Option<&Plan>,
+        mut duplicates: Option<&mut Duplicates>,
+    ) -> Result<()> {
+        let auditor = walk(source, plan, |entry, _| match duplicates.as_mut() {
+            Some(duplicates) => duplicates.add(entry),
+            None => Ok(()),
+        })?;
+        let counts = auditor.counts();
+        for (sum, more) in [
+            (&mut self.entries, counts.entries),
+            (&mut self.receipts, counts.receipts),
+            (&mut self.denied, counts.denied),
+            (&mut self.checkpoints, counts.checkpoints),
+            (&mut self.unproven, auditor.unproven()),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        self.roots.push(auditor.last_checkpoint().map(|c| c.root));
+        let meter = auditor.into_meter();
+        self.owed = meter.owed_true_ups().fold(self.owed, |n, _| n.saturating_add(1));
+        self.unbilled = unbilled(&meter).saturating_add(self.unbilled);
+        self.signer = self.signer.take().or(meter.signer().map(|address| address.to_string()));
+        Ok(())
     }
+}
 
-    fn to_text(&self) -> String {
-        let counts = self.counts;
-        let mut text = format!(
-            "verified: {} entries, {} receipts re-rated and re-hashed, {} denied, {} checkpoints",
-            counts.entries, counts.receipts, counts.denied, counts.checkpoints
-        );
-        if let Some(signer) = &self.signer {
-            text.push_str(&format!("\nsigned by {signer}, whom the plan names"));
-        }
-        if let Some(root) = &self.root {
-            text.push_str(&format!("\nlast checkpoint's root {root}"));
-        }
-        if self.unproven > 0 {
-            text.push_str(&format!("\n{} heads come after the last checkpoint", self.unproven));
-        }
-        if self.true_ups_owed > 0 {
-            let owed = self.true_ups_owed;
-            text.push_str(&format!("\n{owed} windows still owe their buyers a true-up"));
-        }
-        if self.periods_owed > 0 {
-            let unbilled = self.periods_owed;
-            text.push_str(&format!(
-                "\n{unbilled} charges have windows that are due and not billed"
-            ));
-        }
-        text
+fn unbilled(meter: &Meter) -> u64 {
+    meter.owed_periods(meter.latest()).fold(0_u64, |n, _| n.saturating_add(1))
+}
+
+pub(crate) fn run(args: &args::Verify, json: bool) -> Ended {
+    let plan = args.plan.as_deref().map(plan::read).transpose()?;
+    if let (Some(_), [_, other, ..]) = (&args.archive, &args.ledgers[..]) {
+        return Err(arguments("--archive is of one ledger").value(other.display()).into());
     }
+    // Every call is remembered, so only where there is more than one ledger.
+    let mut duplicates = (args.ledgers.len() > 1).then(Duplicates::new);
+    let mut all = Vec::new();
+    for ledger in &args.ledgers {
+        let source = args::Source { ledger: ledger.clone(), archive: args.archive.clone() };
+        let mut verified = Verified::default();
+        for source in sources(&source).map_err(Failure::of_ledger)? {
+            let found = verified.add(&source, plan.as_ref(), duplicates.as_mut());
+            found.map_err(Failure::of_ledger)?;
+        }
+        all.push(verified);
+    }
+    let duplicates = duplicates.map(|all| all.list()).transpose()?;
+    let text = match (json, duplicates) {
+        (true, None) => all.iter().map(|one| document(one).compact()).collect(),
+        (true, Some(duplicates)) => {
+            let mut value = Object::new();
+            value.insert("ledgers", all.iter().map(document).collect::<Vec<_>>());
+            let found = duplicates.iter().map(duplicate_value);
+            value.insert("duplicates", found.collect::<Vec<_>>());
+            Value::Object(value).compact()
+        }
+        (false, None) => all.iter().map(lines).collect(),
+        (false, Some(duplicates)) => {
+            let each = args.ledgers.iter().zip(&all);
+            let each = each.map(|(dir, one)| format!("{}:\n{}", dir.display(), lines(one)));
+            let open = duplicates.iter().filter(|found| !found.resolved).count();
+            let sum = format!("{} calls were charged twice, {open} to credit", duplicates.len());
+            let open = duplicates.iter().filter(|found| !found.resolved).map(tell);
+            each.chain([sum]).chain(open).collect::<Vec<_>>().join("\n")
+        }
+    };
+    Ok(say(&text)?)
 }
 
 /// Which receipts are to be credited.
@@ -163,4 +134,53 @@ fn duplicate_value(found: &Duplicate) -> Value {
     value.insert("extra", charge(&found.extra));
     value.insert("resolved", found.resolved);
     Value::Object(value)
+}
+
+fn document(verified: &Verified) -> Value {
+    let optional = |text: Option<String>| text.map_or(Value::Null, Value::from);
+    let mut value = Object::new();
+    value.insert("verified", true);
+    value.insert("entries", verified.entries);
+    value.insert("receipts", verified.receipts);
+    value.insert("denied", verified.denied);
+    value.insert("checkpoints", verified.checkpoints);
+    value.insert("unproven", verified.unproven);
+    value.insert("signer", optional(verified.signer.clone()));
+    value.insert("true_ups_owed", verified.owed);
+    value.insert("periods_owed", verified.unbilled);
+    let roots = verified.roots.iter().map(|root| optional(root.map(|root| root.to_string())));
+    match &verified.roots[..] {
+        [_] => roots.for_each(|root| value.insert("root", root)),
+        _ => value.insert("roots", roots.collect::<Vec<_>>()),
+    }
+    Value::Object(value)
+}
+
+fn lines(verified: &Verified) -> String {
+    let mut text = format!(
+        "verified: {} entries, {} receipts re-rated and re-hashed, {} denied, {} checkpoints",
+        verified.entries, verified.receipts, verified.denied, verified.checkpoints
+    );
+    if let Some(signer) = &verified.signer {
+        text.push_str(&format!("\nsigned by {signer}, whom the plan names"));
+    }
+    for (number, root) in verified.roots.iter().enumerate() {
+        match (root, verified.roots.len()) {
+            (None, _) => {}
+            (Some(root), 1) => text.push_str(&format!("\nlast checkpoint's root {root}")),
+            (Some(root), _) => {
+                text.push_str(&format!("\nshard {number}: last checkpoint's root {root}"));
+            }
+        }
+    }
+    for (count, what) in [
+        (verified.unproven, "heads come after the last checkpoint"),
+        (verified.owed, "windows still owe their buyers a true-up"),
+        (verified.unbilled, "charges have windows that are due and not billed"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("\n{count} {what}"));
+        }
+    }
+    text
 }

@@ -154,9 +154,11 @@ fn a_restored_ledger_goes_on_in_a_new_lane() {
         bench.meter("ledger", "log.jsonl", &[]).ok();
         let lost = bench.lanes("ledger");
         bench.run(&["backup", "backup", "restored"]).ok();
-        for (from, to) in [("nowhere", "new"), ("ledger", "restored")] {
+        for (from, to, code) in
+            [("nowhere", "new", "ledger_missing"), ("ledger", "restored", "ledger_exists")]
+        {
             let ran = bench.run(&["backup", from, to]);
-            assert_eq!((ran.exit, ran.error().0.as_str()), (4, "ledger_missing"), "{}", ran.err);
+            assert_eq!((ran.exit, ran.error().0.as_str()), (4, code), "{}", ran.err);
         }
         bench.append("log.jsonl", lines(12..15));
         let ran = bench.meter("restored", "log.jsonl", &[]).ok();

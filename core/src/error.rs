@@ -483,10 +483,22 @@ codes! {
     ///
     /// Helps: the end of the other process.
     LedgerLocked = "ledger_locked", "ledger is in use by another writer";
-    /// The folder is not a ledger, or is one where none may be.
+    /// The folder is not a ledger.
     ///
-    /// Helps: the folder of a ledger; an empty folder or a new name for a new one.
+    /// Helps: the folder of a ledger.
     LedgerMissing = "ledger_missing", "not a ledger";
+    /// Something stands where a ledger, a backup or an archive is to be made.
+    ///
+    /// Helps: an empty folder or a new name; an archive is the one that the ledger had before.
+    LedgerExists = "ledger_exists", "something is there already";
+    /// The entries, or what is made from them, are in the ledger's archive.
+    ///
+    /// Helps: the archive that is named, beside the ledger: `--archive`.
+    LedgerArchived = "ledger_archived", "entries are in the archive";
+    /// A folder of ledgers was made with another number of shards.
+    ///
+    /// Helps: the number that it was made with: who belongs into which shard follows from it.
+    LedgerShards = "ledger_shards", "made with another number of shards";
     /// Reading or writing failed.
     ///
     /// Helps: what the system's message says: space, rights, the path.

@@ -10,7 +10,7 @@
 
 mod common;
 
-use common::{DAY, HOUR, Host, Terms, a, at, audit, audit_from, key, receipt, usage};
+use common::{DAY, HOUR, Host, Terms, a, at, audit, audit_from, key, receipt, renamed, usage};
 use counterfoil::{
     Amount, Error, Exact, Signature,
     audit::Auditor,
@@ -491,6 +491,20 @@ fn calls_above_a_limit_of_any_kind_are_found() {
         let error = audit(&ledger, &host.signatures).map(|_| ()).unwrap_err();
         let found = (code(&error), error.place());
         assert_eq!(found, ("audit_mismatch", Some("entry 4: limits/l")), "{limit}");
+        // The same of two subscriptions that share the limit.
+        let mut host = Host::new();
+        let limit = limit.replacen(r#""id":"l""#, r#""id":"l","across":"payer""#, 1);
+        let plan = Terms::new().with("limits", format!("[{limit}]")).plan();
+        let subs = [host.subscribe(&plan), host.subscribe(&renamed(&plan, "Another"))];
+        host.authorize(subs[0], "1", keyed("x"), at(0)).unwrap();
+        host.release(subs[0], "1", ReleaseReason::Released, at(1)).unwrap();
+        host.authorize(subs[1], "2", keyed("y"), at(2)).unwrap();
+        host.audit().unwrap();
+        let mut ledger = host.ledger.clone();
+        ledger.retain(|bytes| !matches!(Entry::from_bytes(bytes).unwrap(), Entry::Release(_)));
+        let error = audit(&ledger, &host.signatures).map(|_| ()).unwrap_err();
+        let found = (code(&error), error.place());
+        assert_eq!(found, ("audit_mismatch", Some("entry 6: limits/l/across")), "{limit}");
     }
     // A hold that says it holds units of a limit which does not count them.
     let mut host = Host::new();

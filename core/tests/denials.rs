@@ -13,7 +13,7 @@ mod common;
 use core::fmt::Write;
 use std::{collections::BTreeMap, env, fs};
 
-use common::{Host, Terms, at, key, usage};
+use common::{Host, Terms, at, key, renamed, usage};
 use counterfoil::{
     Digest, Plan, Usage,
     entry::{Denial, DenialCode},
@@ -30,7 +30,7 @@ A call that the plan refuses is no error: the answer is a *denial*, which says w
 | field | |
 | --- | --- |
 | `code` | below, with the HTTP status that a seller answers with |
-| `rule` | the rule in the plan: `limits/<id>`, `charges/<id>` (for its values), `condition` and the path of the clause that decided, `term`, `term/trial`; of a [lease](leases.md): `lease/until`, `lease/attributes/<name>`, `lease/charges/<id>`, all `lease_exhausted` (HTTP 429) |
+| `rule` | the rule in the plan: `limits/<id>`, `limits/<id>/across` of a limit that the payer's subscriptions share, `charges/<id>` (for its values), `condition` and the path of the clause that decided, `term`, `term/trial`; of a [lease](leases.md): `lease/until`, `lease/attributes/<name>`, `lease/charges/<id>`, all `lease_exhausted` (HTTP 429) |
 | `value` | under a limit with `per`: the value that it refused, `\"\"` for a call without the attribute. Under a condition: the call's value of the attribute that decided, if it carries it |
 | `window` | the window that has no room: its start and the first instant after it |
 | `meter` | under a limit on units, or a charge of a lease: the meter |
@@ -56,7 +56,7 @@ struct Case {
     story: &'static str,
 }
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 18] = [
     Case {
         title: "Money",
         member: "limits",
@@ -74,6 +74,12 @@ const CASES: [Case; 17] = [
         member: "limits",
         json: r#"{"id": "units", "meter": "a", "most": 100, "window": "hour"}"#,
         story: "40 units are counted and an open call holds 30; another may use 31",
+    },
+    Case {
+        title: "All subscriptions of a payer",
+        member: "limits",
+        json: r#"{"id": "payer", "spend": "1", "window": "day", "across": "payer"}"#,
+        story: "$0.40 are spent and a call that may cost $0.30 is open in another subscription; one of this may cost $0.31",
     },
     Case {
         title: "More units than the limit ever has",
@@ -172,7 +178,7 @@ fn call(units: u64, key: &str) -> Usage {
 /// The denial of a case: calls made, a call left open, and the call that is refused.
 fn denial(case: &Case) -> (Denial, Plan) {
     let (settled, open, refused): (&[u64], &[u64], u64) = match case.title {
-        "Money" | "Units" => (&[40], &[30], 31),
+        "Money" | "Units" | "All subscriptions of a payer" => (&[40], &[30], 31),
         "One of several keys" => (&[40], &[10], 1),
         "Some calls only" => (&[1, 1], &[], 1),
         "Too many open calls" => (&[], &[1], 1),
@@ -196,6 +202,11 @@ fn denial(case: &Case) -> (Denial, Plan) {
         let held = host.authorize(sub, &format!("open {n}"), call(*units, "k1"), at(0)).unwrap();
         assert!(matches!(held, Outcome::Authorized { .. }), "{held:?}");
     }
+    // Another subscription of the same payer.
+    let sub = match case.title {
+        "All subscriptions of a payer" => host.subscribe(&renamed(&plan, "Another")),
+        _ => sub,
+    };
     let key = if case.title.contains("values") { "k2" } else { "k1" };
     match host.authorize(sub, "refused", call(refused, key), at(1_000)).unwrap() {
         Outcome::Denied(denial) => (denial, plan),

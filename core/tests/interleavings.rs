@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::{HOUR, Host, SALT, Terms, at, usage};
+use common::{HOUR, Host, SALT, Terms, at, renamed, usage};
 use counterfoil::{
     Digest, Exact, Meter, Plan, Rounding, Timestamp, Usage,
     entry::{Entry, ReceiptEntry, ReleaseReason},
@@ -73,7 +73,7 @@ const WINDOWS: [&str; 7] = [
 
 fn plan() -> impl Strategy<Value = Plan> {
     let charge = (0..MODELS.len(), 0..PERIODS.len(), 0..8_u64, any::<bool>());
-    let limit = (1..60_u64, 0..=WINDOWS.len(), 0..7_usize, 0..WHO.len());
+    let limit = (1..60_u64, 0..=WINDOWS.len(), 0..7_usize, 0..WHO.len(), any::<bool>());
     (
         prop::collection::vec(charge, 2),
         prop::collection::vec(limit, 1..4),
@@ -130,8 +130,10 @@ fn plan() -> impl Strategy<Value = Plan> {
             let mut limits: Vec<_> = limits
                 .into_iter()
                 .enumerate()
-                .map(|(n, (most, period, kind, who))| {
+                .map(|(n, (most, period, kind, who, across))| {
                     let window = WINDOWS.get(period);
+                    let across = across && window.is_none_or(|window| !window.contains("start"));
+                    let across = if across { r#","across":"payer""# } else { "" };
                     let window = window.map_or(String::new(), |w| format!(r#","window":{w}"#));
                     let rule = match kind {
                         0 => format!(r#""meter":"a","most":{most}{window}"#),
@@ -142,7 +144,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                         ),
                         _ => format!(r#""spend":"{most}.5"{window}"#),
                     };
-                    format!(r#"{{"id":"l{n}",{rule}{}}}"#, WHO[who])
+                    format!(r#"{{"id":"l{n}",{rule}{}{across}}}"#, WHO[who])
                 })
                 .collect();
             if rate {
@@ -214,11 +216,15 @@ fn keyed(a: u64, b: u64, key: u64) -> Usage {
     usage
 }
 
+/// A call that may be settled: its subscription, its id, and what it may use at most.
+type Open = (Digest, String, u64, u64);
+
 /// A host that acts, and remembers which requests may still be settled.
 struct Story {
     host: Host,
-    sub: Digest,
-    open: Vec<(String, u64, u64)>,
+    /// The payer's subscriptions, which act in turn.
+    subs: Vec<Digest>,
+    open: Vec<Open>,
     /// What parts said of running calls.
     readings: BTreeMap<String, (u64, u64)>,
     calls: u64,
@@ -229,18 +235,25 @@ struct Story {
 }
 
 impl Story {
-    fn new(plan: &Plan) -> Story {
+    /// A payer with so many subscriptions, each to a plan of the same terms.
+    fn new(plan: &Plan, subs: usize) -> Story {
         let mut host = Host::new();
-        let sub = host.subscribe(plan);
+        let plans = (0..subs).map(|n| renamed(plan, &n.to_string()));
+        let subs = plans.map(|plan| host.subscribe(&plan)).collect();
         Story {
             host,
-            sub,
+            subs,
             open: Vec::new(),
             readings: BTreeMap::new(),
             calls: 0,
             now: 0,
             punctual: plan.grants().next().is_some(),
         }
+    }
+
+    /// The subscription whose turn it is.
+    fn sub(&self) -> Digest {
+        self.subs[usize::try_from(self.calls).unwrap() % self.subs.len()]
     }
 
     /// So much of what a call may use, and no less than its parts said.
@@ -251,7 +264,7 @@ impl Story {
 
     fn step(&mut self, act: &Act, wait: u64) {
         self.now += wait;
-        let now = at(self.now);
+        let (now, sub) = (at(self.now), self.sub());
         let host = &mut self.host;
         if self.punctual {
             host.due(now);
@@ -260,16 +273,16 @@ impl Story {
             Act::Authorize(a, b) => {
                 self.calls += 1;
                 let id = format!("{}", self.calls);
-                let held = host.authorize(self.sub, &id, keyed(*a, *b, *a), now).unwrap();
+                let held = host.authorize(sub, &id, keyed(*a, *b, *a), now).unwrap();
                 if matches!(held, Outcome::Authorized { .. }) {
-                    self.open.push((id, *a, *b));
+                    self.open.push((sub, id, *a, *b));
                 }
             }
             Act::Settle(n, percent) if !self.open.is_empty() => {
-                let (id, a, b) = self.open.remove(n % self.open.len());
+                let (sub, id, a, b) = self.open.remove(n % self.open.len());
                 let (a, b) = self.reading(&id, (a, b), *percent);
                 let (host, used) = (&mut self.host, usage(&[("a", a), ("b", b)]));
-                match host.settle(self.sub, &id, used, now) {
+                match host.settle(sub, &id, used, now) {
                     Ok(outcome) => assert!(matches!(outcome, Outcome::Receipt { .. })),
                     // Its window is closed, or it is forgotten.
                     Err(e) => {
@@ -281,9 +294,9 @@ impl Story {
                 }
             }
             Act::Part(n, percent) if !self.open.is_empty() => {
-                let (id, a, b) = self.open[n % self.open.len()].clone();
+                let (sub, id, a, b) = self.open[n % self.open.len()].clone();
                 let (a, b) = self.reading(&id, (a, b), *percent);
-                match self.host.settle_part(self.sub, &id, usage(&[("a", a), ("b", b)]), now) {
+                match self.host.settle_part(sub, &id, usage(&[("a", a), ("b", b)]), now) {
                     Ok(Outcome::Receipt { receipt, .. }) => {
                         assert_eq!(receipt.head.kind, Kind::Part);
                         self.readings.insert(id, (a, b));
@@ -298,19 +311,19 @@ impl Story {
                 }
             }
             Act::Extend(n) if !self.open.is_empty() => {
-                let (id, ..) = &self.open[n % self.open.len()];
-                let _ = host.extend(self.sub, id, now);
+                let (sub, id, ..) = &self.open[n % self.open.len()];
+                let _ = host.extend(*sub, id, now);
             }
             Act::Release(n) if !self.open.is_empty() => {
-                let (id, ..) = self.open.remove(n % self.open.len());
-                let _ = host.release(self.sub, &id, ReleaseReason::Released, now);
+                let (sub, id, ..) = self.open.remove(n % self.open.len());
+                let _ = host.release(sub, &id, ReleaseReason::Released, now);
             }
             Act::Doubt(n) if !self.open.is_empty() => {
-                let (id, ..) = &self.open[n % self.open.len()];
-                let _ = host.release(self.sub, id, ReleaseReason::Unknown, now);
+                let (sub, id, ..) = &self.open[n % self.open.len()];
+                let _ = host.release(*sub, id, ReleaseReason::Unknown, now);
             }
             Act::Import(a, b) => {
-                drop(host.import(self.sub, keyed(*a, *b, *a), now).unwrap());
+                drop(host.import(sub, keyed(*a, *b, *a), now).unwrap());
             }
             Act::Grant(amount, units) if self.punctual => {
                 self.calls += 1;
@@ -326,26 +339,27 @@ impl Story {
                 let end = now.millis() + amount * 200_000;
                 let terms =
                     format!(r#"{{"id":"x{}",{kind},{what},"expires_at":{end}}}"#, self.calls);
-                let grant = Command::Grant { subscription: self.sub, terms };
+                let grant = Command::Grant { subscription: sub, terms };
                 assert_eq!(host.run(&grant, now).unwrap(), Outcome::Done);
             }
             Act::Void(n) => {
-                let view = host.meter.subscription(&self.sub).unwrap();
+                let view = host.meter.subscription(&sub).unwrap();
                 if let Some(found) = view.grants.get(*n) {
                     let grant = found.grant.clone();
-                    let void = Command::Void { subscription: self.sub, grant };
+                    let void = Command::Void { subscription: sub, grant };
                     assert!(matches!(host.run(&void, now).unwrap(), Outcome::Voided { .. }));
                 }
             }
             Act::Credit(n, tenths) => {
                 let receipts = host.recorded();
                 let Some(receipt) = receipts.get(n % receipts.len().max(1)) else { return };
+                let sub = host.meter.lane(&receipt.head.lane).unwrap().subscription;
                 self.calls += 1;
                 let tenth = 100_000_000_000_000_000;
                 let amount = Exact::new(u128::from(tenths / 10), tenths % 10 * tenth).unwrap();
                 let amount = (*tenths > 0).then_some(amount);
                 let id = format!("{}", self.calls);
-                match host.credit(self.sub, &id, receipt, amount, now) {
+                match host.credit(sub, &id, receipt, amount, now) {
                     Ok(outcome) => assert!(matches!(outcome, Outcome::Receipt { .. })),
                     Err(e) => assert!(
                         ["credit_invalid", "credit_exceeded"].contains(&e.code().as_str()),
@@ -433,8 +447,15 @@ fn windows(
     spans
 }
 
-/// What the receipts billed in each window and value of each spend limit, as limits compare it.
-fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window, String), Exact> {
+/// A place of a limit: of which lane, unless all subscriptions share it; window and value.
+type Place = (usize, Digest, Window, String);
+
+fn lane_of(limit: &Limit, receipt: &ReceiptEntry) -> Digest {
+    if limit.across.is_some() { Digest::ZERO } else { receipt.head.lane }
+}
+
+/// What the receipts billed in each place of each spend limit, as limits compare it.
+fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<Place, Exact> {
     let mut sums = BTreeMap::new();
     for receipt in receipts.iter().filter(|receipt| price(receipt).is_some()) {
         // Before grants pay: limits count first.
@@ -447,7 +468,8 @@ fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window, Str
             let LimitRule::Spend { window, .. } = limit.rule else { continue };
             let Some(value) = value(limit, receipt) else { continue };
             for window in windows(plan, window, receipt.head.authorized_at, receipts) {
-                let sum = sums.entry((index, window, value.clone())).or_insert(Exact::ZERO);
+                let place = (index, lane_of(limit, receipt), window, value.clone());
+                let sum = sums.entry(place).or_insert(Exact::ZERO);
                 *sum = sum.checked_add(billed).unwrap();
                 // At no time more than the limit, whatever comes back later.
                 if let LimitRule::Spend { most, .. } = limit.rule {
@@ -461,7 +483,7 @@ fn spent(plan: &Plan, receipts: &[ReceiptEntry]) -> BTreeMap<(usize, Window, Str
 }
 
 fn assert_within(plan: &Plan, receipts: &[ReceiptEntry]) {
-    for ((index, window, value), sum) in spent(plan, receipts) {
+    for ((index, _, window, value), sum) in spent(plan, receipts) {
         let limit = &plan.limits()[index];
         let LimitRule::Spend { most, .. } = limit.rule else { panic!() };
         assert!(limit.soft || sum <= most, "{sum} of {most} in {window:?} of {value}");
@@ -470,7 +492,7 @@ fn assert_within(plan: &Plan, receipts: &[ReceiptEntry]) {
 
 /// No more units than the limits on them allow, where no call used more than it held.
 fn assert_units(plan: &Plan, receipts: &[ReceiptEntry]) {
-    let mut sums: BTreeMap<(usize, Window, String), u64> = BTreeMap::new();
+    let mut sums: BTreeMap<Place, u64> = BTreeMap::new();
     for receipt in receipts.iter().filter(|receipt| receipt.head.kind == Kind::Call) {
         for (index, limit) in plan.limits().iter().enumerate() {
             let LimitRule::Units { meter, most, window } = &limit.rule else { continue };
@@ -481,7 +503,8 @@ fn assert_units(plan: &Plan, receipts: &[ReceiptEntry]) {
             });
             let units = quantity.unwrap_or(u64::from(meter == "requests"));
             for window in windows(plan, *window, receipt.head.authorized_at, receipts) {
-                let sum = sums.entry((index, window, value.clone())).or_default();
+                let place = (index, lane_of(limit, receipt), window, value.clone());
+                let sum = sums.entry(place).or_default();
                 *sum += units;
                 assert!(*sum <= *most, "{sum} of {most} {meter} in {window:?}");
             }
@@ -489,18 +512,19 @@ fn assert_units(plan: &Plan, receipts: &[ReceiptEntry]) {
     }
 }
 
-/// Settles every open hold in full, in one order or the other.
+/// Settles every open hold in full, in one order or the other; the receipts, and the most that one
+/// subscription then owes.
 fn drain(
     meter: &Meter,
-    sub: Digest,
-    open: &[(String, u64, u64)],
+    subs: &[Digest],
+    open: &[Open],
     now: Timestamp,
 ) -> (Vec<ReceiptEntry>, Exact) {
     let mut meter = Meter::from_snapshot(&meter.snapshot(), SALT).unwrap();
     let mut receipts = Vec::new();
-    for (id, a, b) in open {
+    for (sub, id, a, b) in open {
         let settle = Settle {
-            subscription: sub,
+            subscription: *sub,
             id: id.clone(),
             usage: usage(&[("a", *a), ("b", *b)]),
             content: Digest::ZERO,
@@ -508,9 +532,11 @@ fn drain(
         let Ok(step) = meter.propose(&Command::Settle(settle), now) else { continue };
         receipts.push(common::receipt(meter.confirm(step.ticket).unwrap()));
     }
-    let lane = meter.lane(&meter.subscription(&sub).unwrap().lane).unwrap();
-    let credited = lane.credited.min(lane.cumulative);
-    (receipts, lane.cumulative.checked_sub(credited).unwrap())
+    let owed = subs.iter().map(|sub| {
+        let lane = meter.lane(&meter.subscription(sub).unwrap().lane).unwrap();
+        lane.cumulative.checked_sub(lane.credited.min(lane.cumulative)).unwrap()
+    });
+    (receipts, owed.max().unwrap())
 }
 
 /// The credit limit, if the plan has one.
@@ -525,7 +551,8 @@ fn credit(plan: &Plan) -> Exact {
 /// What was given is what calls drew, less what went back, and what is left; nobody draws more.
 fn assert_conserved(host: &Host, sub: Digest) {
     let mut drawn: BTreeMap<(String, Timestamp), Exact> = BTreeMap::new();
-    for receipt in host.recorded() {
+    let lane = host.meter.subscription(&sub).unwrap().lane;
+    for receipt in host.recorded().into_iter().filter(|receipt| receipt.head.lane == lane) {
         for item in receipt.body.items {
             let (key, amount, balance) = match item {
                 Item::Draw { grant, given_at, amount, balance } => {
@@ -573,15 +600,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn what_was_held_can_be_charged_and_no_limit_is_passed(plan in plan(), acts in acts(100)) {
-        let mut story = Story::new(&plan);
+    fn what_was_held_can_be_charged_and_no_limit_is_passed(plan in plan(), subs in 1..3_usize, acts in acts(100)) {
+        let mut story = Story::new(&plan, subs);
         for (act, wait) in &acts {
             story.step(act, *wait);
             let charged = story.host.recorded();
             // However the open holds end, every unit of them has room.
             let mut open = story.open.clone();
             for _ in 0..2 {
-                let (drained, owed) = drain(&story.host.meter, story.sub, &open, at(story.now));
+                let (drained, owed) = drain(&story.host.meter, &story.subs, &open, at(story.now));
                 let all = [charged.clone(), drained].concat();
                 assert_within(&plan, &all);
                 if all.iter().filter_map(price).all(|(_, _, late)| !late) {
@@ -601,7 +628,8 @@ proptest! {
             if charged.iter().filter_map(price).any(|(_, _, late)| late) {
                 continue;
             }
-            let view = story.host.meter.subscription(&story.sub).unwrap();
+            let views: Vec<_> =
+                story.subs.iter().map(|sub| story.host.meter.subscription(sub).unwrap()).collect();
             for (index, limit) in plan.limits().iter().enumerate() {
                 if let LimitRule::Spend { most, window: LimitWindow::Whole } = limit.rule
                     && plan.rounding() == Rounding::Carry
@@ -610,24 +638,35 @@ proptest! {
                     && limit.matches.is_empty()
                 {
                     let sums = spent(&plan, &charged);
-                    let whole = (index, Window::ALWAYS, String::new());
-                    let sum = sums.get(&whole).copied().unwrap_or(Exact::ZERO);
-                    prop_assert!(sum.checked_add(view.reserved).unwrap() <= most);
+                    let reserved = views.iter().map(|view| match limit.across {
+                        Some(_) => (Digest::ZERO, view.reserved),
+                        None => (view.lane, view.reserved),
+                    });
+                    let mut places: BTreeMap<Digest, Exact> = BTreeMap::new();
+                    for (lane, reserved) in reserved {
+                        let whole = (index, lane, Window::ALWAYS, String::new());
+                        let sum = sums.get(&whole).copied().unwrap_or(Exact::ZERO);
+                        let sum = places.entry(lane).or_insert(sum);
+                        *sum = sum.checked_add(reserved).unwrap();
+                        prop_assert!(*sum <= most);
+                    }
                 }
             }
         }
-        assert_conserved(&story.host, story.sub);
+        for sub in &story.subs {
+            assert_conserved(&story.host, *sub);
+        }
         story.host.audit().unwrap();
     }
 
     #[test]
-    fn calls_beyond_their_holds_pass_no_limit(plan in plan(), acts in acts(400)) {
-        let mut story = Story::new(&plan);
+    fn calls_beyond_their_holds_pass_no_limit(plan in plan(), subs in 1..4_usize, acts in acts(400)) {
+        let mut story = Story::new(&plan, subs);
         for (act, wait) in &acts {
             story.step(act, *wait);
             let mut open = story.open.clone();
             for _ in 0..2 {
-                let (drained, _) = drain(&story.host.meter, story.sub, &open, at(story.now));
+                let (drained, _) = drain(&story.host.meter, &story.subs, &open, at(story.now));
                 assert_within(&plan, &[story.host.recorded(), drained].concat());
                 open.reverse();
             }
@@ -636,8 +675,8 @@ proptest! {
     }
 
     #[test]
-    fn state_is_the_fold_of_its_entries(plan in plan(), acts in acts(200), cut in any::<prop::sample::Index>()) {
-        let mut story = Story::new(&plan);
+    fn state_is_the_fold_of_its_entries(plan in plan(), subs in 1..3_usize, acts in acts(200), cut in any::<prop::sample::Index>()) {
+        let mut story = Story::new(&plan, subs);
         let cut = cut.index(acts.len());
         let mut resumed: Option<(Vec<u8>, usize)> = None;
         for (n, (act, wait)) in acts.iter().enumerate() {
@@ -661,7 +700,7 @@ proptest! {
             meter.replay(bytes).unwrap();
         }
         prop_assert_eq!(meter.snapshot(), snapshot.clone());
-        let mut again = Story::new(&plan);
+        let mut again = Story::new(&plan, subs);
         for (n, (act, wait)) in acts.iter().enumerate() {
             if n == cut {
                 let snapshot = again.host.meter.snapshot();
@@ -674,14 +713,14 @@ proptest! {
     }
 
     #[test]
-    fn abandoned_steps_leave_nothing(plan in plan(), acts in acts(200), dropped in acts(200)) {
-        let mut story = Story::new(&plan);
+    fn abandoned_steps_leave_nothing(plan in plan(), subs in 1..3_usize, acts in acts(200), dropped in acts(200)) {
+        let mut story = Story::new(&plan, subs);
         for (act, wait) in &acts {
             story.step(act, *wait);
         }
         let before = story.host.meter.snapshot();
         // The same commands on a twin that never saw the abandoned ones.
-        let mut twin = Story::new(&plan);
+        let mut twin = Story::new(&plan, subs);
         for (act, wait) in &acts {
             twin.step(act, *wait);
         }
@@ -692,7 +731,7 @@ proptest! {
                 _ => (n as u64 % 20, 3),
             };
             let request = counterfoil::meter::Request {
-                subscription: story.sub,
+                subscription: story.subs[n % story.subs.len()],
                 id: format!("dropped {n}"),
                 created_at: None,
                 most: usage(&[("a", a), ("b", b)]),

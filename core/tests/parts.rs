@@ -11,7 +11,7 @@ mod common;
 
 use common::{DAY, Host, Terms, at, receipt, usage};
 use counterfoil::{
-    Digest, Exact, Plan,
+    Digest, Exact, Plan, Rounding,
     entry::ReceiptEntry,
     meter::Outcome,
     receipt::{Item, Kind},
@@ -39,6 +39,10 @@ const CHARGES: [&str; 14] = [
 const ROUNDINGS: [&str; 4] = ["carry", "up", "down", "half_even"];
 
 fn plan(charge: usize, rounding: usize) -> Plan {
+    terms(charge, rounding).plan()
+}
+
+fn terms(charge: usize, rounding: usize) -> Terms {
     let mut charges = String::from(CHARGES[charge]);
     for meter in ["a", "b"] {
         if !charges.contains(&format!(r#""meter":"{meter}""#)) {
@@ -50,7 +54,6 @@ fn plan(charge: usize, rounding: usize) -> Plan {
     Terms::new()
         .with("charges", format!("[{charges}]"))
         .with("rounding", format!(r#""{}""#, ROUNDINGS[rounding]))
-        .plan()
 }
 
 /// What was charged and not given back, exact.
@@ -64,6 +67,14 @@ fn net(receipts: &[ReceiptEntry]) -> Exact {
         }
     }
     charged.checked_sub(returned).unwrap()
+}
+
+/// What a receipt of so much is rounded to.
+fn billed(plan: &Plan, exact: Exact) -> Exact {
+    match plan.rounding() {
+        Rounding::Carry => exact,
+        rounding => Exact::from_amount(rounding.bill(exact, 0).unwrap().amount),
+    }
 }
 
 /// A call with these readings, of which the last settles it, beside another one in the middle.
@@ -117,11 +128,7 @@ proptest! {
         let plan = plan(charge, rounding);
         let (parted, parts) = call(&plan, &readings, 0);
         let (whole, one) = call(&plan, &readings[readings.len() - 1..], 0);
-        let rounded = |exact: Exact| match plan.rounding() {
-            counterfoil::Rounding::Carry => exact,
-            rounding => Exact::from_amount(rounding.bill(exact, 0).unwrap().amount),
-        };
-        prop_assert_eq!(rounded(net(&parts)), rounded(net(&one)));
+        prop_assert_eq!(billed(&plan, net(&parts)), billed(&plan, net(&one)));
         // The counters stand where one receipt leaves them, and so do the lane's totals.
         let view = |host: &Host| {
             let mut view = host.meter.subscriptions().next().unwrap();
@@ -154,6 +161,69 @@ proptest! {
             lane.cumulative.checked_sub(lane.credited).unwrap()
         };
         prop_assert_eq!(owed(&readings), owed(&readings[readings.len() - 1..]));
+    }
+}
+
+/// What a credit gave back, to the lane and to grants.
+fn given_back(credit: &ReceiptEntry) -> Exact {
+    let back = credit.body.items.iter().map(|item| match item {
+        Item::Credit { exact, .. } => *exact,
+        Item::Returned { amount, .. } => *amount,
+        _ => Exact::ZERO,
+    });
+    back.fold(Exact::ZERO, |sum, more| sum.checked_add(more).unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    /// Credits: (which receipt, tenths of a unit; 0 is all of it). What others were charged in the lane
+    /// is never given back for it.
+    #[test]
+    fn a_call_in_parts_goes_back_once(
+        charge in 0..CHARGES.len(),
+        rounding in 0..ROUNDINGS.len(),
+        readings in readings(),
+        other in 0..30_u64,
+        granted in 0..4_u64,
+        credits in prop::collection::vec((0..8_usize, 0..60_u64), 0..8),
+    ) {
+        let grant = format!(r#"[{{"id":"g","kind":"promotional","money":"0.0{granted}"}}]"#);
+        let plan = match granted {
+            0 => plan(charge, rounding),
+            _ => terms(charge, rounding).with("grants", grant).plan(),
+        };
+        let (mut host, made) = call(&plan, &readings, other);
+        let sub = host.meter.subscriptions().next().unwrap().id;
+        let price = billed(&plan, net(&made));
+        let all = (0..made.len()).map(|n| (n, 0));
+        let mut back = Exact::ZERO;
+        for (n, (which, tenths)) in credits.into_iter().chain(all).enumerate() {
+            let receipt = &made[which % made.len()];
+            let part = tenths % 10 * 100_000_000_000_000_000;
+            let amount = Exact::new(u128::from(tenths / 10), part).unwrap();
+            let amount = (tenths > 0).then_some(amount);
+            match host.credit(sub, &n.to_string(), receipt, amount, at(2)) {
+                Ok(Outcome::Receipt { receipt, .. }) => {
+                    back = back.checked_add(given_back(&receipt)).unwrap();
+                }
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => prop_assert!(
+                    ["credit_invalid", "credit_exceeded"].contains(&error.code().as_str()),
+                    "{}", error
+                ),
+            }
+            prop_assert!(back <= price);
+        }
+        prop_assert_eq!(back, price);
+        for receipt in &made {
+            let error = host.credit(sub, "more", receipt, None, at(3)).unwrap_err();
+            prop_assert_eq!(error.code().as_str(), "credit_exceeded");
+        }
+        host.due(at(2 * DAY));
+        let lane = host.meter.lanes().next().unwrap();
+        prop_assert!(lane.credited <= lane.cumulative);
+        host.audit().unwrap();
     }
 }
 

@@ -11,6 +11,7 @@ use crate::files::{io, make_dir, names, sync_dir};
 use crate::lock::Lock;
 use crate::reader::Entries;
 use crate::segment::{self, FOLDER, Segment};
+use crate::shards::SHARDS;
 use crate::snapshot;
 
 /// How a journal writes.
@@ -44,16 +45,18 @@ impl Journal {
     /// Makes a new, empty ledger in a folder, which is made if need be.
     ///
     /// # Errors
-    /// [`Code::LedgerMissing`] if there is a ledger already; [`Code::LedgerLocked`]; [`Code::Io`].
+    /// [`Code::LedgerExists`] if there is a ledger already, or a root of [`Shards`](crate::Shards);
+    /// [`Code::LedgerLocked`]; [`Code::Io`].
     pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
+        let shards = dir.join(SHARDS);
+        if shards.try_exists().map_err(io(&shards))? {
+            return Err(exists(dir, "ledgers, one for each shard"));
+        }
         make_dir(&dir.join(FOLDER))?;
         let lock = Lock::take(dir)?;
         if !names(&dir.join(FOLDER))?.is_empty() {
-            let place = dir.display().to_string();
-            return Err(Error::new(Code::LedgerMissing)
-                .at(place)
-                .because("there is a ledger already"));
+            return Err(exists(dir, "a ledger"));
         }
         Segment::at(dir, 0).create(options.fsync)?;
         sync_dir(dir)?;
@@ -110,10 +113,10 @@ impl Journal {
     /// The durable entries from an index on: see [`Reader::entries`](crate::Reader::entries).
     ///
     /// # Errors
-    /// [`Code::LogRange`] if there are fewer; [`Code::LedgerCorrupt`], [`Code::Io`], also from the
-    /// iterator.
+    /// [`Code::LogRange`] if there are fewer; [`Code::LedgerArchived`] for entries that are not here;
+    /// [`Code::LedgerCorrupt`], [`Code::Io`], also from the iterator.
     pub fn entries(&self, from: u64) -> Result<Entries> {
-        Entries::new(&self.dir, from, Some(self.durable()))
+        Entries::new(&self.dir, None, from, Some(self.durable()))
     }
 
     /// The number of entries, durable or not: the index of the next one.
@@ -167,6 +170,11 @@ impl Journal {
     }
 }
 
+/// The error for a place that is taken.
+pub(crate) fn exists(place: &Path, what: &'static str) -> Error {
+    Error::new(Code::LedgerExists).at(place.display().to_string()).because(what)
+}
+
 /// The segment at the end of a ledger.
 pub(crate) fn last_segment(dir: &Path) -> Result<Segment> {
     let place = || Error::new(Code::LedgerMissing).at(dir.display().to_string());
@@ -189,7 +197,7 @@ mod tests {
         drop(journal);
         assert_eq!(open(), Ok(()));
         let again = Journal::create(&dir, Options::default()).unwrap_err();
-        assert_eq!(again.code(), Code::LedgerMissing);
+        assert_eq!(again.code(), Code::LedgerExists);
     }
 
     #[test]

@@ -11,6 +11,10 @@
 //! | `repairs/` | what repairs cut off, and a note for each ([`Journal::repair`]) |
 //! | `lock` | locked while a [`Journal`] is open |
 //! | `restored` | present after [`copy_backup`] until the host has dealt with it |
+//! | `archived` | after [`compact`]: what the entries led to that are in the archive |
+//!
+//! Many subscribers are divided among ledgers side by side, which do not wait for each other:
+//! [`Shards`].
 //!
 //! The bytes under `segments/` depend on the entries and the segment size alone: not on the time,
 //! the grouping of writes, or restarts.
@@ -47,6 +51,7 @@
     )
 )]
 
+mod archive;
 mod backup;
 mod commit;
 mod files;
@@ -56,14 +61,17 @@ mod lock;
 mod reader;
 mod repair;
 mod segment;
+mod shards;
 mod slots;
 mod snapshot;
 
+pub use archive::{Compacted, compact};
 pub use backup::copy_backup;
 pub use counterfoil::entry::frame;
 pub use journal::{Journal, Options};
 pub use ledger::{Batch, CHECKPOINTS, HEADS, Ledger, Signer};
 pub use reader::{Entries, Reader};
 pub use repair::Repair;
+pub use shards::{Shards, shard_folders};
 pub use slots::Slots;
 pub use snapshot::{Snapshot, Snapshots, newest_snapshot, write_snapshot};

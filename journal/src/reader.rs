@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use counterfoil::{Code, Error, Result};
+use counterfoil::{Code, Error, Meter, Result};
 
+use crate::archive::Base;
+use crate::ledger;
 use crate::segment::{self, Segment, SegmentReader, missing};
 
 /// Reads a ledger without locking it, as an auditor does.
@@ -13,6 +15,7 @@ use crate::segment::{self, Segment, SegmentReader, missing};
 #[derive(Debug, Clone)]
 pub struct Reader {
     dir: PathBuf,
+    archive: Option<PathBuf>,
 }
 
 impl Reader {
@@ -24,17 +27,41 @@ impl Reader {
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         let dir = dir.as_ref().to_path_buf();
         segment::list(&dir)?;
-        Ok(Reader { dir })
+        Ok(Reader { dir, archive: None })
+    }
+
+    /// A reader of the ledger in a folder with what [`compact`](crate::compact) moved to its archive:
+    /// all of its entries.
+    ///
+    /// # Errors
+    /// As [`Reader::open`], of both folders.
+    pub fn with_archive(dir: impl AsRef<Path>, archive: impl AsRef<Path>) -> Result<Self> {
+        let (dir, archive) = (dir.as_ref().to_path_buf(), archive.as_ref().to_path_buf());
+        segment::list_both(&dir, &archive)?;
+        Ok(Reader { dir, archive: Some(archive) })
     }
 
     /// The entries from an index on, each checked. Memory does not grow with the ledger.
     ///
     /// # Errors
+    /// [`Code::LedgerArchived`], with the archive's folder, for entries that are not here.
     /// [`Code::LedgerMissing`], [`Code::LedgerCorrupt`], [`Code::Io`]. The iterator yields these too,
     /// [`Code::LedgerTorn`] where the ledger ends in a torn write, and [`Code::LogRange`] if it ends
     /// before `from`. It ends after an error.
     pub fn entries(&self, from: u64) -> Result<Entries> {
-        Entries::new(&self.dir, from, None)
+        Entries::new(&self.dir, self.archive.as_deref(), from, None)
+    }
+
+    /// A meter before the first entry that is here, to replay them: a new one, or one that knows what
+    /// the archived entries led to. It can be looked at, and has no salt key to decide anything with.
+    ///
+    /// # Errors
+    /// [`Code::LedgerCorrupt`], [`Code::BytesVersion`], [`Code::Io`].
+    pub fn start(&self) -> Result<Meter> {
+        match &self.archive {
+            Some(_) => Ok(Meter::new([0; 32])),
+            None => ledger::start(&self.dir, [0; 32]),
+        }
     }
 }
 
@@ -50,11 +77,24 @@ pub struct Entries {
 }
 
 impl Entries {
-    pub(crate) fn new(dir: &Path, from: u64, until: Option<u64>) -> Result<Self> {
+    pub(crate) fn new(
+        dir: &Path,
+        archive: Option<&Path>,
+        from: u64,
+        until: Option<u64>,
+    ) -> Result<Self> {
         if let Some(until) = until.filter(|until| *until <= from) {
             return if until == from { Ok(Entries::default()) } else { Err(ends_before(from)) };
         }
-        let mut ahead = segment::list(dir)?;
+        let mut ahead = match archive {
+            Some(archive) => segment::list_both(dir, archive)?,
+            None => segment::list(dir)?,
+        };
+        if ahead.first().is_some_and(|segment| from < segment.first)
+            && let Some(base) = Base::read(dir)?
+        {
+            return Err(base.archived().value(from));
+        }
         ahead.retain({
             let start = ahead.iter().rev().map(|s| s.first).find(|first| *first <= from);
             move |segment| Some(segment.first) >= start

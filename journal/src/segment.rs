@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use counterfoil::entry::frame::{self, Read};
 use counterfoil::{Code, Error, Result};
 
+use crate::archive::archived_entries;
 use crate::files::{at_byte, io, names, number_of, numbered, sync_name};
 
 /// The name of the folder of segments.
@@ -43,8 +44,37 @@ impl Segment {
     }
 }
 
-/// The segments of a ledger in order: the first one starts at entry 0.
+/// The segments of a ledger in order: the first one starts at entry 0, or where its archive ends.
 pub(crate) fn list(ledger: &Path) -> Result<Vec<Segment>> {
+    let mut segments = all(ledger)?;
+    // Read after the names: what is in the archive is removed once this is told.
+    let archived = archived_entries(ledger)?;
+    segments.retain(|segment| segment.first >= archived);
+    match segments.first() {
+        None if archived == 0 => {
+            Err(Error::new(Code::LedgerMissing).at(ledger.display().to_string()))
+        }
+        None => Err(missing(&Segment::at(ledger, archived), archived)),
+        Some(segment) if segment.first > archived => Err(missing(segment, archived)),
+        Some(_) => Ok(segments),
+    }
+}
+
+/// The segments of a ledger and of its archive, in order.
+pub(crate) fn list_both(ledger: &Path, archive: &Path) -> Result<Vec<Segment>> {
+    let own = list(ledger)?;
+    let archived = own.first().map_or(0, |segment| segment.first);
+    if archived == 0 {
+        return Ok(own);
+    }
+    let mut both = list(archive)?;
+    both.retain(|segment| segment.first < archived);
+    both.extend(own);
+    Ok(both)
+}
+
+/// The files of segments, in order.
+pub(crate) fn all(ledger: &Path) -> Result<Vec<Segment>> {
     let folder = ledger.join(FOLDER);
     let mut segments = Vec::new();
     for name in names(&folder)? {
@@ -56,11 +86,7 @@ pub(crate) fn list(ledger: &Path) -> Result<Vec<Segment>> {
         }
     }
     segments.sort_by_key(|segment| segment.first);
-    match segments.first() {
-        None => Err(Error::new(Code::LedgerMissing).at(ledger.display().to_string())),
-        Some(segment) if segment.first > 0 => Err(missing(segment, 0)),
-        Some(_) => Ok(segments),
-    }
+    Ok(segments)
 }
 
 /// The error for a segment that does not start where the entries before it end.

@@ -129,6 +129,17 @@ impl Slots {
         Ok(set)
     }
 
+    /// The bytes of the first `end` slots; fewer where the file ends before.
+    pub(crate) fn first(&self, end: u64) -> Result<Vec<u8>> {
+        let length = start_of(end)?;
+        let mut bytes = Vec::new();
+        if let Some(mut file) = self.lock() {
+            file.seek(SeekFrom::Start(0)).map_err(io(&self.path))?;
+            (&mut *file).take(length).read_to_end(&mut bytes).map_err(io(&self.path))?;
+        }
+        Ok(bytes)
+    }
+
     /// Empties every slot from `end` on.
     pub(crate) fn clear_from(&self, end: u64) -> Result<()> {
         let start = start_of(end)?;

@@ -15,6 +15,8 @@ const EXTENSION: &str = "cfs";
 /// index and content follows, then the content.
 const HEADER: [u8; 16] = *b"CFSNAPSH\0\0\0\0\0\0\0\0";
 
+const MARK: usize = 8;
+
 /// So many are kept: the newest, and one in case that one is damaged.
 const KEPT: usize = 2;
 
@@ -32,7 +34,7 @@ pub struct Snapshot {
 pub struct Snapshots {
     /// The newest whole one.
     pub newest: Option<Snapshot>,
-    /// Newer ones that are damaged and were passed over.
+    /// Newer ones that were passed over: they are damaged, or of a later version.
     pub damaged: Vec<PathBuf>,
 }
 
@@ -55,7 +57,7 @@ pub fn write_snapshot(dir: impl AsRef<Path>, index: u64, bytes: &[u8]) -> Result
 /// The newest whole snapshot that covers at most `at_most` entries.
 ///
 /// # Errors
-/// [`Code::Io`]. A damaged snapshot is none: it is passed over and reported.
+/// [`Code::Io`]. A damaged snapshot, or one of a later version, is none: it is passed over and reported.
 pub fn newest_snapshot(dir: impl AsRef<Path>, at_most: u64) -> Result<Snapshots> {
     let folder = dir.as_ref().join(FOLDER);
     let mut found = Snapshots::default();
@@ -73,14 +75,22 @@ pub fn newest_snapshot(dir: impl AsRef<Path>, at_most: u64) -> Result<Snapshots>
 }
 
 /// Refuses a whole snapshot of more entries than there are: it was written when they were durable, so
-/// they are lost. A damaged one proves nothing and is removed.
+/// they are lost. What one of a later version proves is not known here: it is refused too. A damaged one
+/// proves nothing and is removed, once none is refused.
 pub(crate) fn none_beyond(dir: &Path, entries: u64) -> Result<()> {
     let folder = dir.join(FOLDER);
     let mut beyond = present(&folder)?;
     beyond.retain(|index| *index > entries);
     for index in &beyond {
         let path = folder.join(numbered(*index, EXTENSION));
-        if content(*index, fs::read(&path).map_err(io(&path))?).is_some() {
+        let file = fs::read(&path).map_err(io(&path))?;
+        let later = file.len() >= HEADER.len()
+            && file.get(..MARK) == HEADER.get(..MARK)
+            && !file.starts_with(&HEADER);
+        if later {
+            return Err(Error::new(Code::BytesVersion).at(path.display().to_string()));
+        }
+        if content(*index, file).is_some() {
             return Err(Error::new(Code::LedgerCorrupt)
                 .at(path.display().to_string())
                 .value(entries)

@@ -2,103 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 #![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
+mod common;
+
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use counterfoil::audit::Auditor;
-use counterfoil::meter::{Command, Outcome, Request, Settle, SignRequest, Subscribe};
-use counterfoil::usage::{Basis, Surface};
-use counterfoil::{
-    Address, Amount, Code, Digest, Error, LocalKey, Plan, Result, Signature, Timestamp, Usage,
-};
-use counterfoil_journal::{CHECKPOINTS, HEADS, Ledger, Options, Reader, Signer, Slots};
-
-const SALT: [u8; 32] = [3; 32];
-const FAST: Options = Options { segment_bytes: 64 << 20, fsync: false };
-
-fn key() -> LocalKey {
-    LocalKey::from_bytes(&[7; 32]).unwrap()
-}
-
-fn at(ms: u64) -> Timestamp {
-    Timestamp::from_millis(ms).unwrap()
-}
-
-/// Half a cent for a unit, ten dollars a day.
-fn plan() -> Plan {
-    let text = format!(
-        r#"{{"format":"counterfoil/plan/1","name":"P","authority":"{}",
-        "currency":{{"iso4217":"USD"}},"meters":{{"t":"token"}},
-        "charges":[{{"id":"t","meter":"t","model":"per_unit","price":"0.005"}}],
-        "limits":[{{"id":"l","spend":"10","window":"day"}}],
-        "payees":[{{"payee":"a","weight":1}}],"signing":{{"mode":"each"}}}}"#,
-        key().address()
-    );
-    Plan::from_json(text.as_bytes()).unwrap()
-}
-
-fn open(dir: &Path, signer: impl Signer + 'static) -> Result<Ledger> {
-    Ledger::open(dir, Box::new(signer), SALT, FAST)
-}
-
-fn begin(ledger: &Ledger) {
-    let begin = Command::Begin { origin: "test".into(), signer: key().address() };
-    ledger.submit(&begin, at(1000)).unwrap();
-    ledger.submit(&Command::AddPlan(Box::new(plan())), at(1000)).unwrap();
-}
-
-fn subscribe(account: &str) -> Command {
-    Command::Subscribe(Subscribe {
-        plan: plan().id(),
-        payer: None,
-        account: Some(account.into()),
-        started_at: at(0),
-        rail: Digest::ZERO,
-    })
-}
-
-fn subscription(ledger: &Ledger, account: &str) -> Digest {
-    match ledger.submit(&subscribe(account), at(1000)).unwrap() {
-        Outcome::Opened { subscription, .. } => subscription,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn usage(units: u64) -> Usage {
-    let mut usage = Usage::new(Surface::Plain, Basis::Measured);
-    usage.set("t", units).unwrap();
-    usage
-}
-
-fn authorize(subscription: Digest, id: &str, most: u64) -> Command {
-    Command::Authorize(Request { subscription, id: id.into(), created_at: None, most: usage(most) })
-}
-
-fn settle(subscription: Digest, id: &str, used: u64) -> Command {
-    let (id, usage, content) = (id.into(), usage(used), Digest::ZERO);
-    Command::Settle(Settle { subscription, id, usage, content })
-}
-
-/// Audits the files, every signature included, and returns how many receipts there are.
-fn audit(dir: &Path) -> u64 {
-    let heads = Slots::open_read_only(dir, HEADS).unwrap();
-    let checkpoints = Slots::open_read_only(dir, CHECKPOINTS).unwrap();
-    let mut auditor = Auditor::new();
-    for entry in Reader::open(dir).unwrap().entries(0).unwrap() {
-        if let (_, Some(expected)) = auditor.next(&entry.unwrap().1).unwrap() {
-            let slots = if expected.checkpoint { &checkpoints } else { &heads };
-            expected.check(slots.get(expected.slot).unwrap().as_ref()).unwrap();
-        }
-    }
-    auditor.counts().receipts
-}
-
-fn state(ledger: &Ledger) -> Vec<u8> {
-    ledger.read(|meter| meter.snapshot()).unwrap()
-}
+use common::*;
+use counterfoil::meter::{Command, Outcome, SignRequest};
+use counterfoil::{Address, Amount, Code, Digest, Error, LocalKey, Result, Signature, Timestamp};
+use counterfoil_journal::{Ledger, Options, Signer};
 
 #[test]
 fn eight_threads_on_shared_and_own_subscriptions() {

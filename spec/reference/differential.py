@@ -295,7 +295,26 @@ def limit(r, number):
         part["per"] = r.choice(["key", "key", "region"])
         if kind != "concurrency" and r.random() < 0.6:
             part["values"] = r.randrange(1, 4)
+    if r.random() < 0.2:
+        share(r, part)
     return part
+
+
+def share(r, part):
+    """Makes a limit one for all subscriptions of a payer."""
+    part["across"] = "payer"
+    if isinstance(part.get("window"), dict) and part["window"].get("anchor") == "start":
+        if r.random() < 0.95:
+            part["window"] = r.choice(["hour", "day"])
+
+
+def shareable(r, document):
+    """Gives a plan limits that subscriptions share, and lets a payer have several."""
+    for number in range(r.choice([1, 1, 2, 3])):
+        part = limit(r, f"s{number}")
+        share(r, part)
+        document.setdefault("limits", []).append(part)
+    document.get("term", {}).pop("once", None)
 
 
 def some(r, values):
@@ -526,7 +545,8 @@ def lendable(r, document):
             for name in ("aggregate", "of", "values"):
                 part.pop(name, None)
     limits = [part for part in document.get("limits", [])
-              if "spend" in part or "units" in part or "most" in part or r.random() < 0.1]
+              if ("spend" in part or "units" in part or "most" in part or r.random() < 0.1)
+              and ("across" not in part or r.random() < 0.1)]
     document["limits"] = limits
     if not limits:
         del document["limits"]
@@ -665,15 +685,17 @@ class Case:
         self.script = Script()
         self.steps = []
         self.now = self.r.choice(STARTS) + self.r.randrange(3_600_000)
-        self.requests = []
+        self.requests = []  # of the subscription that events are about
         self.given = []
         self.readings = {}  # of requests that were charged in parts
         self.ordinal = 0
         self.meter = "m"
         self.leasing = self.r.random() < 0.3
+        self.sharing = not self.leasing and self.r.random() < 0.25
         self.leases = []
         self.opened = None  # the subscription that events are about
         self.earlier = []   # those that it took the place of
+        self.beside = []    # the payer's others: (subscription, its requests)
 
     def add(self, op, as_=None, **given):
         step = {"op": op, "in": given}
@@ -711,6 +733,8 @@ class Case:
         document = plan(self.r, self.now)
         if self.leasing:
             lendable(self.r, document)
+        if self.sharing:
+            shareable(self.r, document)
         self.parts, self.limits = document["charges"], document.get("limits", [])
         self.evidence = "evidence" in json.dumps(document.get("condition"))
         priced = {c["meter"] for c in document["charges"] if "meter" in c}
@@ -733,6 +757,11 @@ class Case:
         self.plans = [loaded["out"]["id"]]
         if self.r.random() < 0.5:
             other = {**document, "name": "Other", "term": term(self.r, document["charges"])}
+            if self.sharing:
+                other["term"].pop("once", None)
+            if self.r.random() < 0.3:
+                times = {**document["times"], "grace": document["times"]["hold"] * self.r.randrange(1, 9)}
+                other.update(rounding=self.r.choice(["carry", "up"]), times=times)
             loaded = self.add("plan.load", "q", text=json.dumps(other, **form))
             if "out" in loaded:
                 self.add("meter.addPlan", meter="m", plan="q", now=str(self.now))
@@ -745,6 +774,31 @@ class Case:
                           plan=self.plans[0], payer=None, startedAt=str(
                               self.now - self.r.choice([0, 1_000, 1_000, 7_200_000])))
         self.opened = opened.get("out")
+        if self.sharing and self.opened:
+            for _ in range(self.r.choice([1, 1, 2, 3])):
+                self.subscribe()
+                self.recover()
+
+    def recover(self):
+        """Ends the doubt of the last step, if it left any."""
+        if self.steps[-1]["in"].get("journal") == "doubt":
+            self.add("meter.recover", meter=self.meter, written=self.r.random() < 0.5)
+
+    def subscribe(self):
+        """Another subscription, most often of the same payer."""
+        r = self.r
+        account = "other" if r.random() < (0.1 if self.sharing else 0.5) else "acme"
+        start = self.now - r.choice([0, 0, 0, 1_000, 3_600_000, 86_400_000])
+        done = self.add("meter.subscribe", meter=self.meter, plan=r.choice(self.plans), payer=None,
+                        account=account, startedAt=str(start), now=str(self.now), **self.journal())
+        known = [self.opened, *self.earlier, *(opened for opened, _ in self.beside)]
+        if "out" in done and all(done["out"]["lane"] != opened["lane"] for opened in known):
+            self.beside.append((done["out"], []))
+
+    def turn(self):
+        """Goes on with another subscription."""
+        self.beside.append((self.opened, self.requests))
+        self.opened, self.requests = self.beside.pop(self.r.randrange(len(self.beside) - 1))
 
     def lend(self, subscription):
         r, now = self.r, str(self.now)
@@ -801,21 +855,24 @@ class Case:
 
     def event(self):
         r, now = self.r, str(self.now)
+        if self.beside and r.random() < (0.35 if self.sharing else 0.1):
+            self.turn()
         subscription, lane = self.opened["subscription"], self.opened["lane"]
         if self.leasing and r.random() < 0.6:
             if len(self.leases) < 4 and r.random() < 0.5 / (1 + len(self.leases)):
                 self.lend(subscription)
             elif self.leases:
                 r.choice([self.use, self.use, self.state])(r.choice(self.leases))
-            if self.steps[-1]["in"].get("journal") == "doubt":
-                self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+            self.recover()
             return
         kind = r.choices(
             ["authorize", "settle", "release", "import", "due", "checkpoint", "collect", "look",
              "quote", "replay", "again", "window", "grant", "void", "read", "credit", "part",
-             "extend", "present", "cancel", "switch", "subscribe"],
+             "extend", "present", "cancel", "switch", "subscribe", "stream"],
+            [40, 30, 2, 12, 12, 1, 1, 0, 0, 1, 2, 0, 3, 1, 0, 4, 12, 2, 2, 0.8, 1.5, 1.5, 3]
+            if self.sharing else
             [10, 10, 2, 5, 4, 1, 1, 1, 2, 1, 2, 2, 3, 1, 3, 4, 8, 2,
-             9 if self.evidence else 0.1, 0.8, 1.5, 0.4])[0]
+             9 if self.evidence else 0.1, 0.8, 1.5, 0.4, 3])[0]
         on = {"meter": self.meter, "subscription": subscription}
         if kind == "authorize":
             request = f"r{len(self.steps)}"
@@ -843,6 +900,9 @@ class Case:
                     else usage(r, self.priced, r.random() < 0.4))
             self.add("meter.settle", f"x{len(self.steps)}", id=request, usage=used, now=now, **on,
                      **self.journal())
+            if request in self.readings and r.random() < 0.5:
+                for _ in range(r.choice([1, 2, 3])):
+                    self.credit(now, on, request)
         elif kind == "part" and self.requests:
             request = r.choice(self.requests[-3:])
             for _ in range(r.choice([1, 1, 2, 3])):
@@ -896,12 +956,13 @@ class Case:
                 if r.random() < 0.5:
                     self.plans.reverse()
         elif kind == "subscribe":
-            self.add("meter.subscribe", meter=self.meter, plan=r.choice(self.plans), payer=None,
-                     account=r.choice(["acme", "other"]), startedAt=now, now=now)
+            self.subscribe()
         elif kind == "present":
             self.present(on, now)
         elif kind == "credit":
             self.credit(now, on)
+        elif kind == "stream":
+            self.stream(on)
         elif kind == "look":
             self.add("meter.subscription", **on)
             self.add("meter.holds", **on)
@@ -928,8 +989,7 @@ class Case:
             self.meter = fresh
         if kind in ("settle", "import", "due") and r.random() < 0.15:
             self.credit(now, on)
-        if self.steps[-1]["in"].get("journal") == "doubt":
-            self.add("meter.recover", meter=self.meter, written=r.random() < 0.5)
+        self.recover()
 
     def present(self, on, now):
         """Evidence, most often such as counts; sometimes an earlier one again."""
@@ -945,12 +1005,27 @@ class Case:
                      seller=ADDRESS if r.random() < 0.95 else PAYEES[0], expiresAt=str(expires))
         self.add("meter.present", evidence=f"@{name}.json", now=now, **on, **self.journal())
 
-    def credit(self, now, on):
-        """One of the last receipts is given back, in part or whole."""
+    def stream(self, on):
+        """A call in parts from its beginning to its end, of which some is given back."""
+        r, request = self.r, f"r{len(self.steps)}"
+        made = self.add("meter.authorize", id=request, most=usage(r, self.priced, True),
+                        now=str(self.now), **on)
+        if "authorized" not in made.get("out", {}):
+            return
+        for op in ["meter.settlePart"] * r.choice([1, 2, 3]) + ["meter.settle"]:
+            self.now += r.choice([0, 1, 300])
+            self.add(op, f"x{len(self.steps)}", id=request, usage=self.reading(request),
+                     now=str(self.now), **on)
+        for _ in range(r.choice([0, 1, 2, 3, 4])):
+            self.credit(str(self.now), on, request)
+
+    def credit(self, now, on, request=None):
+        """One of the last receipts, or of those of a request, is given back, in part or whole."""
         r = self.r
         made = [step["as"] for step in self.steps
                 if "as" in step and "receipt" in (step.get("out") or {})
-                and "replayed" not in step["out"]]
+                and "replayed" not in step["out"]
+                and request in (None, step["in"].get("id"))]
         if not made:
             return
         name = r.choice(made[-4:])
@@ -971,7 +1046,7 @@ class Case:
                 if self.add("meter.due", meter=self.meter, now=str(self.now)).get("out") == {
                         "nothing": {}}:
                     break
-        for opened in [*self.earlier, self.opened]:
+        for opened in [*self.earlier, *(opened for opened, _ in self.beside), self.opened]:
             self.add("meter.subscription", meter=self.meter, subscription=opened["subscription"])
             self.add("meter.lane", meter=self.meter, lane=opened["lane"])
         for meter in [self.meter, *(HOLDERS if self.leasing else [])]:
@@ -991,7 +1066,7 @@ def vector(seed):
     case = Case(seed)
     case.begin()
     if case.opened is not None:
-        for _ in range(case.r.randrange(4, 26 if case.leasing else 16)):
+        for _ in range(case.r.randrange(4, 26 if case.leasing or case.sharing else 16)):
             case.wait()
             case.event()
         case.finish()

@@ -6,9 +6,19 @@ use counterfoil::{Currency, Exact, Meter};
 
 use crate::words::grouped;
 
-/// The ledger in words, or as JSON.
-pub(super) fn overview(meter: &Meter, json: bool) -> String {
-    if json { document(meter).compact() } else { lines(meter).join("\n") }
+/// The ledger in words, or as JSON; of a root, each shard's.
+pub(super) fn overview(meters: &[Meter], json: bool) -> String {
+    match (meters, json) {
+        ([meter], true) => document(meter).compact(),
+        (_, true) => {
+            let shards: Vec<_> = meters.iter().map(document).collect();
+            Value::object([("shards", Value::from(shards))]).compact()
+        }
+        (_, false) => {
+            let texts: Vec<_> = meters.iter().map(|meter| lines(meter).join("\n")).collect();
+            texts.join("\n\n")
+        }
+    }
 }
 
 fn name_of(subscription: &SubscriptionView) -> String {

@@ -5,20 +5,41 @@ use std::path::Path;
 
 use counterfoil::json::{Object, Value};
 use counterfoil::meter::{SignRequest, Signed};
-use counterfoil::{Meter, Result, Signature};
-use counterfoil_journal::{CHECKPOINTS, HEADS, Reader, Slots};
+use counterfoil::{Result, Signature};
+use counterfoil_journal::{CHECKPOINTS, HEADS, Slots};
 
 use crate::io::read_json;
+use crate::source::Source;
 
 /// The latest this many of each kind are shown.
 const LATEST: usize = 20;
 
-pub(super) fn collect(ledger: &Path, payouts: Value) -> Result<Value> {
-    let mut meter = Meter::new([0; 32]);
+/// What is listed, in this order.
+const LISTS: [&str; 5] = ["laneOpens", "receipts", "checkpoints", "leases", "leaseStatements"];
+
+pub(super) fn collect(sources: &[Source], payouts: Value) -> Result<Value> {
+    let mut lists: [Vec<Value>; LISTS.len()] = Default::default();
+    for source in sources {
+        for (list, own) in lists.iter_mut().zip(latest(source)?) {
+            list.extend(own);
+        }
+    }
+    let mut document = Object::new();
+    for (name, list) in LISTS.into_iter().zip(lists) {
+        document.insert(name, list);
+    }
+    document.insert("payouts", payouts);
+    Ok(Value::Object(document))
+}
+
+/// The lists of one ledger.
+fn latest(source: &Source) -> Result<[Vec<Value>; LISTS.len()]> {
+    let reader = source.reader()?;
+    let mut meter = reader.start()?;
     let (mut lanes, mut receipts, mut checkpoints) =
         (VecDeque::new(), VecDeque::new(), VecDeque::new());
     let (mut leases, mut statements) = (VecDeque::new(), VecDeque::new());
-    for entry in Reader::open(ledger)?.entries(0)? {
+    for entry in reader.entries(meter.entries())? {
         let (index, bytes) = entry?;
         let wanted = meter.replay(&bytes).map_err(|e| e.within(format!("entry {index}")))?;
         let Some(request) = wanted else { continue };
@@ -34,16 +55,15 @@ pub(super) fn collect(ledger: &Path, payouts: Value) -> Result<Value> {
         }
         list.push_back(request);
     }
-    let heads = Slots::open_read_only(ledger, HEADS)?;
-    let tops = Slots::open_read_only(ledger, CHECKPOINTS)?;
-    let mut document = Object::new();
-    document.insert("laneOpens", values(&lanes, &heads)?);
-    document.insert("receipts", values(&receipts, &heads)?);
-    document.insert("checkpoints", values(&checkpoints, &tops)?);
-    document.insert("leases", values(&leases, &heads)?);
-    document.insert("leaseStatements", values(&statements, &heads)?);
-    document.insert("payouts", payouts);
-    Ok(Value::Object(document))
+    let heads = Slots::open_read_only(&source.dir, HEADS)?;
+    let tops = Slots::open_read_only(&source.dir, CHECKPOINTS)?;
+    Ok([
+        values(&lanes, &heads)?,
+        values(&receipts, &heads)?,
+        values(&checkpoints, &tops)?,
+        values(&leases, &heads)?,
+        values(&statements, &heads)?,
+    ])
 }
 
 fn values(requests: &VecDeque<SignRequest>, slots: &Slots) -> Result<Vec<Value>> {

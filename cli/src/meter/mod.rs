@@ -34,7 +34,7 @@ pub(crate) fn run(args: &args::Meter, json: bool) -> Ended {
     let address = keys.signing.address();
     // A ledger is made last: a mistake in what goes into it leaves none behind.
     let lines = Lines::open(&args.log, &shape)?;
-    let ledger = ledger::open(&args.ledger, keys)?;
+    let ledger = ledger::open(&args.ledger, &keys)?;
     let repaired = ledger.repaired().cloned();
     let origin = match &args.origin {
         Some(origin) => origin.clone(),

@@ -2,9 +2,8 @@
 //! number of calls.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::path::Path;
 
-use counterfoil::audit::Auditor;
+use counterfoil::audit::Counts;
 use counterfoil::entry::{Denial, DenialCode, Entry, ReceiptEntry};
 use counterfoil::meter::SubscriptionView;
 use counterfoil::plan::Aggregate;
@@ -17,6 +16,7 @@ use super::data::*;
 use super::steps::{Sums, steps, ten_minutes};
 use super::text::{Civil, count, date, grouped};
 use crate::audit::walk;
+use crate::source::{Source, origin};
 
 /// Subscribers with a row of their own.
 const ROWS: usize = 12;
@@ -46,11 +46,18 @@ struct Collector {
     plan: Option<Plan>,
 }
 
-/// Audits a ledger and collects its report.
-pub(super) fn collect(dir: &Path) -> Result<Report> {
+/// Audits a ledger, or those of all shards, and collects its report.
+pub(super) fn collect(sources: &[Source]) -> Result<Report> {
     let mut c = Collector::default();
-    let auditor = walk(dir, None, |entry, _| c.add(entry))?;
-    let counts = auditor.counts();
+    let (mut counts, mut meters) = (Counts::default(), Vec::new());
+    for source in sources {
+        let auditor = walk(source, None, |entry, _| c.add(entry))?;
+        let more = auditor.counts();
+        counts.receipts = counts.receipts.saturating_add(more.receipts);
+        counts.denied = counts.denied.saturating_add(more.denied);
+        counts.checkpoints = counts.checkpoints.saturating_add(more.checkpoints);
+        meters.push(auditor.into_meter());
+    }
     let verified = Verified {
         ok: true,
         text: format!(
@@ -59,7 +66,7 @@ pub(super) fn collect(dir: &Path) -> Result<Report> {
             count(counts.checkpoints, "checkpoint", "checkpoints")
         ),
     };
-    c.finish(auditor, verified)
+    c.finish(&meters, counts, verified)
 }
 
 impl Collector {
@@ -153,9 +160,6 @@ impl Collector {
         if head.kind == Kind::Part {
             self.running.insert((subscription, head.subject), lines);
         }
-        if self.latest.len() >= LATEST {
-            self.latest.pop_back();
-        }
         let decimals = self.plan.as_ref().map_or(0, |plan| plan.currency().decimals());
         let row = ReceiptRow {
             issued_ms: head.issued_at.millis(),
@@ -165,15 +169,19 @@ impl Collector {
             exact: exact.to_decimal(decimals),
             cumulative: head.cumulative.atomic(),
         };
-        self.latest.push_front((subscription, row));
+        // Of two ledgers, the one read later may hold the earlier ones.
+        let newer = |(_, other): &&(_, ReceiptRow)| other.issued_ms > row.issued_ms;
+        let before = self.latest.iter().take_while(newer).count();
+        self.latest.insert(before, (subscription, row));
+        self.latest.truncate(LATEST);
         Ok(())
     }
 
-    fn finish(self, auditor: Auditor, verified: Verified) -> Result<Report> {
-        let counts = auditor.counts();
-        let meter = auditor.into_meter();
+    fn finish(self, meters: &[Meter], counts: Counts, verified: Verified) -> Result<Report> {
+        let lanes = || meters.iter().flat_map(Meter::lanes);
         let decimals = self.plan.as_ref().map_or(0, |plan| plan.currency().decimals());
-        let names: HashMap<_, _> = meter.subscriptions().map(|s| (s.id, name_of(&s))).collect();
+        let names: HashMap<_, _> =
+            meters.iter().flat_map(Meter::subscriptions).map(|s| (s.id, name_of(&s))).collect();
         let name = |id| names.get(id).cloned().unwrap_or_else(|| format!("{id}"));
         let mut subscribers: Vec<_> = self
             .subscribers
@@ -194,8 +202,7 @@ impl Collector {
         let largest: Vec<_> = subscribers.iter().map(|(id, _)| *id).take(TIERS).collect();
         let mut rows: Vec<_> = subscribers.into_iter().map(|(_, row)| row).collect();
         let rest = rows.split_off(ROWS.min(rows.len()));
-        let credited =
-            meter.lanes().map(|lane| lane.credited.whole()).fold(0, u128::saturating_add);
+        let credited = lanes().map(|lane| lane.credited.whole()).fold(0, u128::saturating_add);
         let charged: u128 =
             self.subscribers.values().map(|s| s.charged).fold(0, u128::saturating_add);
         let totals = Totals {
@@ -206,7 +213,7 @@ impl Collector {
             uncollected: self.uncollected.to_decimal(decimals),
             receipts: counts.receipts,
             subscribers: u64::try_from(names.len()).unwrap_or(u64::MAX),
-            lanes: meter.lanes().fold(0, |n: u64, _| n.saturating_add(1)),
+            lanes: lanes().fold(0, |n: u64, _| n.saturating_add(1)),
             checkpoints: counts.checkpoints,
         };
         let mut by_meter: Vec<_> = self
@@ -236,8 +243,11 @@ impl Collector {
                 label: self.plan.as_ref().map_or_else(String::new, |p| p.currency().label()),
                 decimals,
             },
-            ledger_origin: String::from(meter.origin().unwrap_or_default()),
-            signer: meter.signer().map_or_else(String::new, |a| a.to_string()),
+            ledger_origin: String::from(origin(meters).unwrap_or_default()),
+            signer: meters
+                .iter()
+                .find_map(Meter::signer)
+                .map_or_else(String::new, |a| a.to_string()),
             period: self.period,
             verified,
             totals,
@@ -246,7 +256,7 @@ impl Collector {
             by_subscriber: rows,
             other_subscribers: others(&rest),
             denials,
-            tiers: tiers(&meter, &largest),
+            tiers: tiers(meters, &largest),
             settlement: None,
             latest_receipts: latest.collect(),
         })
@@ -270,10 +280,11 @@ fn others(rest: &[SubscriberRow]) -> Option<OtherSubscribers> {
 }
 
 /// How far the largest subscribers have come through tiers and free quantities.
-fn tiers(meter: &Meter, largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
+fn tiers(meters: &[Meter], largest: &[counterfoil::Digest]) -> Vec<TierProgress> {
     let mut list = Vec::new();
     for id in largest {
-        let Some(subscription) = meter.subscription(id) else { continue };
+        let found = meters.iter().find_map(|meter| Some((meter, meter.subscription(id)?)));
+        let Some((meter, subscription)) = found else { continue };
         let Some(plan) = meter.plan(&subscription.plan) else { continue };
         let currency = plan.currency();
         for counter in &subscription.counters {
@@ -351,6 +362,10 @@ fn window_name(cycle: Option<Cycle>, start: u64) -> String {
 /// Why a call was denied, with the name that the plan gives to the rule, or the clause of its condition.
 fn reason(denial: &Denial, plan: Option<&Plan>) -> String {
     let name = denial.rule.strip_prefix("limits/").unwrap_or(&denial.rule);
+    let name = &match name.strip_suffix("/across") {
+        Some(name) => format!("{name}, of all subscriptions of the payer"),
+        None => String::from(name),
+    };
     match denial.code {
         DenialCode::LimitReached if denial.meter.is_some() => {
             format!("Usage limit reached: {name}")

@@ -29,11 +29,13 @@ use counterfoil::json::Value;
 use crate::args;
 use crate::exit::{Ended, Failure};
 use crate::io::{note, say, write_whole};
+use crate::source::sources;
 use html::render;
 
 /// `counterfoil report`
 pub(crate) fn run(args: &args::Report, json: bool) -> Ended {
-    let mut report = collect::collect(&args.ledger).map_err(Failure::of_ledger)?;
+    let report = sources(&args.source).and_then(|sources| collect::collect(&sources));
+    let mut report = report.map_err(Failure::of_ledger)?;
     report.title = match &args.title {
         Some(title) => title.clone(),
         None => report.plan_name.clone(),

@@ -17,10 +17,10 @@ use counterfoil::{Amount, Code, Currency, Digest, Error, Meter, Result};
 
 use crate::io::read_json;
 
-pub(crate) fn plan(meter: &Meter, path: &Path) -> Result<Value> {
+pub(crate) fn plan(meters: &[Meter], path: &Path) -> Result<Value> {
     let document = read_json(path)?;
     let (contract, candidates) =
-        candidates(meter, &document.root()).map_err(|e| e.within(path.display().to_string()))?;
+        candidates(meters, &document.root()).map_err(|e| e.within(path.display().to_string()))?;
     Ok(value(&plan_claims(&contract, &candidates, MAX_CLAIM_ROWS)))
 }
 
@@ -28,7 +28,7 @@ fn parsed<T: std::str::FromStr<Err = Error>>(node: Node<'_>) -> Result<T> {
     node.text()?.parse().map_err(|e: Error| e.at(node.pointer()))
 }
 
-fn candidates(meter: &Meter, root: &Node<'_>) -> Result<(Contract, Vec<ClaimCandidate>)> {
+fn candidates(meters: &[Meter], root: &Node<'_>) -> Result<(Contract, Vec<ClaimCandidate>)> {
     let mut fields = root.fields()?;
     let contract = Contract::deployed(fields.required("chainId")?.integer()?);
     let mut candidates = Vec::new();
@@ -41,7 +41,7 @@ fn candidates(meter: &Meter, root: &Node<'_>) -> Result<(Contract, Vec<ClaimCand
             signature: parsed(f.required("signature")?)?,
         };
         let id = voucher.channel.channel_id(&contract);
-        let lane = lane_on(meter, &id, &contract, &voucher).map_err(|e| e.at(item.pointer()))?;
+        let lane = lane_on(meters, &id, &contract, &voucher).map_err(|e| e.at(item.pointer()))?;
         let net = lane.cumulative.floor().checked_sub(lane.credited.floor())?;
         let chain = read_snapshot(f.required("onchain")?)?;
         f.finish()?;
@@ -55,14 +55,15 @@ fn candidates(meter: &Meter, root: &Node<'_>) -> Result<(Contract, Vec<ClaimCand
 /// The lane whose rail is a channel. After a restore, the newest one goes on with the totals of
 /// those before it.
 fn lane_on(
-    meter: &Meter,
+    meters: &[Meter],
     channel: &Digest,
     contract: &Contract,
     voucher: &Voucher,
 ) -> Result<LaneTotals> {
     let refused = |why| Error::new(Code::VoucherInvalid).value(channel).because(why);
     let mut newest: Option<LaneTotals> = None;
-    for lane in meter.lanes().filter(|lane| lane.rail == *channel) {
+    let lanes = meters.iter().flat_map(Meter::lanes);
+    for lane in lanes.filter(|lane| lane.rail == *channel) {
         match &newest {
             Some(other) if other.subscription != lane.subscription => {
                 return Err(refused("two subscriptions are on this channel"));
@@ -72,7 +73,8 @@ fn lane_on(
         }
     }
     let lane = newest.ok_or_else(|| refused("no lane is on this channel"))?;
-    let plan = meter.plan(&lane.plan).ok_or_else(|| Error::new(Code::PlanUnknown))?;
+    let plan = meters.iter().find_map(|meter| meter.plan(&lane.plan));
+    let plan = plan.ok_or_else(|| Error::new(Code::PlanUnknown))?;
     let network = format!("eip155:{}", contract.chain_id());
     match plan.currency() {
         Currency::Token { network: own, .. }

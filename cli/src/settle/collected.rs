@@ -1,30 +1,44 @@
 //! Recording what was collected.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use counterfoil::entry::Collected;
 use counterfoil::json::Node;
-use counterfoil::meter::Command;
-use counterfoil::{Amount, Code, Error, Result, Timestamp};
+use counterfoil::meter::{Command, LaneTotals};
+use counterfoil::{Amount, Code, Digest, Error, Result, Timestamp};
 use counterfoil_journal::Ledger;
 
 use crate::io::read_json;
 
-/// Reads the file whole, then records every line of it that says something new with one fsync, or
-/// none of them.
-pub(crate) fn record(ledger: &Ledger, path: &Path) -> Result<()> {
+/// Reads the file whole, then records every line of it that says something new with one fsync in each
+/// ledger, or none of them. What a crash kept from being recorded is recorded when the file is given
+/// again.
+pub(crate) fn record(ledgers: &[Ledger], path: &Path) -> Result<()> {
     let document = read_json(path)?;
     let lines = read(&document.root()).map_err(|e| e.within(path.display().to_string()))?;
-    ledger.read(|meter| check(meter, &lines))??;
-    let mut batch = ledger.batch();
+    let lanes = lanes(ledgers)?;
+    check(&lanes, &lines)?;
+    let mut batches: Vec<_> = ledgers.iter().map(Ledger::batch).collect();
     for line in lines {
-        if ledger.read(|meter| is_recorded(meter, &line))? {
-            continue;
+        let Some((number, lane)) = lanes.get(&line.lane) else { continue };
+        // As when a file is given again.
+        let recorded = lane.collected == line.amount && lane.fee == line.fee;
+        if let Some(batch) = batches.get_mut(*number).filter(|_| !recorded) {
+            let at = line.at;
+            batch.propose(&Command::Collect(line), at)?;
         }
-        let at = line.at;
-        batch.propose(&Command::Collect(line), at)?;
     }
-    batch.commit().map(|_| ())
+    batches.into_iter().try_for_each(|batch| batch.commit().map(|_| ()))
+}
+
+/// Every lane, with the number of its ledger.
+fn lanes(ledgers: &[Ledger]) -> Result<BTreeMap<Digest, (usize, LaneTotals)>> {
+    let mut lanes = BTreeMap::new();
+    for (number, ledger) in ledgers.iter().enumerate() {
+        ledger.read(|meter| lanes.extend(meter.lanes().map(|lane| (lane.lane, (number, lane)))))?;
+    }
+    Ok(lanes)
 }
 
 fn read(root: &Node<'_>) -> Result<Vec<Collected>> {
@@ -53,20 +67,13 @@ fn read(root: &Node<'_>) -> Result<Vec<Collected>> {
     Ok(lines)
 }
 
-/// Whether a line says what is recorded already, as when a file is given again.
-fn is_recorded(meter: &counterfoil::Meter, line: &Collected) -> bool {
-    meter
-        .lanes()
-        .any(|lane| lane.lane == line.lane && lane.collected == line.amount && lane.fee == line.fee)
-}
-
 /// Refuses the whole file for one line that the ledger would refuse.
-fn check(meter: &counterfoil::Meter, lines: &[Collected]) -> Result<()> {
+fn check(lanes: &BTreeMap<Digest, (usize, LaneTotals)>, lines: &[Collected]) -> Result<()> {
     for (index, line) in lines.iter().enumerate() {
         let place = || format!("/collected/{index}");
         let refused =
             |why| Error::new(Code::CollectedInvalid).value(line.amount).because(why).at(place());
-        let lane = meter.lanes().find(|lane| lane.lane == line.lane).ok_or_else(|| {
+        let (_, lane) = lanes.get(&line.lane).ok_or_else(|| {
             Error::new(Code::CollectedInvalid).value(line.lane).because("no such lane").at(place())
         })?;
         if lines.iter().take(index).any(|other| other.lane == line.lane) {

@@ -3,11 +3,10 @@
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
-    account::Account,
     amount::Exact,
     entry::ReceiptEntry,
     error::Result,
-    meter::{Crossed, Parts},
+    meter::{Crossed, Parts, State, Subscription},
     plan::{Limit, LimitRule, Plan, whole},
     receipt::{Item, Kind},
     time::Timestamp,
@@ -141,17 +140,19 @@ fn over(plan: &Plan, items: &[Item]) -> Result<Exact> {
     Ok(charged.minus_or_zero(plan.rounding().compared(whole)?))
 }
 
-impl Account {
+impl State {
     /// The shares of limits that a call reaches, before it is counted: in the order of the plan, the
     /// smaller first.
-    pub(crate) fn crossed(&self, plan: &Plan, call: &Counted<'_>) -> Result<Vec<Crossed>> {
+    pub(crate) fn crossed(&self, s: &Subscription, call: &Counted<'_>) -> Result<Vec<Crossed>> {
         let mut crossed = Vec::new();
-        for (limit, tally) in plan.limits().iter().zip(&self.tallies) {
+        for (_, limit, tally) in self.tallies(s) {
             if limit.notify.is_empty() {
                 continue;
             }
             let Some((value, more)) = call.under(limit) else { continue };
-            let Some(window) = self.limit_window(plan, limit, tally, call.at) else { continue };
+            let Some(window) = s.account.limit_window(&s.plan, limit, tally, call.at) else {
+                continue;
+            };
             let before = tally.counted(window, value)?;
             let after = before.checked_add(more)?;
             let reached = |share: Exact| before < share && share <= after;

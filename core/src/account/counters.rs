@@ -266,10 +266,12 @@ impl Account {
         }
     }
 
-    /// Records what limits count of a settled or imported call.
+    /// Records what the subscription's own limits count of a settled or imported call.
     pub(crate) fn count(&mut self, plan: &Plan, call: &Counted<'_>) -> Result<()> {
         for (limit, tally) in plan.limits().iter().zip(self.tallies.iter_mut()) {
-            if let Some(added) = call.under(limit) {
+            if limit.across.is_none()
+                && let Some(added) = call.under(limit)
+            {
                 let over = call.over(limit);
                 tally.count(plan, limit, self.started_at, call.at, added, over)?;
             }
@@ -299,7 +301,7 @@ impl Account {
     pub(crate) fn enter(&mut self, plan: &Plan, hold: &Hold) {
         self.holds = self.holds.saturating_add(1);
         for (index, (limit, tally)) in plan.limits().iter().zip(&mut self.tallies).enumerate() {
-            tally.enter(plan, limit, self.started_at, hold, index);
+            tally.enter(plan, limit, self.started_at, hold, index, true);
         }
     }
 
@@ -340,7 +342,13 @@ impl Account {
         (mut before, mut back): (Exact, Exact),
     ) -> Result<()> {
         for line in rated.iter().rev() {
-            let part = line.amount.minus_or_zero(before).min(back);
+            let windows = self.counters.get(line.charge);
+            let counter = windows.and_then(|windows| windows.get(line.window));
+            let mut part = line.amount.minus_or_zero(before).min(back);
+            if let Some(counter) = counter {
+                // A part's lines are its call's so far: several credits may name the same ones.
+                part = part.min(counter.billed.minus_or_zero(counter.granted));
+            }
             before = before.minus_or_zero(line.amount);
             back = back.checked_sub(part)?;
             self.add_granted(line, part)?;
@@ -463,10 +471,7 @@ impl Account {
         self.counters = counters;
         let mut tallies = core::mem::take(&mut self.tallies);
         let known = OnceCell::new();
-        let earliest = || {
-            let all = || self.earliest_period(plan).into_iter().chain(self.earliest_lent()).min();
-            *known.get_or_init(all)
-        };
+        let earliest = || *known.get_or_init(|| self.earliest_due(plan));
         for (limit, tally) in plan.limits().iter().zip(&mut tallies) {
             tally.forget_closed(plan, limit, now, &earliest);
         }

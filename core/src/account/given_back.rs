@@ -8,7 +8,7 @@ use crate::{
     crypto::{Digest, sha256},
     error::{Code, Error, Result},
     plan::whole,
-    receipt::Item,
+    receipt::{Head, Item, charged_part},
     time::Timestamp,
 };
 
@@ -19,7 +19,12 @@ pub(crate) struct GivenBack {
     pub(crate) receipts: BTreeMap<Digest, Returned>,
     /// By the hash of the credit's id.
     pub(crate) credits: BTreeMap<Digest, Made>,
+    /// Of the calls that returned a surplus: what may still be given back of what their parts charged.
+    pub(crate) calls: BTreeMap<CallKey, Exact>,
 }
+
+/// A call: its subject, and when it was authorised. An id may be used again once it is forgotten.
+pub(crate) type CallKey = (Digest, Timestamp);
 
 /// What was given back of one receipt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,25 +104,53 @@ impl Returned {
     }
 }
 
+/// A receipt that is corrected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Corrected<'a> {
+    pub(crate) digest: Digest,
+    pub(crate) call: CallKey,
+    pub(crate) items: &'a [Item],
+    /// What it charged.
+    pub(crate) cost: Exact,
+}
+
+impl<'a> Corrected<'a> {
+    pub(crate) fn of(digest: Digest, head: &Head, items: &'a [Item]) -> Result<Corrected<'a>> {
+        let (before, after) = charged_part(head, items)?;
+        let cost = after.checked_sub(before)?;
+        Ok(Corrected { digest, call: (head.subject, head.authorized_at), items, cost })
+    }
+}
+
 impl GivenBack {
-    /// Records a credit by its digest and that of the receipt that it corrects: `items` are its own,
-    /// `corrected` those of that receipt, which charged `cost`. Returns what had been given back of
-    /// that before, and what is now.
+    /// What may still be given back of the money of a receipt of this call that charged `cost`.
+    pub(crate) fn left_of(&self, receipt: &Corrected<'_>) -> Exact {
+        let returned = self.receipts.get(&receipt.digest).map_or(Exact::ZERO, |r| r.money);
+        let left = receipt.cost.minus_or_zero(returned);
+        self.calls.get(&receipt.call).map_or(left, |of_call| left.min(*of_call))
+    }
+
+    /// Records a credit by its digest and its items. Returns what had been given back of the receipt
+    /// before, and what is now.
     pub(crate) fn record(
         &mut self,
-        (credit, receipt): (Digest, Digest),
+        credit: Digest,
         items: &[Item],
-        corrected: &[Item],
-        cost: Exact,
+        corrected: &Corrected<'_>,
     ) -> Result<(Exact, Exact)> {
         let misplaced = |why| Error::new(Code::EntryMisplaced).because(why);
+        let receipt = corrected.digest;
+        let left = self.left_of(corrected);
         let mut returned = self.receipts.get(&receipt).cloned().unwrap_or_default();
         let before = returned.money;
         let Some(Item::Credit { id, reason, amount, exact, .. }) = items.first() else {
             return Err(misplaced("a credit that does not say what it is"));
         };
+        if *exact > left {
+            return Err(misplaced("more than is left of what was charged"));
+        }
         returned.money = returned.money.checked_add(*exact)?;
-        let paid: Vec<Draw<'_>> = draws(corrected).collect();
+        let paid: Vec<Draw<'_>> = draws(corrected.items).collect();
         returned.draws.resize(paid.len(), Exact::ZERO);
         for (grant, given_at, amount) in returns(items) {
             let found = paid
@@ -130,15 +163,15 @@ impl GivenBack {
                 return Err(misplaced("more than the grant paid"));
             }
         }
-        if returned.money > cost {
-            return Err(misplaced("more than the receipt charged"));
-        }
         let made = Made { input: credit_input(&receipt, *amount, reason), receipt: credit };
         let id = credit_subject(id);
         if self.credits.contains_key(&id) {
             return Err(misplaced("a credit twice"));
         }
         self.credits.insert(id, made);
+        if let Some(of_call) = self.calls.get_mut(&corrected.call) {
+            *of_call = of_call.checked_sub(*exact)?;
+        }
         self.receipts.insert(receipt, returned);
         Ok((before, *exact))
     }

@@ -18,6 +18,7 @@ mod pace;
 mod periods;
 mod reserve;
 mod seen;
+mod shared;
 mod tally;
 mod term;
 mod windows;
@@ -30,7 +31,7 @@ pub(crate) use counters::{Account, Counter, Rated, closes_at, total};
 pub(crate) use credit::{backing, credit_room, tighter};
 pub(crate) use draws::{draw_money, draw_units, pay_lines, payable};
 pub(crate) use given_back::{
-    GivenBack, Made, Returned, credit_input, credit_subject, draws, returns,
+    Corrected, GivenBack, Made, Returned, credit_input, credit_subject, draws, returns,
 };
 pub(crate) use grants::{Given, Grants};
 pub(crate) use pace::{Pace, Refusal};
@@ -39,5 +40,6 @@ pub(crate) use reserve::{
     Books, Room, admit, aggregate, aggregate_of, left_by, room, without_hold,
 };
 pub(crate) use seen::{Caller, Seen};
+pub(crate) use shared::{Shared, SharedLimits};
 pub(crate) use tally::{Held, Tally};
 pub(crate) use windows::Windows;

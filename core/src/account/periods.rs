@@ -216,8 +216,9 @@ impl Account {
         })
     }
 
-    /// The earliest instant whose limits are still to count a period.
-    pub(super) fn earliest_period(&self, plan: &Plan) -> Option<Timestamp> {
-        self.periods(plan).iter().map(|period| period.at).min()
+    /// The earliest instant whose limits are still to count a period, or a lease that comes back.
+    pub(crate) fn earliest_due(&self, plan: &Plan) -> Option<Timestamp> {
+        let periods = self.periods(plan);
+        periods.iter().map(|period| period.at).chain(self.earliest_lent()).min()
     }
 }

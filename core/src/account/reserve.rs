@@ -6,6 +6,7 @@
 //! cases. Where each receipt is rounded on its own, it is the sum of the worst cases, each rounded.
 
 use alloc::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     string::{String, ToString},
 };
@@ -15,7 +16,7 @@ use crate::{
     amount::{Exact, Rounding},
     crypto::Digest,
     error::Result,
-    meter::{Hold, PartLine},
+    meter::{Hold, PartLine, State, Subscription},
     plan::Plan,
     time::{Timestamp, Window},
 };
@@ -24,7 +25,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(crate) struct Books<'a> {
     pub(crate) plan: &'a Plan,
-    /// What limits have counted, and what reserves.
+    /// What reserves, and what the subscription's own limits have counted.
     pub(crate) account: &'a Account,
     /// The counters: the account's, or as a call would leave them.
     pub(crate) counters: &'a Account,
@@ -32,6 +33,22 @@ pub(crate) struct Books<'a> {
     pub(crate) holds: &'a BTreeMap<Digest, Hold>,
     /// A hold that reserves no longer, because it is being settled.
     pub(crate) without: Option<&'a Hold>,
+    /// Where the payer's other subscriptions are found, and what limits have counted that they share.
+    pub(crate) state: &'a State,
+    pub(crate) subscription: &'a Subscription,
+}
+
+impl<'a> Books<'a> {
+    /// A subscription as it stands.
+    pub(crate) fn of(state: &'a State, subscription: &'a Subscription) -> Books<'a> {
+        let Subscription { plan, account, holds, .. } = subscription;
+        Books { plan, account, counters: account, holds, without: None, state, subscription }
+    }
+
+    /// What a limit has counted: in the subscription alone, or in all that share it.
+    fn tally(self, index: usize) -> Option<&'a Tally> {
+        self.state.tally(self.subscription, index)
+    }
 }
 
 /// A spend limit that has too little room.
@@ -76,7 +93,7 @@ pub(crate) fn room(
     for (index, limit) in books.plan.limits().iter().enumerate() {
         if let Some(most) = limit.most_spend()
             && let Some(value) = limit.value(attributes)
-            && let Some(tally) = books.account.tallies.get(index)
+            && let Some(tally) = books.tally(index)
             && let Some(window) = books.account.limit_window(books.plan, limit, tally, at)
         {
             for window in tally.windows(limit, window, value) {
@@ -105,13 +122,14 @@ pub(crate) fn admit(
         return Ok(own);
     }
     for (index, limit) in books.plan.limits().iter().enumerate() {
-        let (Some(most), Some(tally)) = (limit.most_spend(), books.account.tallies.get(index))
+        let (Some(most), Some(tally), Some(held)) =
+            (limit.most_spend(), books.tally(index), books.account.tallies.get(index))
         else {
             continue;
         };
         let own =
             books.account.limit_window(books.plan, limit, tally, at).zip(limit.value(attributes));
-        for (window, value) in tally.busy(limit) {
+        for (window, value) in held.busy(limit, tally) {
             let asked = own.is_some_and(|(own, of)| {
                 of == value && tally.windows(limit, own, of).any(|asked| asked == window)
             });
@@ -130,11 +148,9 @@ pub(crate) fn admit(
 /// The room as it is without the hold that found too little: what is left, and what the hold asked
 /// for.
 pub(crate) fn without_hold(books: Books<'_>, short: &Room) -> Result<(Room, Exact)> {
-    let reserved = match books.account.tallies.get(short.limit) {
-        Some(tally) => reserve(books, &tally.held(short.window, &short.value), short.window)?,
-        None => Exact::ZERO,
-    };
-    left_by(reserved, short)
+    let own = reserve_of(books, short.limit, short.window, &short.value)?;
+    let others = reserve_of_others(books, short.limit, short.window, &short.value)?;
+    left_by(own.checked_add(others)?, short)
 }
 
 /// What a limit leaves beside this reserve, and what was asked for beyond it.
@@ -148,23 +164,26 @@ pub(crate) fn left_by(reserved: Exact, short: &Room) -> Result<(Room, Exact)> {
 fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<Room>> {
     let Place { limit, tally, window, value, most } = place;
     let spent = tally.counted(window, value)?;
+    let others = reserve_of_others(books, limit, window, value)?;
+    let taken = spent.checked_add(others)?;
     // R is never below the reserve: what has room beside it needs no look at the holds.
     if books.plan.rounding() == Rounding::Carry {
         let all = aggregate(books.counters)?;
-        let sum = spent.checked_add(all).and_then(|sum| sum.checked_add(more));
+        let sum = taken.checked_add(all).and_then(|sum| sum.checked_add(more));
         if sum.is_ok_and(|sum| sum <= most) {
             return Ok(None);
         }
     }
-    let held = tally.held(window, value);
+    let own = books.account.tallies.get(limit);
+    let held = own.map_or_else(Cow::default, |own| own.held(window, value));
     // Nor is what the holds may cost wherever the counters stand.
     if let Some(most_held) = held.ceiling.and_then(|ceiling| ceiling.most()) {
-        let sum = spent.checked_add(most_held).and_then(|sum| sum.checked_add(more));
+        let sum = taken.checked_add(most_held).and_then(|sum| sum.checked_add(more));
         if sum.is_ok_and(|sum| sum <= most) {
             return Ok(None);
         }
     }
-    let reserved = reserve(books, &held, window)?;
+    let reserved = reserve(books, &held, window)?.checked_add(others)?;
     let committed = spent.checked_add(reserved)?.checked_add(more)?;
     let available = most.minus_or_zero(spent).minus_or_zero(reserved);
     let value = value.to_string();
@@ -177,6 +196,23 @@ fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<R
         available,
         committed,
     }))
+}
+
+/// What the subscription's holds of one value in one window of a limit may still cost together.
+fn reserve_of(books: Books<'_>, limit: usize, window: Window, value: &str) -> Result<Exact> {
+    match books.account.tallies.get(limit) {
+        Some(tally) => reserve(books, &tally.held(window, value), window),
+        None => Ok(Exact::ZERO),
+    }
+}
+
+/// What the holds of the other subscriptions that share a limit may still cost there.
+fn reserve_of_others(books: Books<'_>, limit: usize, window: Window, value: &str) -> Result<Exact> {
+    let Books { state, subscription, .. } = books;
+    let mut others = state.sharing_with(subscription, limit);
+    others.try_fold(Exact::ZERO, |sum, (other, index)| {
+        sum.checked_add(reserve_of(Books::of(state, other), index, window, value)?)
+    })
 }
 
 /// What the holds of one value in one window may still cost together.

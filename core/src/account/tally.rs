@@ -123,17 +123,18 @@ impl Tally {
     }
 
     /// Every window and value under which something reserves; of a rolling limit those that end with a
-    /// part that has the value, for the others have no more than one of these.
+    /// part that has the value in `counted`, for the others have no more than one of these.
     pub(crate) fn busy<'a>(
         &'a self,
         limit: &'a Limit,
+        counted: &'a Tally,
     ) -> impl Iterator<Item = (Window, &'a str)> + 'a {
         let held = move |rolls: bool| {
             let parts = self.0.iter().filter(move |_| limit.rolling().is_some() == rolls);
             parts.flat_map(|(part, values)| values.held.names().map(|value| (*part, value)))
         };
         let later = move |(part, value): (Window, &'a str)| {
-            let windows = self.windows(limit, limit.window(part), value);
+            let windows = counted.windows(limit, limit.window(part), value);
             windows.map(move |window| (window, value))
         };
         let rolled: BTreeSet<(Window, &str)> = held(true).flat_map(later).collect();
@@ -211,15 +212,16 @@ impl Tally {
             match values.counted.get_mut(value) {
                 Some(sum) => *sum = change(Some(*sum))?,
                 None => {
-                    let first = change(None)?;
-                    values.counted.open(value, || first);
+                    let new = change(None)?;
+                    values.counted.open(value, || new);
                 }
             }
         }
         Ok(())
     }
 
-    /// A hold reserves from now on.
+    /// A hold reserves from now on. Which ones do, and what they may cost, only a subscription's `own` tally
+    /// knows.
     pub(crate) fn enter(
         &mut self,
         plan: &Plan,
@@ -227,18 +229,19 @@ impl Tally {
         started_at: Timestamp,
         hold: &Hold,
         index: usize,
+        own: bool,
     ) {
         let Some(value) = limit.value(&hold.attributes) else { return };
         let Some(part) = self.part(plan, limit, started_at, hold.authorized_at) else { return };
         let (Some(values), _) = self.0.open(part) else { return };
         let new = || {
-            let ceiling = sums_holds(plan, limit).then(Ceiling::default);
+            let ceiling = (own && sums_holds(plan, limit)).then(Ceiling::default);
             Held { ceiling, ..Held::default() }
         };
         if let Some(held) = values.held.open(value, new) {
             held.count = held.count.saturating_add(1);
             held.units = held.units.saturating_add(units_of(plan, limit, hold, index));
-            if limit.is_partial() {
+            if own && limit.is_partial() {
                 held.subjects.insert(hold.subject);
             }
             if let Some(ceiling) = &mut held.ceiling {

@@ -90,7 +90,8 @@ impl DenialCode {
 pub struct Denial {
     /// Why.
     pub code: DenialCode,
-    /// The rule in the plan that decided: `limits/monthly_spend`, `condition/all/1`, `term`. Of a
+    /// The rule in the plan that decided: `limits/monthly_spend`, `condition/all/1`, `term`. Of a limit
+    /// that a payer's subscriptions share: `limits/monthly_spend/across`. Of a
     /// lease: `lease/until`, `lease/attributes/region`, `lease/charges/input`.
     pub rule: String,
     /// For a limit with `per`: the value that it refused, "" for a call without the attribute. For a

@@ -16,8 +16,15 @@ impl Value {
     /// # Errors
     /// `json_number`, `text_invalid`, with the JSON Pointer.
     pub fn canonical(&self) -> Result<Vec<u8>> {
+        self.root().canonical()
+    }
+}
+
+impl Node<'_> {
+    /// The RFC 8785 form of this part of a document.
+    pub(crate) fn canonical(&self) -> Result<Vec<u8>> {
         let mut out = String::new();
-        write(&mut out, self.root())?;
+        write(&mut out, *self)?;
         Ok(out.into_bytes())
     }
 }

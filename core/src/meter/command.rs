@@ -190,7 +190,8 @@ pub struct Credit {
     /// The credit's id, 1 to 256 bytes, unique per subscription for ever: the same credit made twice
     /// gives back once.
     pub id: String,
-    /// The receipt of a call or a period, with its body and signed by the meter's key.
+    /// The receipt of a call, of a part of one that has ended, or of a period, with its body and signed
+    /// by the meter's key.
     pub receipt: Receipt,
     /// How much, exact, in atomic units; whole ones where the plan rounds each receipt. `None` is all
     /// that is left of the receipt, the units that grants paid of it too.

@@ -89,7 +89,7 @@ pub(crate) fn draft_call(state: &State, facts: &Facts<'_>) -> Result<CallDraft> 
     if facts.part {
         subscription.need_whole()?;
     }
-    check_windows(subscription, facts.authorized_at, facts.issued_at)?;
+    check_windows(state, subscription, facts.authorized_at, facts.issued_at)?;
     let hold = subscription.holds.get(&facts.subject);
     if let Some(parts) = hold.and_then(|hold| hold.parts.as_ref()) {
         parts.check_reading(|meter| facts.usage.get(meter))?;
@@ -154,7 +154,7 @@ pub(crate) fn draft_units(
         // The lender's limits have room for all of it.
         Some(lease) => (None, Some(left_of_lease(plan, lease, &rated, at)?)),
         None => {
-            let short = room_for(subscription, &asked, state.owed(subscription)?)?;
+            let short = room_for(state, subscription, &asked, state.owed(subscription)?)?;
             let room = short.as_ref().map(|room| room.available);
             (short, room)
         }
@@ -401,6 +401,7 @@ pub(crate) fn joined<'a>(
 
 /// Every window that a call at `at` counts in must still be open at `now`, its lease too.
 pub(crate) fn check_windows(
+    state: &State,
     subscription: &Subscription,
     at: Timestamp,
     now: Timestamp,
@@ -412,7 +413,7 @@ pub(crate) fn check_windows(
             return Err(Error::new(Code::WindowClosed).value(at));
         }
     }
-    Ok(())
+    state.check_shared_windows(subscription, at)
 }
 
 /// Whether a reserved hold has room for the units in every charge.
@@ -439,6 +440,7 @@ fn left_of_lease(plan: &Plan, lease: &Lease, rated: &[Rated], at: Timestamp) -> 
 /// Whether the limits have no room for a lease that costs so much at most: it counts as a call would
 /// that used all of it.
 pub(crate) fn room_to_lend(
+    state: &State,
     subscription: &Subscription,
     attributes: &BTreeMap<String, String>,
     at: Timestamp,
@@ -449,7 +451,7 @@ pub(crate) fn room_to_lend(
     let (called, imported, part) = (true, true, false);
     let asked =
         Asked { hold, attributes, at, units, rated, needed, usable, called, imported, part };
-    room_for(subscription, &asked, Exact::ZERO)
+    room_for(state, subscription, &asked, Exact::ZERO)
 }
 
 /// What is asked of the limits: a call, or a window that is billed without one.
@@ -474,13 +476,18 @@ struct Asked<'a> {
 }
 
 /// Whether the limits have room for this beside every *other* hold.
-fn room_for(subscription: &Subscription, asked: &Asked<'_>, owed: Exact) -> Result<Option<Room>> {
+fn room_for(
+    state: &State,
+    subscription: &Subscription,
+    asked: &Asked<'_>,
+    owed: Exact,
+) -> Result<Option<Room>> {
     let plan = &*subscription.plan;
     let Asked { hold, attributes, at, units, rated, needed, usable, called, imported, part } =
         *asked;
     let (account, holds) = (&subscription.account, &subscription.holds);
     let charges = || rated.iter().map(|line| line.charge);
-    let books = Books { plan, account, counters: account, holds, without: None };
+    let books = Books::of(state, subscription);
     if account.holds == 0 && account.short()?.is_zero() {
         let spend = room(books, attributes, at, needed)?;
         let backing = backing(plan, usable, charges(), core::iter::empty())?;

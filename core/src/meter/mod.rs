@@ -6,6 +6,7 @@
 //! readable. A write that failed is [`Meter::abandon`]ed; one whose fate is unknown
 //! [`Meter::stall`]s the meter until [`Meter::recover`].
 
+mod across;
 mod command;
 mod decide;
 mod draft;

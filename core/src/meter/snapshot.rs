@@ -10,7 +10,10 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, ByValue, Counter, Given, GivenBack, Grants, Made, Pending, Returned, Seen},
+    account::{
+        Account, ByValue, Counter, Given, GivenBack, Grants, Made, Pace, Pending, Returned, Seen,
+        Tally,
+    },
     amount::{Amount, Exact},
     codec::{Reader, Writer},
     crypto::{Address, Digest},
@@ -72,6 +75,12 @@ fn write_state(w: &mut Writer, state: &State) {
     for lane in state.lanes.values() {
         write_lane(w, lane);
     }
+    w.count(state.shared.iter().len());
+    for ((payer, terms), shared) in state.shared.iter() {
+        w.raw(payer.bytes()).raw(terms.bytes());
+        write_tally(w, &shared.tally);
+        write_pace(w, &shared.pace);
+    }
     w.count(state.subscriptions.len());
     for (id, subscription) in &state.subscriptions {
         w.raw(id.bytes());
@@ -117,6 +126,11 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
         let lane = read_lane(r)?;
         state.lanes.insert(lane.open.digest(), lane);
     }
+    for _ in 0..r.count(72)? {
+        let (payer, terms) = (Digest::new(r.array()?), Digest::new(r.array()?));
+        let (tally, pace) = (read_tally(r)?, read_pace(r)?);
+        state.shared.restore(payer, terms, tally, pace);
+    }
     for _ in 0..r.count(100)? {
         let id = Digest::new(r.array()?);
         let subscription = read_subscription(r, &state)?;
@@ -157,7 +171,9 @@ fn read_state(r: &mut Reader<'_>) -> Result<State> {
 
 /// The due lists follow from the subscriptions.
 fn index(state: &mut State, id: Digest, subscription: &Subscription) {
+    state.shared.join(&id, subscription);
     for hold in subscription.holds.values().filter(|hold| hold.is_reserved()) {
+        state.shared.enter(subscription, hold);
         state.expiries.insert((hold.deadline, id, hold.subject));
     }
     for period in subscription.account.periods(&subscription.plan) {
@@ -270,6 +286,10 @@ fn write_given_back(w: &mut Writer, given_back: &GivenBack) {
     for (id, made) in &given_back.credits {
         w.raw(id.bytes()).raw(made.input.bytes()).raw(made.receipt.bytes());
     }
+    w.count(given_back.calls.len());
+    for ((subject, at), left) in &given_back.calls {
+        w.raw(subject.bytes()).u64(at.millis()).raw(&left.to_bytes());
+    }
 }
 
 fn read_given_back(r: &mut Reader<'_>) -> Result<GivenBack> {
@@ -288,6 +308,10 @@ fn read_given_back(r: &mut Reader<'_>) -> Result<GivenBack> {
         let id = Digest::new(r.array()?);
         let (input, receipt) = (Digest::new(r.array()?), Digest::new(r.array()?));
         given_back.credits.insert(id, Made { input, receipt });
+    }
+    for _ in 0..r.count(64)? {
+        let call = (Digest::new(r.array()?), Timestamp::from_millis(r.u64()?)?);
+        given_back.calls.insert(call, Exact::from_bytes(&r.array()?)?);
     }
     Ok(given_back)
 }
@@ -436,20 +460,10 @@ fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {
         }
     }
     for tally in &account.tallies {
-        w.count(tally.recorded().count());
-        for (window, counted) in tally.recorded() {
-            window.write(w);
-            w.count(counted.len());
-            for (value, sum) in counted.iter() {
-                w.text(value).raw(&sum.to_bytes());
-            }
-        }
+        write_tally(w, tally);
     }
     for pace in &account.rates {
-        w.count(pace.len());
-        for (value, state) in pace.iter() {
-            w.text(value).u128(state);
-        }
+        write_pace(w, pace);
     }
     for from in account.pending.iter().flat_map(|pending| [pending.start, pending.close]) {
         write_option(w, from.as_ref(), |w, from| {
@@ -467,6 +481,47 @@ fn write_account(w: &mut Writer, plan: &Plan, account: &Account) {
         }
     }
     write_grants(w, &account.grants);
+}
+
+fn write_tally(w: &mut Writer, tally: &Tally) {
+    w.count(tally.recorded().count());
+    for (window, counted) in tally.recorded() {
+        window.write(w);
+        w.count(counted.len());
+        for (value, sum) in counted.iter() {
+            w.text(value).raw(&sum.to_bytes());
+        }
+    }
+}
+
+fn read_tally(r: &mut Reader<'_>) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for _ in 0..r.count(20)? {
+        let window = Window::read(r)?;
+        let mut counted = ByValue::default();
+        for _ in 0..r.count(28)? {
+            let value = r.text()?;
+            let sum = Exact::from_bytes(&r.array()?)?;
+            counted.open(&value, || sum);
+        }
+        tally.restore(window, counted);
+    }
+    Ok(tally)
+}
+
+fn write_pace(w: &mut Writer, pace: &Pace) {
+    w.count(pace.len());
+    for (value, state) in pace.iter() {
+        w.text(value).u128(state);
+    }
+}
+
+fn read_pace(r: &mut Reader<'_>) -> Result<Pace> {
+    let mut pace = Pace::default();
+    for _ in 0..r.count(20)? {
+        pace.restore(&r.text()?, r.u128()?);
+    }
+    Ok(pace)
 }
 
 fn write_seen(w: &mut Writer, seen: &Seen) {
@@ -578,21 +633,10 @@ fn read_account(r: &mut Reader<'_>, plan: &Plan, account: &mut Account) -> Resul
         }
     }
     for tally in &mut account.tallies {
-        for _ in 0..r.count(20)? {
-            let window = Window::read(r)?;
-            let mut counted = ByValue::default();
-            for _ in 0..r.count(28)? {
-                let value = r.text()?;
-                let sum = Exact::from_bytes(&r.array()?)?;
-                counted.open(&value, || sum);
-            }
-            tally.restore(window, counted);
-        }
+        *tally = read_tally(r)?;
     }
     for pace in &mut account.rates {
-        for _ in 0..r.count(20)? {
-            pace.restore(&r.text()?, r.u128()?);
-        }
+        *pace = read_pace(r)?;
     }
     for pending in &mut account.pending {
         *pending = Pending { start: read_option(r, read_time)?, close: read_option(r, read_time)? };

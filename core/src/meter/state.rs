@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use crate::{
-    account::{Account, Edge, GivenBack, Period},
+    account::{Account, Edge, GivenBack, Period, SharedLimits},
     amount::{Amount, Exact},
     crypto::Digest,
     entry::{ImportMark, Instance, Opening},
@@ -16,7 +16,7 @@ use crate::{
     log::{Frontier, LaneState, lanes_root},
     meter::Hold,
     plan::Plan,
-    receipt::LaneOpen,
+    receipt::{Head, LaneOpen},
     rules::{Validity, Wanted},
     time::Timestamp,
 };
@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) subscriptions: BTreeMap<Digest, Subscription>,
     pub(crate) lanes: BTreeMap<Digest, Lane>,
     pub(crate) imports: BTreeMap<Digest, ImportMark>,
+    /// What limits count that are across a payer's subscriptions.
+    pub(crate) shared: SharedLimits,
     /// The leases that are out.
     pub(crate) leases: BTreeMap<Digest, Leased>,
     /// The lanes of leases that came back, as far as the last statement of each goes. Kept for ever, as
@@ -115,6 +117,12 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
+    /// Whether this is a part of a call that has not ended: it may still be settled.
+    pub(crate) fn is_running(&self, part: &Head) -> bool {
+        let hold = self.holds.get(&part.subject);
+        hold.is_some_and(|hold| hold.authorized_at == part.authorized_at)
+    }
+
     /// One that was just opened.
     pub(crate) fn new(
         plan: Arc<Plan>,
@@ -204,6 +212,7 @@ impl Default for State {
             subscriptions: BTreeMap::new(),
             lanes: BTreeMap::new(),
             imports: BTreeMap::new(),
+            shared: SharedLimits::default(),
             leases: BTreeMap::new(),
             came_back: BTreeMap::new(),
             log: Frontier::new(),

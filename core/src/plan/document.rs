@@ -111,7 +111,7 @@ impl Plan {
             None => Vec::new(),
         };
         let limits = match fields.optional("limits") {
-            Some(node) => read_limits(&node, decimals, &meters, &charges)?,
+            Some(node) => read_limits(&node, &root, decimals, &meters, &charges)?,
             None => Vec::new(),
         };
         let grants = match fields.optional("grants") {
@@ -412,6 +412,7 @@ fn read_commitments(node: &Node<'_>, decimals: u8, charges: &[Charge]) -> Result
 
 fn read_limits(
     node: &Node<'_>,
+    document: &Node<'_>,
     decimals: u8,
     meters: &BTreeMap<String, String>,
     charges: &[Charge],
@@ -419,7 +420,7 @@ fn read_limits(
     let mut limits = Vec::new();
     let mut ids = BTreeSet::new();
     for item in node.items()? {
-        let limit = Limit::read(&item, decimals, meters, charges)?;
+        let limit = Limit::read(&item, document, decimals, meters, charges)?;
         if !ids.insert(limit.id.clone()) {
             return Err(twice(&item, &limit.id));
         }

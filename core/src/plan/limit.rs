@@ -4,10 +4,12 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     amount::Exact,
+    crypto::Digest,
     error::{Code, Result},
     json::{Fields, Node},
     plan::{
         Aggregate, Charge, Plan, REQUESTS, Threshold,
+        across::read_across,
         charge::{read_money, read_name, read_positive},
         grant::whole,
         notify::read_notify,
@@ -40,6 +42,9 @@ pub struct Limit {
     pub soft: bool,
     /// The shares of the limit whose crossing is reported, ascending.
     pub notify: Vec<Threshold>,
+    /// For a limit that counts over all subscriptions of a payer: a hash of its terms, the same in every
+    /// plan that shares it. `None` counts in each subscription on its own.
+    pub across: Option<Digest>,
 }
 
 /// What a limit bounds.
@@ -155,8 +160,10 @@ impl Limit {
         }
     }
 
+    /// Reads a limit of the plan `document`.
     pub(super) fn read(
         node: &Node<'_>,
+        document: &Node<'_>,
         decimals: u8,
         meters: &BTreeMap<String, String>,
         charges: &[Charge],
@@ -167,7 +174,8 @@ impl Limit {
         if let LimitRule::Credit { .. } = rule {
             fields.finish()?;
             let (matches, per, notify) = (BTreeMap::new(), None, Vec::new());
-            return Ok(Limit { id, rule, matches, per, values: MOST_VALUES, soft: false, notify });
+            let (values, soft, across) = (MOST_VALUES, false, None);
+            return Ok(Limit { id, rule, matches, per, values, soft, notify, across });
         }
         let matches = match fields.optional("match") {
             Some(node) => read_match(&node)?,
@@ -194,8 +202,12 @@ impl Limit {
                 notify = read_notify(&node, bound)?;
             }
         }
+        let across = match fields.optional("across") {
+            Some(across) => Some(read_across(&across, node, document, &rule)?),
+            None => None,
+        };
         fields.finish()?;
-        Ok(Limit { id, rule, matches, per, values, soft, notify })
+        Ok(Limit { id, rule, matches, per, values, soft, notify, across })
     }
 }
 

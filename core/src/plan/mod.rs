@@ -4,6 +4,7 @@
 //! written (RFC 8785 form), so nothing is filled in and nothing is repaired: what is not canonical is
 //! refused with the JSON Pointer of the offending field.
 
+mod across;
 mod aggregate;
 mod bound;
 mod charge;

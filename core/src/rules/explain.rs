@@ -18,6 +18,7 @@ impl Denial {
     pub fn explain(&self, plan: &Plan) -> String {
         let mut text = format!("{} by {}", self.code.as_str(), self.rule);
         let limit = self.rule.strip_prefix("limits/");
+        let limit = limit.map(|id| id.strip_suffix("/across").unwrap_or(id));
         let limit = limit.and_then(|id| plan.limits().iter().find(|limit| limit.id == id));
         if let Some(value) =
             self.value.as_ref().filter(|_| self.code != DenialCode::ConditionFailed)
@@ -50,13 +51,17 @@ impl Denial {
     fn reached(&self, limit: &Limit, plan: &Plan) -> String {
         let decimals = plan.currency().decimals();
         let counted = |part: Option<Exact>| part.unwrap_or_default().to_decimal(0);
+        let shared = match limit.across {
+            Some(_) => " in all of the payer's subscriptions",
+            None => "",
+        };
         match &limit.rule {
             LimitRule::Concurrency { .. } => {
-                format!("{} of {} calls are open", counted(self.spent), counted(self.most))
+                format!("{} of {} calls are open{shared}", counted(self.spent), counted(self.most))
             }
             LimitRule::Rate(rate) => {
                 format!(
-                    "calls come faster than {} in {}",
+                    "calls come{shared} faster than {} in {}",
                     grouped(rate.limit()),
                     period(rate.period_ms())
                 )
@@ -69,7 +74,7 @@ impl Denial {
                 };
                 let told = |part: Option<Exact>| part.unwrap_or_default().to_decimal(decimals);
                 format!(
-                    "{} of {} {unit} {verb}, the call needs up to {}, {} left",
+                    "{} of {} {unit} {verb}{shared}, the call needs up to {}, {} left",
                     told(self.spent),
                     told(self.most),
                     told(self.needed),

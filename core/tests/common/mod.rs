@@ -28,6 +28,14 @@ pub(crate) fn at(after: u64) -> Timestamp {
     Timestamp::from_millis(MONDAY + after).unwrap()
 }
 
+/// A plan of the same terms under another name.
+pub(crate) fn renamed(plan: &Plan, name: &str) -> Plan {
+    let document = String::from_utf8(plan.canonical().to_vec()).unwrap();
+    let found = document.find(r#""name":""#).unwrap() + r#""name":""#.len();
+    let (before, after) = document.split_at(found);
+    Plan::from_json(format!("{before}{name} {after}").as_bytes()).unwrap()
+}
+
 /// A plan document in the making: every part is JSON text.
 #[derive(Clone)]
 pub(crate) struct Terms {

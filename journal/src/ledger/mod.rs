@@ -3,12 +3,14 @@
 mod batch;
 mod open;
 mod signer;
+mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, MutexGuard};
 
 use counterfoil::meter::{Command, Meter, Outcome, SignRequest, Ticket};
-use counterfoil::{Code, Error, Result, Signature, Timestamp};
+use counterfoil::{Address, Code, Error, Result, Signature, Timestamp};
 
 use crate::journal::Journal;
 use crate::repair::Repair;
@@ -17,6 +19,8 @@ use crate::snapshot::write_snapshot;
 
 pub use batch::Batch;
 pub use signer::Signer;
+pub(crate) use signer::{is_missing, slot};
+pub(crate) use snapshot::start;
 
 /// The slot file of lane openings and receipt heads, by log position.
 pub const HEADS: &str = "heads";
@@ -51,8 +55,8 @@ pub struct Ledger {
 type Slot = (bool, u64);
 
 /// What all threads share, under one lock.
-struct Shared {
-    meter: Meter,
+pub(crate) struct Shared {
+    pub(crate) meter: Meter,
     /// Steps that were proposed and not confirmed, oldest first.
     open: VecDeque<Ticket>,
     /// What was decided in steps that another batch's commit confirmed, for their own batch to read.
@@ -60,7 +64,7 @@ struct Shared {
     /// Steps whose batch was dropped: nobody will read them.
     forgotten: BTreeSet<Ticket>,
     /// Signatures that durable entries want and that are not stored.
-    pending: BTreeMap<Slot, SignRequest>,
+    pub(crate) pending: BTreeMap<Slot, SignRequest>,
     /// How many signatures all entries together want in [`HEADS`].
     heads: u64,
     snapshot_at: u64,
@@ -113,12 +117,18 @@ impl Ledger {
         Ok(())
     }
 
-    /// Reads the meter: totals, subscriptions, counters.
+    /// Reads the meter: totals, subscriptions, counters. `look` runs while others wait, and must not
+    /// call the ledger; its panic is its caller's alone.
     ///
     /// # Errors
     /// [`Code::MeterStalled`] after a thread panicked in here.
     pub fn read<T>(&self, look: impl FnOnce(&Meter) -> T) -> Result<T> {
-        Ok(look(&self.lock()?.meter))
+        let shared = self.lock()?;
+        // A lock that is let go by a panic is refused from then on; but who looks leaves nothing half
+        // done.
+        let seen = panic::catch_unwind(AssertUnwindSafe(|| look(&shared.meter)));
+        drop(shared);
+        seen.map_or_else(|panic| panic::resume_unwind(panic), Ok)
     }
 
     /// The files beneath.
@@ -152,6 +162,10 @@ impl Ledger {
         signed.map(drop)
     }
 
+    pub(crate) fn signer_address(&self) -> Address {
+        self.signer.address()
+    }
+
     fn snapshot(&self) -> Result<()> {
         let _one = self.snapshots.lock().map_err(|_| Error::new(Code::MeterStalled))?;
         let (entries, bytes) = {
@@ -160,7 +174,7 @@ impl Ledger {
                 return Ok(());
             }
             shared.snapshot_at = shared.meter.entries();
-            (shared.snapshot_at, open::snapshot_of(&shared))
+            (shared.snapshot_at, shared.snapshot())
         };
         // What was not pending under the lock had been stored before.
         self.heads.sync()?;
@@ -174,6 +188,19 @@ impl Ledger {
 }
 
 impl Shared {
+    /// What a meter knows whose entries want so many signatures in [`HEADS`], and all are there.
+    fn of(meter: Meter, heads: u64) -> Self {
+        Shared {
+            snapshot_at: meter.entries(),
+            meter,
+            open: VecDeque::new(),
+            ready: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
+            pending: BTreeMap::new(),
+            heads,
+        }
+    }
+
     /// Confirms every step up to a ticket. From then on what it wants signed is pending.
     fn confirm_through(&mut self, last: Ticket) -> Result<()> {
         while let Some(ticket) = self.open.front().copied().filter(|ticket| *ticket <= last) {
@@ -189,7 +216,7 @@ impl Shared {
         Ok(())
     }
 
-    fn want(&mut self, request: SignRequest) {
+    pub(crate) fn want(&mut self, request: SignRequest) {
         if !request.is_checkpoint() {
             self.heads = self.heads.saturating_add(1);
         }

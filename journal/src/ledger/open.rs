@@ -1,19 +1,16 @@
 //! Opening a ledger: repair, replay, and the signatures that are missing.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Mutex;
 
-use counterfoil::meter::Meter;
 use counterfoil::{Code, Error, Result};
 
-use super::{CHECKPOINTS, HEADS, Ledger, Shared, Signer, Slot, signer};
+use super::{CHECKPOINTS, HEADS, Ledger, Shared, Signer, signer};
 use crate::backup::is_restored;
 use crate::journal::{Journal, Options};
 use crate::reader::Reader;
 use crate::repair::Repair;
 use crate::slots::Slots;
-use crate::snapshot::newest_snapshot;
 
 impl Ledger {
     /// Opens the ledger in a folder, or makes an empty one there. `salt_key` must be the ledger's own
@@ -45,9 +42,9 @@ impl Ledger {
         };
         let heads = Slots::open(dir, HEADS)?;
         let checkpoints = Slots::open(dir, CHECKPOINTS)?;
-        let (mut shared, covered) =
-            start(dir, journal.durable(), salt_key, [&heads, &checkpoints])?;
-        for entry in journal.entries(covered)? {
+        let slots = [&heads, &checkpoints];
+        let mut shared = Shared::newest(dir, journal.durable(), salt_key, slots)?;
+        for entry in journal.entries(shared.meter.entries())? {
             let (index, bytes) = entry?;
             let place = |e: Error| e.within(format!("entry {index}"));
             if let Some(request) = shared.meter.replay(&bytes).map_err(place)? {
@@ -93,8 +90,9 @@ impl Ledger {
     /// once: the ledger is damaged then, not torn. [`Code::LedgerLocked`], [`Code::Io`].
     pub fn repair(dir: impl AsRef<Path>) -> Result<Option<Repair>> {
         let dir = dir.as_ref();
-        let mut meter = Meter::new([0; 32]);
-        for entry in Reader::open(dir)?.entries(0)? {
+        let reader = Reader::open(dir)?;
+        let mut meter = reader.start()?;
+        for entry in reader.entries(meter.entries())? {
             match entry {
                 Ok((index, bytes)) => {
                     meter.replay(&bytes).map_err(|e| e.within(format!("entry {index}")))?;
@@ -122,79 +120,4 @@ fn nothing_beyond(slots: &Slots, end: u64) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The state of the newest snapshot that can be used, and how many entries it covers.
-fn start(
-    dir: &Path,
-    entries: u64,
-    salt_key: [u8; 32],
-    slots: [&Slots; 2],
-) -> Result<(Shared, u64)> {
-    let mut shared = Shared {
-        meter: Meter::new(salt_key),
-        open: VecDeque::new(),
-        ready: BTreeMap::new(),
-        forgotten: BTreeSet::new(),
-        pending: BTreeMap::new(),
-        heads: 0,
-        snapshot_at: 0,
-    };
-    let Some(found) = newest_snapshot(dir, entries)?.newest else { return Ok((shared, 0)) };
-    // A snapshot is a cache: one of another version, or one whose entries lack signatures, is passed
-    // over, and the replay finds what they want.
-    if let Some(usable) = read(&found.bytes, salt_key)
-        && usable.meter.entries() == found.index
-        && is_signed(&usable, slots)?
-    {
-        shared.meter = usable.meter;
-        shared.heads = usable.heads;
-        shared.snapshot_at = found.index;
-        return Ok((shared, found.index));
-    }
-    Ok((shared, 0))
-}
-
-struct Usable {
-    meter: Meter,
-    heads: u64,
-    pending: Vec<Slot>,
-}
-
-/// Whether every signature that the entries want is there.
-fn is_signed(usable: &Usable, [heads, checkpoints]: [&Slots; 2]) -> Result<bool> {
-    for (of_checkpoint, slot) in &usable.pending {
-        if (if *of_checkpoint { checkpoints } else { heads }).get(*slot)?.is_none() {
-            return Ok(false);
-        }
-    }
-    let made = usable.meter.checkpoints();
-    Ok(heads.count(usable.meter.log_size())? == usable.heads && checkpoints.count(made)? == made)
-}
-
-/// Signatures wanted in heads ‖ number of pending ones ‖ each as (kind, slot) ‖ the meter's state.
-pub(super) fn snapshot_of(shared: &Shared) -> Vec<u8> {
-    let mut bytes = shared.heads.to_be_bytes().to_vec();
-    let pending = u64::try_from(shared.pending.len()).unwrap_or(u64::MAX);
-    bytes.extend_from_slice(&pending.to_be_bytes());
-    for (of_checkpoint, slot) in shared.pending.keys() {
-        bytes.push(u8::from(*of_checkpoint));
-        bytes.extend_from_slice(&slot.to_be_bytes());
-    }
-    bytes.extend_from_slice(&shared.meter.snapshot());
-    bytes
-}
-
-fn read(bytes: &[u8], salt_key: [u8; 32]) -> Option<Usable> {
-    let (heads, rest) = bytes.split_first_chunk::<8>()?;
-    let (count, mut rest) = rest.split_first_chunk::<8>()?;
-    let mut pending = Vec::new();
-    for _ in 0..u64::from_be_bytes(*count) {
-        let (kind, after) = rest.split_first()?;
-        let (slot, after) = after.split_first_chunk::<8>()?;
-        pending.push((*kind == 1, u64::from_be_bytes(*slot)));
-        rest = after;
-    }
-    let meter = Meter::from_snapshot(rest, salt_key).ok()?;
-    Some(Usable { meter, heads: u64::from_be_bytes(*heads), pending })
 }

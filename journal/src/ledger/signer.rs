@@ -1,5 +1,7 @@
 //! Having entries signed, and storing the signatures.
 
+use std::sync::Arc;
+
 use counterfoil::meter::SignRequest;
 use counterfoil::{Address, Code, Error, LocalKey, Result, Signature};
 
@@ -28,7 +30,17 @@ impl Signer for LocalKey {
     }
 }
 
-pub(super) fn slot(request: &SignRequest) -> Slot {
+impl<S: Signer + ?Sized> Signer for Arc<S> {
+    fn address(&self) -> Address {
+        (**self).address()
+    }
+
+    fn sign(&self, request: &SignRequest) -> Result<Option<Signature>> {
+        (**self).sign(request)
+    }
+}
+
+pub(crate) fn slot(request: &SignRequest) -> Slot {
     (request.is_checkpoint(), request.slot)
 }
 
@@ -74,7 +86,7 @@ impl Ledger {
 /// # Errors
 /// [`Code::LedgerCorrupt`] when another signature stands there: the entry is not the one that was
 /// signed, and signing it too would contradict what went out.
-pub(super) fn is_missing(
+pub(crate) fn is_missing(
     request: &SignRequest,
     heads: &Slots,
     checkpoints: &Slots,

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use counterfoil::meter::{Outcome, Replay};
 use counterfoil::receipt::Item;
 use counterfoil::{Digest, Exact, Plan, Timestamp};
-use counterfoil_journal::Ledger;
+use counterfoil_journal::Shards;
 
 use crate::call::Call;
 use crate::key;
@@ -284,10 +284,10 @@ impl Account {
     }
 
     /// What was told before the ledger was closed is what it says after.
-    pub(crate) fn ask_again(&self, ledger: &Ledger) {
+    pub(crate) fn ask_again(&self, shards: &Shards) {
         for call in self.calls.lock().unwrap().iter() {
             let Some((receipt, at)) = call.settled() else { continue };
-            let told = ledger.submit(&call.authorize(self.id), at).unwrap();
+            let told = shards.submit(&call.authorize(self.id), at).unwrap();
             assert_eq!(told, Outcome::Replayed(Replay::Settled { receipt }), "{call:?}");
         }
     }

@@ -7,19 +7,21 @@ use std::sync::{Arc, Mutex};
 use counterfoil::entry::{Collected, ReleaseReason};
 use counterfoil::meter::{Command, Outcome, Replay, Subscribe};
 use counterfoil::{Amount, Code, Digest, Error, Result, Timestamp};
-use counterfoil_journal::Ledger;
+use counterfoil_journal::Shards;
 
+use crate::Counts;
 use crate::account::{Account, GRACE, HOUR, Kind};
 use crate::call::{Call, Told};
 use crate::random::Random;
-use crate::{Counts, key};
 
-/// The most milliseconds between two operations.
+/// The most milliseconds between two operations where each kind has two accounts.
 const STEP: u64 = 2_400;
 
 pub(crate) struct Host {
-    pub(crate) ledger: Ledger,
+    pub(crate) shards: Shards,
     accounts: Vec<Account>,
+    /// The most milliseconds between two operations.
+    step: u64,
     clock: AtomicU64,
     calls: AtomicU64,
     expiring: Mutex<Expiring>,
@@ -38,16 +40,17 @@ fn at(ms: u64) -> Timestamp {
 }
 
 impl Host {
-    /// Two accounts of each kind, for this many operations.
-    pub(crate) fn new(ledger: Ledger, operations: u64) -> Host {
-        let begin = Command::Begin { origin: "stress".into(), signer: key().address() };
-        ledger.submit(&begin, at(0)).unwrap();
-        let hours = usize::try_from(operations * STEP / HOUR + 2).unwrap();
+    /// So many times two accounts of each kind, for this many operations. The more accounts, the less
+    /// time passes: each comes to its limits as often.
+    pub(crate) fn new(shards: Shards, operations: u64, pairs: u64) -> Host {
+        shards.begin("stress", at(0)).unwrap();
+        let step = STEP / pairs;
+        let hours = usize::try_from(operations * step / HOUR + 2).unwrap();
         let mut accounts = Vec::new();
         for kind in [Kind::Hourly, Kind::Credit, Kind::Tiers] {
             let plan = kind.plan();
-            for number in 0..2 {
-                ledger.submit(&Command::AddPlan(Box::new(plan.clone())), at(0)).unwrap();
+            shards.submit_all(&Command::AddPlan(Box::new(plan.clone())), at(0)).unwrap();
+            for number in 0..2 * pairs {
                 let subscribe = Command::Subscribe(Subscribe {
                     plan: plan.id(),
                     payer: None,
@@ -55,7 +58,7 @@ impl Host {
                     started_at: at(0),
                     rail: Digest::ZERO,
                 });
-                match ledger.submit(&subscribe, at(0)).unwrap() {
+                match shards.submit(&subscribe, at(0)).unwrap() {
                     Outcome::Opened { subscription, lane, .. } => {
                         accounts.push(Account::new(subscription, lane, kind, hours));
                     }
@@ -64,8 +67,9 @@ impl Host {
             }
         }
         Host {
-            ledger,
+            shards,
             accounts,
+            step,
             clock: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             expiring: Mutex::default(),
@@ -73,7 +77,7 @@ impl Host {
     }
 
     pub(crate) fn close(self) -> Vec<Account> {
-        self.ledger.close().unwrap();
+        self.shards.close().unwrap();
         self.accounts
     }
 
@@ -82,7 +86,7 @@ impl Host {
         let mut random = Random(seed.wrapping_mul(1_000_003).wrapping_add(thread));
         let mut counts = Counts::new();
         for _ in 0..operations {
-            let step = random.below(STEP);
+            let step = random.below(self.step);
             let now = at(self.clock.fetch_add(step, Ordering::SeqCst) + step);
             for answer in self.operation(&mut random, now).split(", ") {
                 *counts.entry(answer.into()).or_default() += 1;
@@ -124,9 +128,10 @@ impl Host {
     }
 
     /// Nobody is told what is not durable, nor what rests on something that is not.
-    fn submit(&self, command: &Command, now: Timestamp) -> Result<Outcome> {
-        let (journal, before) = (self.ledger.journal(), self.ledger.journal().len());
-        let told = self.ledger.submit(command, now)?;
+    fn submit(&self, account: &Account, command: &Command, now: Timestamp) -> Result<Outcome> {
+        let journal = self.shards.of(&account.id).unwrap().journal();
+        let before = journal.len();
+        let told = self.shards.submit(command, now)?;
         let made = matches!(told, Outcome::Authorized { .. } | Outcome::Receipt { .. });
         assert!(journal.durable() >= before + u64::from(made), "{told:?} is not durable");
         Ok(told)
@@ -134,7 +139,8 @@ impl Host {
 
     fn authorize(&self, number: usize, call: &Arc<Call>, now: Timestamp) -> String {
         let before = call.told().clone();
-        let told = self.submit(&call.authorize(self.accounts[number].id), now);
+        let told =
+            self.submit(&self.accounts[number], &call.authorize(self.accounts[number].id), now);
         self.authorized(number, call, &before, told, now)
     }
 
@@ -192,7 +198,7 @@ impl Host {
         let before = call.told().clone();
         call.told().another_tried |= another;
         call.end(account);
-        let told = self.submit(&call.settle(account.id, another), now);
+        let told = self.submit(account, &call.settle(account.id, another), now);
         self.settled(account, call, &before, told, now)
     }
 
@@ -230,7 +236,7 @@ impl Host {
         let account = &self.accounts[number];
         let before = call.told().clone();
         call.end(account);
-        let mut batch = self.ledger.batch();
+        let mut batch = self.shards.of(&account.id).unwrap().batch();
         batch.propose(&call.authorize(account.id), now).unwrap();
         let refused = batch.propose(&call.settle(account.id, false), now).err();
         let mut told = batch.commit().unwrap().into_iter();
@@ -256,7 +262,7 @@ impl Host {
             call.told().release_tried = true;
             call.end(account);
         }
-        let answer = match self.submit(&call.release(account.id, reason), now) {
+        let answer = match self.submit(account, &call.release(account.id, reason), now) {
             Ok(Outcome::Released { .. }) => {
                 let mut told = call.told();
                 assert!(!(ends && told.charged), "settled and released: {call:?}");
@@ -273,7 +279,7 @@ impl Host {
 
     fn extend(&self, account: &Account, call: &Call, now: Timestamp) -> String {
         let before = call.told().clone();
-        let answer = match self.submit(&call.extend(account.id), now) {
+        let answer = match self.submit(account, &call.extend(account.id), now) {
             Ok(Outcome::Extended { deadline, .. }) => {
                 assert!(deadline > now, "{deadline} at {now}: {call:?}");
                 "done".into()
@@ -289,7 +295,7 @@ impl Host {
         let Some(id) = id else { return "idle".into() };
         let terms = format!(r#"{{"id":"{id}","kind":"promotional","money":"0.2"}}"#);
         let command = Command::Grant { subscription: account.id, terms };
-        assert_eq!(self.submit(&command, now), Ok(Outcome::Done));
+        assert_eq!(self.submit(account, &command, now), Ok(Outcome::Done));
         "grant: done".into()
     }
 
@@ -301,7 +307,7 @@ impl Host {
             reference: String::new(),
             at: now,
         });
-        match self.submit(&command, now) {
+        match self.submit(account, &command, now) {
             Ok(outcome) => assert_eq!(outcome, Outcome::Done),
             // Another thread came first with more.
             Err(e) => {
@@ -321,14 +327,17 @@ impl Host {
         ending.values().for_each(|(number, call)| call.end(&self.accounts[*number]));
         drop(expiring);
         let mut answer = "nothing";
-        loop {
-            match self.submit(&Command::Due, now) {
-                Ok(Outcome::Nothing) => return format!("due: {answer}"),
-                Ok(Outcome::Released { .. }) => answer = "expired",
-                Ok(Outcome::Checkpointed { .. }) => answer = "checkpoint",
-                other => panic!("{other:?}"),
+        for ledger in self.shards.ledgers() {
+            loop {
+                match ledger.submit(&Command::Due, now) {
+                    Ok(Outcome::Nothing) => break,
+                    Ok(Outcome::Released { .. }) => answer = "expired",
+                    Ok(Outcome::Checkpointed { .. }) => answer = "checkpoint",
+                    other => panic!("{other:?}"),
+                }
             }
         }
+        format!("due: {answer}")
     }
 
     /// There is no hold to settle or release: not yet, or not any more.

@@ -1,8 +1,8 @@
-//! Threads that share one ledger and its budgets. What each is told is checked at once by a tally of its
+//! Threads that share a ledger, or its shards, and their budgets. What each is told is checked at once by a tally of its
 //! own; afterwards every entry is, in its order.
 //!
 //! `cargo xtask stress` runs the same for longer, by `COUNTERFOIL_STRESS`: threads, operations of each,
-//! seed.
+//! seed, shards. With more than one shard, one is tried first.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 #![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
@@ -14,11 +14,12 @@ mod walk;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 use std::{env, fs, thread};
 
 use counterfoil::{LocalKey, Meter};
-use counterfoil_journal::{Ledger, Options, Reader};
+use counterfoil_journal::{Options, Shards, shard_folders};
 
 use host::Host;
 
@@ -31,23 +32,33 @@ fn key() -> LocalKey {
     LocalKey::from_bytes(&[7; 32]).unwrap()
 }
 
-fn open(dir: &Path) -> Ledger {
-    Ledger::open(dir, Box::new(key()), SALT, Options::default()).unwrap()
+fn open(root: &Path, shards: u32) -> Shards {
+    Shards::open(root, shards, Arc::new(key()), SALT, Options::default()).unwrap()
 }
 
-fn state(ledger: &Ledger) -> Vec<u8> {
-    ledger.read(Meter::snapshot).unwrap()
+fn states(shards: &Shards) -> Vec<Vec<u8>> {
+    shards.ledgers().iter().map(|ledger| ledger.read(Meter::snapshot).unwrap()).collect()
 }
 
 #[test]
 fn threads_that_share_budgets_never_overspend_them() {
-    let given = env::var("COUNTERFOIL_STRESS").unwrap_or_else(|_| "8 1000 1".into());
+    let given = env::var("COUNTERFOIL_STRESS").unwrap_or_else(|_| "8 1000 1 2".into());
     let given: Vec<u64> = given.split(' ').map(|number| number.parse().unwrap()).collect();
-    let [threads, operations, seed] = given[..] else { panic!("three numbers, not {given:?}") };
+    let [threads, operations, seed, shards] = given[..] else { panic!("four numbers: {given:?}") };
     println!("{threads} threads, {operations} operations each, seed {seed}");
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let shards = u32::try_from(shards).unwrap();
+    let one = run(threads, operations, seed, 1, shards);
+    if shards > 1 {
+        let many = run(threads, operations, seed, shards, shards);
+        println!("{shards} shards do {:.2} times the operations of one", many / one);
+    }
+}
 
-    let host = Host::new(open(folder.path()), threads * operations);
+/// Operations per second of threads on so many shards, with two accounts of each kind for each of
+/// `accounts`; all that they are told is checked.
+fn run(threads: u64, operations: u64, seed: u64, shards: u32, accounts: u32) -> f64 {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let host = Host::new(open(folder.path(), shards), threads * operations, accounts.into());
     let started = Instant::now();
     let answers = thread::scope(|scope| {
         let host = &host;
@@ -66,34 +77,27 @@ fn threads_that_share_budgets_never_overspend_them() {
     for (answer, count) in &answers {
         println!("{count:>9} {answer}");
     }
-    let ledger = host.ledger.journal();
-    println!(
-        "{:>9} entries in {} writes; {:.1} s, {:.0} operations/s",
-        ledger.len(),
-        ledger.commits(),
-        took,
-        (threads * operations) as f64 / took
-    );
+    let speed = (threads * operations) as f64 / took;
+    for ledger in host.shards.ledgers() {
+        let journal = ledger.journal();
+        println!("{:>9} entries in {} writes", journal.len(), journal.commits());
+        assert_eq!(ledger.pending(), Ok(Vec::new()));
+    }
+    println!("{took:.1} s, {speed:.0} operations/s, shards: {shards}");
 
-    assert_eq!(host.ledger.pending(), Ok(Vec::new()));
-    let memory = state(&host.ledger);
+    let memory = states(&host.shards);
     let accounts = host.close();
-    let entries: Vec<Vec<u8>> = Reader::open(folder.path())
-        .unwrap()
-        .entries(0)
-        .unwrap()
-        .map(|entry| entry.unwrap().1)
-        .collect();
-    walk::check(folder.path(), &entries, &accounts);
-
-    let mut fold = Meter::new(SALT);
-    entries.iter().for_each(|entry| drop(fold.replay(entry).unwrap()));
-    assert!(fold.snapshot() == memory, "one thread folds the entries to the same state");
-    assert!(state(&open(folder.path())) == memory, "from the snapshot");
-    fs::remove_dir_all(folder.path().join("snapshots")).unwrap();
-    let ledger = open(folder.path());
-    assert!(state(&ledger) == memory, "from the entries alone");
-    accounts.iter().for_each(|account| account.ask_again(&ledger));
+    for (dir, memory) in shard_folders(folder.path()).unwrap().unwrap().iter().zip(&memory) {
+        let fold = walk::check(dir, &accounts);
+        assert!(fold.snapshot() == *memory, "one thread folds the entries to the same state");
+    }
+    assert!(states(&open(folder.path(), shards)) == memory, "from the snapshots");
+    for dir in shard_folders(folder.path()).unwrap().unwrap() {
+        fs::remove_dir_all(dir.join("snapshots")).unwrap();
+    }
+    let shards = open(folder.path(), shards);
+    assert!(states(&shards) == memory, "from the entries alone");
+    accounts.iter().for_each(|account| account.ask_again(&shards));
 
     // A run that never comes to a limit shows nothing.
     for answer in [
@@ -116,4 +120,5 @@ fn threads_that_share_budgets_never_overspend_them() {
     ] {
         assert!(operations < 1000 || answers.contains_key(answer), "no `{answer}`: {answers:?}");
     }
+    speed
 }

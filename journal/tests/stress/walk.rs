@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 use counterfoil::audit::Auditor;
 use counterfoil::entry::{Entry, HoldEntry, ReceiptEntry, ReleaseReason};
 use counterfoil::receipt::{Item, Kind as ReceiptKind};
-use counterfoil::{Digest, Timestamp};
-use counterfoil_journal::{CHECKPOINTS, HEADS, Slots};
+use counterfoil::{Digest, Meter, Timestamp};
+use counterfoil_journal::{CHECKPOINTS, HEADS, Reader, Slots};
 
+use crate::SALT;
 use crate::account::{
     Account, CREDIT, GRANT, KEYS, Kind, OPEN, SPEND, TOKENS, hour, key_number, quarters, tiers,
 };
@@ -41,20 +42,27 @@ struct Sums<'a> {
     charged: u128,
 }
 
-/// Checks every entry and every signature, and the sums against what threads were told.
-pub(crate) fn check(folder: &Path, entries: &[Vec<u8>], accounts: &[Account]) {
+/// Checks every entry and every signature of a ledger, and the sums of its accounts against what threads
+/// were told. Returns the fold of its entries.
+pub(crate) fn check(folder: &Path, accounts: &[Account]) -> Meter {
     let heads = Slots::open_read_only(folder, HEADS).unwrap();
     let checkpoints = Slots::open_read_only(folder, CHECKPOINTS).unwrap();
-    let mut auditor = Auditor::new();
-    let mut lanes: BTreeMap<_, _> =
-        accounts.iter().map(|account| (account.lane, Sums::new(account))).collect();
-    for bytes in entries {
-        let (entry, expected) = auditor.next(bytes).unwrap();
+    let (mut auditor, mut fold) = (Auditor::new(), Meter::new(SALT));
+    let mut lanes = BTreeMap::new();
+    for bytes in Reader::open(folder).unwrap().entries(0).unwrap() {
+        let (_, bytes) = bytes.unwrap();
+        fold.replay(&bytes).unwrap();
+        let (entry, expected) = auditor.next(&bytes).unwrap();
         if let Some(expected) = expected {
             let slots = if expected.checkpoint { &checkpoints } else { &heads };
             expected.check(slots.get(expected.slot).unwrap().as_ref()).unwrap();
         }
         match &entry {
+            Entry::Open(e) => {
+                let lane = e.lane.digest();
+                let account = accounts.iter().find(|account| account.lane == lane).unwrap();
+                lanes.insert(lane, Sums::new(account));
+            }
             Entry::Hold(e) => lanes.get_mut(&e.lane).unwrap().hold(e),
             Entry::Receipt(e) => lanes.get_mut(&e.head.lane).unwrap().receipt(e),
             Entry::Release(e) => lanes.get_mut(&e.lane).unwrap().release(e.subject, e.reason, e.at),
@@ -78,6 +86,7 @@ pub(crate) fn check(folder: &Path, entries: &[Vec<u8>], accounts: &[Account]) {
     let receipts = lanes.values().map(|sums| sums.settled.len() as u64).sum::<u64>();
     assert_eq!(auditor.counts().receipts, receipts);
     lanes.values().for_each(Sums::are_told);
+    fold
 }
 
 impl<'a> Sums<'a> {

@@ -3,7 +3,7 @@
 from . import grants, meters, receipts
 from .amounts import GRID, amount, bill
 from .document import is_control
-from .receipts import CALL, CREDIT, PERIOD
+from .receipts import CALL, CREDIT, PART, PERIOD
 from .refused import need
 
 
@@ -38,6 +38,33 @@ def charged(head, items):
     return cost
 
 
+def is_running(sub, head):
+    """Whether the call of a part still has a hold."""
+    hold = sub["holds"].get(head["subject"])
+    return hold is not None and hold["at"] == head["authorized_at"]
+
+
+def left_of_call(sub, head):
+    """R-CRED-010: what is left of the money of a call in parts; None of another."""
+    made = sub["parted"].get((head["subject"], head["authorized_at"]))
+    if made is None:
+        return None
+    left = 0
+    for e in made:
+        back, _ = given_back(sub, receipts.head_digest(e["head"]))
+        left += charged(e["head"], e["body"]["items"]) - back
+        left -= sum(item["exact"] for item in e["body"]["items"] if item["item"] == "surplus")
+    return left
+
+
+def left_of(sub, head, items):
+    """What is left of a receipt's money, in lanes of any state."""
+    before, _ = given_back(sub, receipts.head_digest(head))
+    left = max(0, charged(head, items) - before)
+    of_call = left_of_call(sub, head)
+    return left if of_call is None else min(left, of_call)
+
+
 def live(sub, grant, at):
     given = sub["account"].grants.find(*grant)
     if given and not given.forgotten and not given.voided and grants.covers(given, at):
@@ -60,12 +87,13 @@ def credit(state, key, id_, name, document, wanted, reason, now):
     for value in (name, reason):
         need(1 <= len(value.encode()) <= 256 and not any(map(is_control, value)), "text_invalid")
     receipts.verify(head, signature, body, meters.the_instance(state)["signer"])
-    need(body is not None and head["kind"] in (CALL, PERIOD), "credit_invalid")
+    need(body is not None and head["kind"] in (CALL, PART, PERIOD), "credit_invalid")
     its_lane = state.lanes.get(head["lane"])
     ours = (its_lane is not None and meters.root(its_lane["open"]) == id_
             and head["sequence"] <= its_lane["sequence"])
     of, stated, _ = state.came_back.get(head["lane"], (None, 0, None))
     need(ours or (of == id_ and head["sequence"] <= stated), "credit_invalid")
+    need(not is_running(sub, head), "credit_invalid")
     items = draft(sub, lane, (head, body, digest), name, wanted, reason, now)
     salt = receipts.receipt_salt(key, sub["lane"], lane["sequence"] + 1)
     issued_at = max(now, lane["issued_at"])
@@ -82,9 +110,9 @@ def draft(sub, lane, corrected, name, wanted, reason, now):
     """R-CRED-005, -006: the items of the receipt."""
     head, body, digest = corrected
     plan, issued_at = sub["plan"], max(now, lane["issued_at"])
-    before, back = given_back(sub, digest)
+    _, back = given_back(sub, digest)
     uncredited = meters.net_of(lane, sub["returned"])
-    money = min(max(0, charged(head, body["items"]) - before), uncredited)
+    money = min(left_of(sub, head, body["items"]), uncredited)
     left = []  # the last draw first
     for item in reversed(body["items"]):
         if item["item"] in ("draw", "draw_units"):
@@ -127,7 +155,8 @@ def fold(sub, e):
                 if item["item"] in ("draw", "draw_units"))
     before, back = given_back(sub, digest)
     need(receipts.head_digest(corrected["head"]) == digest and first["id"] not in sub["credits"]
-         and before + first["exact"] <= charged(corrected["head"], corrected["body"]["items"]),
+         and not is_running(sub, corrected["head"])
+         and first["exact"] <= left_of(sub, corrected["head"], corrected["body"]["items"]),
          "entry_misplaced")
     for grant, more in returns(e):
         given = live(sub, grant, e["head"]["issued_at"])
@@ -139,7 +168,10 @@ def fold(sub, e):
     for line in reversed(corrected["body"]["items"]):
         if line["item"] == "line":
             own = min(max(0, line["amount"] - skipped), more)
+            index, account = meters.index_of(sub["plan"], line["charge"]), sub["account"]
+            granted, w = account.granted[index], line["window"]
+            if index < len(account.counters) and w in account.counters[index]:
+                own = min(own, max(0, account.counter(index, w)[1] - granted.get(w, 0)))
             skipped, more = max(0, skipped - line["amount"]), more - own
-            granted = sub["account"].granted[meters.index_of(sub["plan"], line["charge"])]
-            granted[line["window"]] = granted.get(line["window"], 0) + own
+            granted[w] = granted.get(w, 0) + own
     sub["credits"][first["id"]] = e

@@ -170,7 +170,8 @@ def check_lendable(plan, units, limits, attributes):
         good = limit["kind"] == "units" and not limit["soft"] and meters.covers(limit, attributes)
         need(good, "lease_refused")
     for limit in plan.limits:
-        whole = limit["kind"] in ("rate", "concurrency") or "credit" in limit or limit.get("rolling")
+        whole = (limit["kind"] in ("rate", "concurrency") or "credit" in limit
+                 or limit.get("rolling") or limit["across"])
         need(not (whole and ("credit" in limit or meters.covers(limit, attributes))),
              "lease_refused")
 

@@ -3,7 +3,7 @@ applies an entry. Nothing else changes the state."""
 
 from copy import deepcopy
 
-from . import aggregates, conditions, credits, evidence, grants, leases, logs, receipts
+from . import across, aggregates, conditions, credits, evidence, grants, leases, logs, receipts
 from .amounts import GRID, amount, bill, compared, exact
 from .document import is_control
 from .entries import attributes as attribute_bytes
@@ -30,6 +30,7 @@ class Account:
 
     def __init__(self, plan, started, switched=False):
         self.started = started
+        self.family = None                          # with whom it shares limits
         self.paid_from = plan.term.paid_from(started, switched)
         self.until = plan.term.first_end(started)   # None: it does not end
         self.counted = [{} for _ in plan.limits]    # (part, value) → money or units
@@ -225,21 +226,23 @@ def places_of(account, index, limit, holds, attributes, at):
 
 def used(account, index, limit, holds, part, value):
     """Whether something of the value is counted or reserves in a part."""
-    return (part, value) in account.counted[index] or bool(holds_in(account, limit, holds,
-                                                                     (part, value)))
+    counted = across.counted(account, index, limit)
+    return any((part, value) in sums for sums in counted) or bool(
+        holds_in(account, limit, across.holds(account, limit, holds), (part, value)))
 
 
 def parts_in(account, index, limit, holds, w):
     """The parts of a window in which something is counted or reserves, ascending."""
-    parts = {part for part, _ in account.counted[index]}
-    parts |= {part_of(account, limit, hold["at"]) for hold in holds
+    parts = {part for sums in across.counted(account, index, limit) for part, _ in sums}
+    parts |= {part_of(account, limit, hold["at"]) for hold in across.holds(account, limit, holds)
               if reserved(hold) and covers(limit, hold["attributes"])}
     return sorted(part for part in parts if w[0] <= part[0] and part[1] <= w[1])
 
 
-def counted_in(account, index, place):
+def counted_in(account, index, limit, place):
     (start, end), value = place
-    return exact(sum(more for (part, of), more in account.counted[index].items()
+    return exact(sum(more for sums in across.counted(account, index, limit)
+                     for (part, of), more in sums.items()
                      if of == value and start <= part[0] and part[1] <= end))
 
 
@@ -295,12 +298,19 @@ def limit_reserve(plan, account, holds, inside):
     return exact(sum(worst_of(plan, account, hold) for hold in inside))
 
 
+def reserve_of_others(account, limit, place):
+    """What the holds of those that share a limit may still cost there."""
+    return exact(sum(limit_reserve(plan, other, holds, holds_in(other, limit, holds, place))
+                     for plan, other, holds, _ in across.others(account, limit)))
+
+
 def one_limit(plan, account, holds, index, place, more):
     limit = plan.limits[index]
-    spent = counted_in(account, index, place)
-    if plan.rounding == "carry" and spent + aggregate(plan, account) + more <= limit["most"]:
+    spent = counted_in(account, index, limit, place)
+    others = reserve_of_others(account, limit, place)
+    if plan.rounding == "carry" and spent + others + aggregate(plan, account) + more <= limit["most"]:
         return None
-    held = limit_reserve(plan, account, holds, holds_in(account, limit, holds, place))
+    held = others + limit_reserve(plan, account, holds, holds_in(account, limit, holds, place))
     if exact(spent + held + more) <= limit["most"]:
         return None
     return {"limit": index, "place": place, "spent": spent, "most": limit["most"], "committed": spent + held + more,
@@ -349,6 +359,7 @@ def check_windows(sub, at, now):
     for w in windows:
         closes = closes_at(plan, w)
         need(closes is None or closes > now, "window_closed")
+    across.check_windows(sub, at)
     if sub["lease"]:
         need(leases.over_at(plan, sub["lease"]) > now, "window_closed")
 
@@ -360,7 +371,8 @@ def deny(code, rule, **more):
 
 def deny_by(code, limit, value, **more):
     """A denial of a limit, which names the value where the limit has `per`."""
-    return deny(code, "limits/" + limit["id"], value=value if limit["per"] else None, **more)
+    shared = "/across" if limit["across"] else ""
+    return deny(code, "limits/" + limit["id"] + shared, value=value if limit["per"] else None, **more)
 
 
 def ends(plan, w):
@@ -396,9 +408,9 @@ def deny_by_values(plan, account, holds, attributes, at):
 
 
 def values_in(account, index, limit, holds, w):
-    known = {value for part, value in account.counted[index]
+    known = {value for sums in across.counted(account, index, limit) for part, value in sums
              if w[0] <= part[0] and part[1] <= w[1]}
-    for hold in filter(reserved, holds):
+    for hold in filter(reserved, across.holds(account, limit, holds)):
         if covers(limit, hold["attributes"]):
             part = part_of(account, limit, hold["at"])
             if w[0] <= part[0] and part[1] <= w[1]:
@@ -431,7 +443,8 @@ def retry(plan, account, index, holds, place, missing):
     for part in parts_in(account, index, limit, holds, (start, end)):
         if used(account, index, limit, holds, part, value) and leaves(plan, limit, part):
             last = leaves(plan, limit, part)
-            left += account.counted[index].get((part, value), 0)
+            left += sum(sums.get((part, value), 0)
+                        for sums in across.counted(account, index, limit))
             if left >= missing:
                 break
     return last
@@ -479,8 +492,10 @@ def deny_by_units(plan, account, holds, units, attributes, at):
         if limit["soft"]:
             continue
         for place in places_of(account, index, limit, holds, attributes, at):
-            spent = counted_in(account, index, place)
-            held = sum(held_units(plan, index, hold) for hold in holds_in(account, limit, holds, place))
+            spent = counted_in(account, index, limit, place)
+            held = sum(held_units(of, number, hold) for of, other, theirs, number
+                       in [(plan, account, holds, index)] + across.others(account, limit)
+                       for hold in holds_in(other, limit, theirs, place))
             missing = spent + held + quantity - limit["most"]
             if missing <= 0:
                 continue
@@ -493,11 +508,12 @@ def deny_by_units(plan, account, holds, units, attributes, at):
     return None
 
 
-def deny_by_concurrency(plan, holds, attributes):
+def deny_by_concurrency(plan, account, holds, attributes):
     for limit in plan.limits:
         if limit["kind"] == "concurrency" and covers(limit, attributes):
             value = value_of(limit, attributes)
-            same = [hold for hold in filter(reserved, holds) if covers(limit, hold["attributes"])
+            all_ = across.holds(account, limit, holds)
+            same = [hold for hold in filter(reserved, all_) if covers(limit, hold["attributes"])
                     and value_of(limit, hold["attributes"]) == value]
             if len(same) >= limit["most"]:
                 return deny_by("concurrency_reached", limit, value, most=limit["most"] * GRID,
@@ -932,7 +948,8 @@ def crossings(plan, account, e, attributes, parts=None):
     """The shares of limits that a call reaches."""
     crossed = []
     for index, place, more in counts(plan, account, e, attributes, parts):
-        limit, before = plan.limits[index], counted_in(account, index, place)
+        limit = plan.limits[index]
+        before = counted_in(account, index, limit, place)
         for share in limit["notify"]:
             if before * GRID < share * limit["most"] <= (before + more) * GRID:
                 crossed.append({"limit": limit["id"], "value": place[1] if limit["per"] else None,
@@ -1100,6 +1117,8 @@ def reopen(state, sub, rail, now):
 
 
 def opening(state, lane, account, salt, started_at, switched_from=None, lease=None):
+    if lane["parent"] == ZERO:
+        across.check_start(state, state.plans[lane["plan"]], lane["payer"], started_at)
     digest = receipts.lane_digest(lane)
     entry = {"lane": lane, "account": account, "payer_salt": salt, "started_at": started_at,
              "switched_from": switched_from, "lease": lease}
@@ -1187,11 +1206,13 @@ def admit_hold(state, id_, hold):
         if limit and limit["kind"] == "spend":
             inside = holds_in(sub["account"], limit, holds, short["place"])
         before = short["spent"] + limit_reserve(plan, sub["account"], holds, inside)
+        if limit and limit["kind"] == "spend":
+            before += reserve_of_others(sub["account"], limit, short["place"])
         needed = max(0, short["committed"] - before)
         left = dict(short, available=max(0, short["most"] - before))
         return None, deny_by_money(sub, holds, left, needed)
     denial = (deny_by_units(plan, account, holds, hold["limited"], attributes, at)
-              or deny_by_concurrency(plan, holds, attributes)
+              or deny_by_concurrency(plan, account, holds, attributes)
               or deny_by_rate(plan, account, attributes, at))
     return (None, denial) if denial else (raised, None)
 
@@ -1427,6 +1448,8 @@ def fold_open(state, e):
         elif not lease:
             once = plan.term.once
             need(once is None or not has_subscribed(state, lane["payer"], once), "entry_misplaced")
+        if not lease:
+            across.check_start(state, plan, lane["payer"], e["started_at"])
         state.subscriptions[root(lane)] = {
             "plan": plan, "payer": lane["payer"], "payer_salt": e["payer_salt"],
             "name": e["account"], "started_at": e["started_at"],
@@ -1434,7 +1457,11 @@ def fold_open(state, e):
                 plan, e["started_at"], bool(before)), "switched_to": None,
             "lease": lease, "closed": False, "leased": 0, "returned": 0,
             "lane": digest, "holds": {}, "remembered": {}, "forgetting": set(), "denied": 0,
-            "credits": {}, "evidence": {}}
+            "credits": {}, "parted": {}, "evidence": {}}
+        if not lease:
+            account = state.subscriptions[root(lane)]["account"]
+            account.family = across.Family(state, root(lane))
+            across.share_rates(state, plan, lane["payer"], account)
     state.log.append(logs.leaf(digest))
     state.latest = max(state.latest, lane["opened_at"])
     state.lanes[digest] = {
@@ -1561,6 +1588,9 @@ def fold_receipt(state, e):
             and head["credited"] >= lane["credited"])
     need(good, "audit_chain")
     digest = receipts.head_digest(head)
+    if any(item["item"] == "part" for item in items):
+        call = (head["subject"], head["authorized_at"])
+        sub["parted"].setdefault(call, []).append(e)
     if head["kind"] == CALL:
         fold_call(state, sub, e, digest)
     elif head["kind"] == PART:

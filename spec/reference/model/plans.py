@@ -3,7 +3,7 @@
 import hashlib
 from functools import lru_cache
 
-from . import aggregates, conditions, currencies, derived, selectors, usages
+from . import across, aggregates, conditions, currencies, derived, selectors, usages
 from .amounts import GRID, exact, fraction, money, part, shares, unit_price
 from .document import Node, Number, canonical, is_control, is_name, parse
 from .rating import PerCall, Rate, Tariff
@@ -24,6 +24,7 @@ class Plan:
     def __init__(self, text):
         tree = parse(text, most_bytes=256 * 1024)
         root = Node(tree)
+        self.root = root
         fields = root.fields()
         form = fields.must("format")
         need(form.text() == "counterfoil/plan/1", "plan_format", form.pointer)
@@ -226,7 +227,8 @@ class Plan:
 
     def read_limit(self, node):
         fields = node.fields()
-        limit = {"id": name_of(fields.must("id")), "soft": False, "notify": [], "values": 10_000}
+        limit = {"id": name_of(fields.must("id")), "soft": False, "notify": [], "values": 10_000,
+                 "across": None}
         spend, meter, concurrency, rate = (None,) * 4
         if spend := fields.get("spend"):
             limit["kind"] = "spend"
@@ -268,6 +270,8 @@ class Plan:
             limit["soft"] = soft.boolean() if soft else False
             notify = fields.must("notify") if limit["soft"] else fields.get("notify")
             limit["notify"] = read_notify(notify, limit) if notify else []
+        if shared := fields.get("across"):
+            limit["across"] = across.read(shared, limit, node, self.root)
         fields.finish()
         return limit
 

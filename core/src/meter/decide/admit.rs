@@ -37,7 +37,7 @@ impl State {
     ) -> Result<Option<Denial>> {
         let subscription = self.subscription(subscription)?;
         let (plan, account) = (&subscription.plan, &subscription.account);
-        if let Some(denial) = deny_by_values(plan, account, attributes, at) {
+        if let Some(denial) = deny_by_values(self, subscription, attributes, at) {
             return Ok(Some(denial));
         }
         let units = plan.charged_units(&Call { usage, attributes, at })?;
@@ -45,7 +45,7 @@ impl State {
             return Ok(Some(denial));
         }
         let limited = plan.limited_units(attributes, usage, &units);
-        deny_by_units(plan, account, attributes, &limited, at)
+        deny_by_units(self, subscription, attributes, &limited, at)
     }
 }
 
@@ -87,12 +87,13 @@ pub(super) fn deny_before_money(
 
 /// A value that is new to a limit which keeps as many as it may.
 pub(super) fn deny_by_values(
-    plan: &Plan,
-    account: &Account,
+    state: &State,
+    subscription: &Subscription,
     attributes: &BTreeMap<String, String>,
     at: Timestamp,
 ) -> Option<Denial> {
-    for (limit, tally) in plan.limits().iter().zip(&account.tallies) {
+    let (plan, account) = (&subscription.plan, &subscription.account);
+    for (_, limit, tally) in state.tallies(subscription) {
         if limit.per.is_none() || matches!(limit.rule, LimitRule::Concurrency { .. }) {
             continue;
         }
@@ -152,12 +153,13 @@ pub(super) fn deny_by_unique(
 }
 
 pub(super) fn deny_by_money(
+    state: &State,
     subscription: &Subscription,
     room: &Room,
     needed: Exact,
 ) -> Result<Denial> {
     let (plan, account) = (&subscription.plan, &subscription.account);
-    let by = match (plan.limits().get(room.limit), account.tallies.get(room.limit)) {
+    let by = match (plan.limits().get(room.limit), state.tally(subscription, room.limit)) {
         (Some(limit), Some(tally)) => {
             let missing = room.committed.minus_or_zero(room.most);
             Denial {
@@ -183,14 +185,16 @@ pub(super) fn deny_by_money(
 
 /// A limit on units that has no room for the units of a call, beside what holds hold.
 pub(super) fn deny_by_units(
-    plan: &Plan,
-    account: &Account,
+    state: &State,
+    subscription: &Subscription,
     attributes: &BTreeMap<String, String>,
     limited: &[(usize, u64)],
     at: Timestamp,
 ) -> Result<Option<Denial>> {
+    let (plan, account) = (&subscription.plan, &subscription.account);
     for (index, units) in limited {
-        let (Some(limit), Some(tally)) = (plan.limits().get(*index), account.tallies.get(*index))
+        let (Some(limit), Some(tally)) =
+            (plan.limits().get(*index), state.tally(subscription, *index))
         else {
             continue;
         };
@@ -231,16 +235,18 @@ pub(super) fn deny_by_units(
 
 /// A limit under which as many holds reserve as may.
 pub(super) fn deny_by_concurrency(
-    plan: &Plan,
+    state: &State,
     subscription: &Subscription,
     hold: &Hold,
 ) -> Option<Denial> {
-    for (limit, tally) in plan.limits().iter().zip(&subscription.account.tallies) {
+    for (index, limit, tally) in state.tallies(subscription) {
         let LimitRule::Concurrency { most } = limit.rule else { continue };
         let Some(value) = limit.value(&hold.attributes) else { continue };
         let open = tally.held(Window::ALWAYS, value).count;
         if open >= most {
-            let same = subscription.holds.values().filter(|other| {
+            let others = state.sharing_with(subscription, index).map(|(other, _)| other);
+            let holds = core::iter::once(subscription).chain(others).flat_map(|s| s.holds.values());
+            let same = holds.filter(|other| {
                 other.is_reserved() && limit.value(&other.attributes) == Some(value)
             });
             return Some(Denial {
@@ -257,12 +263,12 @@ pub(super) fn deny_by_concurrency(
 }
 
 pub(super) fn deny_by_rate(
-    plan: &Plan,
-    account: &Account,
+    state: &State,
+    subscription: &Subscription,
     attributes: &BTreeMap<String, String>,
     at: Timestamp,
 ) -> Result<Option<Denial>> {
-    for (limit, pace) in plan.limits().iter().zip(&account.rates) {
+    for (limit, pace) in state.paces(subscription) {
         let LimitRule::Rate(rate) = limit.rule else { continue };
         let Some(value) = limit.value(attributes) else { continue };
         let (code, retry) = match pace.decide(rate, limit.values, value, at.millis()) {
@@ -285,9 +291,10 @@ pub(super) fn deny_by_rate(
 
 /// A denial by a limit, and by which of its values.
 fn by_limit(code: DenialCode, limit: &Limit, value: &str) -> Denial {
+    let shared = if limit.across.is_some() { "/across" } else { "" };
     Denial {
         value: limit.per.as_ref().map(|_| String::from(value)),
-        ..Denial::new(code, format!("limits/{}", limit.id))
+        ..Denial::new(code, format!("limits/{}{shared}", limit.id))
     }
 }
 

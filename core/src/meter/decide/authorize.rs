@@ -91,14 +91,14 @@ impl State {
         let plan = Arc::clone(&subscription.plan);
         let (at, attributes) = (entry.authorized_at, &entry.attributes);
         subscription.need_open()?;
-        check_windows(subscription, at, lane.issued_at)?;
+        check_windows(self, subscription, at, lane.issued_at)?;
         if let Some(denial) = deny_before_money(&plan, subscription, attributes, at)? {
             return Ok(Err(denial));
         }
         if let Some(denial) = deny_by_lease(subscription, entry) {
             return Ok(Err(denial));
         }
-        if let Some(denial) = deny_by_values(&plan, &subscription.account, attributes, at) {
+        if let Some(denial) = deny_by_values(self, subscription, attributes, at) {
             return Ok(Err(denial));
         }
         let caller = Caller { attributes, at };
@@ -112,7 +112,8 @@ impl State {
         let hold = Hold::of(entry);
         let opened = subscription.account.open_hold(&plan, &hold)?;
         let known = subscription.holds.insert(hold.subject, hold.clone());
-        let tried = try_hold(subscription, &plan, &hold, owed, usable);
+        let tried = self.try_hold(id, &hold, owed, usable);
+        let subscription = self.subscription_mut(id)?;
         match known {
             Some(known) => subscription.holds.insert(hold.subject, known),
             None => subscription.holds.remove(&hold.subject),
@@ -120,48 +121,45 @@ impl State {
         subscription.account.end_hold(&plan, &hold)?;
         subscription.account.close(&opened);
         let (after, short) = tried?;
+        let subscription = self.subscription(id)?;
         if let Some(room) = short {
-            let books = books(subscription, &plan);
+            let books = Books::of(self, subscription);
             let rule = plan.limits().get(room.limit).map(|limit| &limit.rule);
             let (room, needed) = match rule {
                 Some(LimitRule::Credit { .. }) | None => left_by(aggregate_of(books)?, &room)?,
                 _ => without_hold(books, &room)?,
             };
-            return Ok(Err(deny_by_money(subscription, &room, needed)?));
+            return Ok(Err(deny_by_money(self, subscription, &room, needed)?));
         }
-        let account = &subscription.account;
-        if let Some(denial) = deny_by_units(&plan, account, attributes, &entry.limited, at)? {
+        if let Some(denial) = deny_by_units(self, subscription, attributes, &entry.limited, at)? {
             return Ok(Err(denial));
         }
-        if let Some(denial) = deny_by_concurrency(&plan, subscription, &hold) {
+        if let Some(denial) = deny_by_concurrency(self, subscription, &hold) {
             return Ok(Err(denial));
         }
-        Ok(match deny_by_rate(&plan, account, attributes, at)? {
+        Ok(match deny_by_rate(self, subscription, attributes, at)? {
             Some(denial) => Err(denial),
             None => Ok(after.minus_or_zero(before)),
         })
     }
-}
 
-fn try_hold(
-    subscription: &Subscription,
-    plan: &Plan,
-    hold: &Hold,
-    owed: Exact,
-    usable: &[Given],
-) -> Result<(Exact, Option<Room>)> {
-    let after = aggregate(&subscription.account)?;
-    let books = books(subscription, plan);
-    let short = admit(books, &hold.attributes, hold.authorized_at, Exact::ZERO)?;
-    let charges = hold.units.iter().map(|(charge, _)| *charge);
-    let backing = backing(plan, usable, charges, subscription.holds.values())?;
-    let credit = credit_room(books, hold.authorized_at, (owed, backing), Exact::ZERO)?;
-    Ok((after, tighter(short, credit)))
-}
-
-fn books<'a>(subscription: &'a Subscription, plan: &'a Plan) -> Books<'a> {
-    let account = &subscription.account;
-    Books { plan, account, counters: account, holds: &subscription.holds, without: None }
+    /// The reserve with a hold that stands in the account, and the limit that has too little room.
+    fn try_hold(
+        &self,
+        id: &Digest,
+        hold: &Hold,
+        owed: Exact,
+        usable: &[Given],
+    ) -> Result<(Exact, Option<Room>)> {
+        let subscription = self.subscription(id)?;
+        let after = aggregate(&subscription.account)?;
+        let books = Books::of(self, subscription);
+        let short = admit(books, &hold.attributes, hold.authorized_at, Exact::ZERO)?;
+        let charges = hold.units.iter().map(|(charge, _)| *charge);
+        let backing = backing(&subscription.plan, usable, charges, subscription.holds.values())?;
+        let credit = credit_room(books, hold.authorized_at, (owed, backing), Exact::ZERO)?;
+        Ok((after, tighter(short, credit)))
+    }
 }
 
 pub(super) fn check_request_id(id: &str) -> Result<()> {

@@ -30,7 +30,7 @@ impl State {
         let mark = &import.mark;
         let subject = import_subject(mark);
         let issued_at = import.at.max(lane.issued_at);
-        check_windows(subscription, import.at, issued_at)?;
+        check_windows(self, subscription, import.at, issued_at)?;
         let deny = |denial: Denial| {
             let entry = Denied {
                 lane: subscription.lane,
@@ -58,24 +58,23 @@ impl State {
         if let Some(denial) = deny_before_money(plan, subscription, attributes, import.at)? {
             return Ok(deny(denial));
         }
-        let account = &subscription.account;
-        if let Some(denial) = deny_by_values(plan, account, attributes, import.at) {
+        if let Some(denial) = deny_by_values(self, subscription, attributes, import.at) {
             return Ok(deny(denial));
         }
         let caller = Caller { attributes, at: import.at };
-        if let Some(denial) = deny_by_unique(plan, account, &units, caller) {
+        if let Some(denial) = deny_by_unique(plan, &subscription.account, &units, caller) {
             return Ok(deny(denial));
         }
         let salt = receipt_salt(key, &subscription.lane, lane.sequence.saturating_add(1));
         let limited = plan.limited_units(attributes, &import.usage, &units);
         let drafted = draft_units(self, &facts, units)?;
         if let Some(room) = drafted.short {
-            return Ok(deny(deny_by_money(subscription, &room, drafted.needed)?));
+            return Ok(deny(deny_by_money(self, subscription, &room, drafted.needed)?));
         }
-        if let Some(denial) = deny_by_units(plan, account, attributes, &limited, import.at)? {
+        if let Some(denial) = deny_by_units(self, subscription, attributes, &limited, import.at)? {
             return Ok(deny(denial));
         }
-        if let Some(denial) = deny_by_rate(plan, account, attributes, import.at)? {
+        if let Some(denial) = deny_by_rate(self, subscription, attributes, import.at)? {
             return Ok(deny(denial));
         }
         self.receipt_decision(subscription, drafted.draft.seal(salt), attributes, None)

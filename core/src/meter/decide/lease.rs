@@ -55,7 +55,7 @@ impl State {
         if now < subscription.started_at {
             return Err(Error::new(Code::ClockSkew).value(now));
         }
-        check_windows(subscription, now, lane.issued_at)?;
+        check_windows(self, subscription, now, lane.issued_at)?;
         if account.ended(now) {
             return Ok(Err(Denial::new(DenialCode::TermEnded, String::from("term"))));
         }
@@ -110,16 +110,16 @@ impl State {
             attributes: attributes.clone(),
         };
         let needed = crate::account::total(&rated)?;
-        if let Some(denial) = deny_by_values(plan, account, attributes, now) {
+        if let Some(denial) = deny_by_values(self, subscription, attributes, now) {
             return Ok(Err(denial));
         }
-        if let Some(room) = room_to_lend(subscription, attributes, now, &rated, needed)? {
-            return Ok(Err(deny_by_money(subscription, &room, needed)?));
+        if let Some(room) = room_to_lend(self, subscription, attributes, now, &rated, needed)? {
+            return Ok(Err(deny_by_money(self, subscription, &room, needed)?));
         }
         let shares = lease.shares(plan).collect::<Result<Vec<_>>>()?;
         let limited = shares.into_iter().filter(|(_, most, _)| *most != 0);
         let limited: Vec<_> = limited.map(|(index, most, _)| (index, most)).collect();
-        if let Some(denial) = deny_by_units(plan, account, attributes, &limited, now)? {
+        if let Some(denial) = deny_by_units(self, subscription, attributes, &limited, now)? {
             return Ok(Err(denial));
         }
         Ok(Ok(lease))
@@ -255,7 +255,8 @@ fn check_lendable(plan: &Plan, request: &LeaseRequest) -> Result<()> {
             limit.rule,
             LimitRule::Rate(_) | LimitRule::Concurrency { .. } | LimitRule::Credit { .. }
         );
-        if (whole || limit.rolling().is_some()) && limit.value(&request.attributes).is_some() {
+        let elsewhere = limit.rolling().is_some() || limit.across.is_some();
+        if (whole || elsewhere) && limit.value(&request.attributes).is_some() {
             return Err(refused("this limit cannot be divided").value(&limit.id));
         }
     }

@@ -92,7 +92,7 @@ impl State {
     ) -> Result<Decision> {
         let plan = &subscription.plan;
         let counted = Counted::of(plan, &receipt, attributes, earlier)?;
-        let crossed = subscription.account.crossed(plan, &counted)?;
+        let crossed = self.crossed(subscription, &counted)?;
         self.issue(receipt, crossed)
     }
 

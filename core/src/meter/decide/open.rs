@@ -163,6 +163,10 @@ impl State {
 
     /// Opens a lane.
     pub(super) fn opening(&self, opening: Opening) -> Result<Decision> {
+        let open = &opening.lane;
+        if open.parent.is_zero() {
+            self.check_shared_start(self.plan(&open.plan)?, &open.payer, opening.started_at)?;
+        }
         let lane = opening.lane.digest();
         let sign = self.sign_request(lane, Signed::Lane(opening.lane.clone()))?;
         let subscription = opening.lane.root();

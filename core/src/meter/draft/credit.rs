@@ -4,12 +4,12 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use super::{Draft, HeadParts, draft};
 use crate::{
-    account::{Returned, draws, payable},
+    account::{Corrected, Returned, draws, payable},
     amount::{Amount, Exact},
     crypto::Digest,
     error::{Code, Error, Result},
     meter::State,
-    receipt::{Item, Kind, Receipt, charged_part},
+    receipt::{Item, Kind, Receipt},
     time::Timestamp,
 };
 
@@ -31,12 +31,13 @@ pub(crate) fn draft_credit(state: &State, facts: &CreditFacts<'_>) -> Result<Dra
     check_texts(facts)?;
     let (subscription, lane) = state.current(&facts.subscription)?;
     let plan = &*subscription.plan;
-    let (digest, items) = corrected(state, facts)?;
-    let (before, after) = charged_part(&facts.corrects.head, items)?;
+    let corrected = corrected(state, facts)?;
+    let Corrected { digest, items, .. } = corrected;
+    let given_back = &subscription.given_back;
     let none = Returned::default();
-    let returned = subscription.given_back.receipts.get(&digest).unwrap_or(&none);
+    let returned = given_back.receipts.get(&digest).unwrap_or(&none);
     let uncredited = lane.uncredited_beside(subscription.returned)?;
-    let money = after.checked_sub(before)?.minus_or_zero(returned.money).min(uncredited);
+    let money = given_back.left_of(&corrected).min(uncredited);
     // (draw, the grant as it stands, what can go back to it), the last draw first.
     let paid: Vec<_> = draws(items).enumerate().collect();
     let mut back = Vec::new();
@@ -121,8 +122,8 @@ fn check_texts(facts: &CreditFacts<'_>) -> Result<()> {
 }
 
 /// The digest and the items of the receipt that is corrected: signed by this meter, with its body, of a
-/// call or a period of this subscription.
-fn corrected<'a>(state: &State, facts: &CreditFacts<'a>) -> Result<(Digest, &'a [Item])> {
+/// call, a part of one that has ended, or a period, of this subscription.
+fn corrected<'a>(state: &State, facts: &CreditFacts<'a>) -> Result<Corrected<'a>> {
     let receipt = &**facts.corrects;
     let signer = state.instance()?.signer;
     let digest = receipt.clone().verify(signer)?.digest();
@@ -132,13 +133,17 @@ fn corrected<'a>(state: &State, facts: &CreditFacts<'a>) -> Result<(Digest, &'a 
         Error::new(Code::CreditInvalid).because(why).at(place)
     };
     let body = receipt.body.as_ref().ok_or_else(|| invalid("its body is needed"))?;
-    if !matches!(head.kind, Kind::Call | Kind::Period) {
+    if !matches!(head.kind, Kind::Call | Kind::Part | Kind::Period) {
         return Err(invalid("only what charged something can be given back"));
     }
     if !state.has_receipt(&facts.subscription, &head.lane, head.sequence) {
         return Err(invalid("not a receipt of this subscription"));
     }
-    Ok((digest, &body.items))
+    // What a running call was charged may still come back as its surplus.
+    if state.subscription(&facts.subscription)?.is_running(head) {
+        return Err(invalid("its call goes on: settle or release it first"));
+    }
+    Corrected::of(digest, head, &body.items)
 }
 
 fn exceeded(amount: Exact) -> Error {

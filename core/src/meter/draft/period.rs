@@ -55,7 +55,7 @@ pub(crate) fn draft_period(
         imported: false,
         part: false,
     };
-    let short = room_for(subscription, &asked, state.owed(subscription)?)?;
+    let short = room_for(state, subscription, &asked, state.owed(subscription)?)?;
     let room = short.map(|room| room.available);
     let priced = Priced::new(plan, lane, &due, room, &usable)?;
     let mut items = alloc::vec![line.item(plan)?, priced.item(lane, false)];

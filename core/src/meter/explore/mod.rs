@@ -3,16 +3,19 @@
 //! From the first state on, every command of a [`Scenario`] is tried in every state, breadth first, up
 //! to a number of commands. States that can no longer be told apart by anything that follows are one
 //! state. What must always hold is in [`watch`]; it keeps its own books and trusts none of the
-//! meter's. The bounds are small in the tests; `cargo xtask explore` goes further, and takes guards out
-//! of the sources one at a time: each must be missed here.
+//! meter's. A lost write is no state of its own: [`crash`] shows that it leaves one that is reached
+//! without it. The bounds are small in the tests; `cargo xtask explore` goes further, and takes guards
+//! out of the sources one at a time: each must be missed here.
 
 extern crate std;
 
+mod crash;
+mod refunds;
 mod scenarios;
 mod watch;
 
 use alloc::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     format,
     string::String,
     sync::Arc,
@@ -24,11 +27,13 @@ use std::{env, println};
 use crate::{
     audit::Auditor,
     crypto::{Digest, sha256},
-    entry::Entry,
+    entry::{Entry, ReceiptEntry},
     error::Result,
     meter::{Command, Meter, Outcome, Remembered, State},
+    receipt::Receipt,
     time::Timestamp,
 };
+use refunds::name_of;
 use scenarios::{Scenario, scenarios};
 use watch::Books;
 
@@ -39,6 +44,8 @@ const SALT: [u8; 32] = [7; 32];
 struct Node {
     state: State,
     books: Books,
+    /// What calls and their parts were charged by, signed, by name.
+    charged: BTreeMap<String, Receipt>,
     /// The index of the present instant.
     clock: usize,
     path: Option<Arc<Path>>,
@@ -80,9 +87,7 @@ impl Node {
     }
 
     fn step(&self, command: &dyn core::fmt::Debug, entry: Option<Vec<u8>>) -> Arc<Path> {
-        let mut command = format!("{command:?}");
-        // A plan is long.
-        command.truncate(command.find("canonical").unwrap_or(command.len()));
+        let command = short(command);
         Arc::new(Path { command, entry, before: self.path.clone() })
     }
 
@@ -107,6 +112,11 @@ impl Node {
         let mut state = self.state.clone();
         state.entries = 0;
         state.log = crate::log::Frontier::new();
+        let names: BTreeMap<Digest, &str> = self
+            .charged
+            .iter()
+            .map(|(name, receipt)| (receipt.head.digest(), name.as_str()))
+            .collect();
         for lane in state.lanes.values_mut() {
             (lane.head, lane.sequence) = (Digest::ZERO, 0);
         }
@@ -115,6 +125,15 @@ impl Node {
                 let plain = [Digest::ZERO, Remembered::RELEASED].contains(&remembered.receipt);
                 remembered.receipt = if plain { remembered.receipt } else { Digest::new([1; 32]) };
             }
+            let given_back = &mut subscription.given_back;
+            for made in given_back.credits.values_mut() {
+                made.receipt = Digest::ZERO;
+                made.input = Digest::ZERO;
+            }
+            let receipts = core::mem::take(&mut given_back.receipts);
+            given_back.receipts.extend(
+                receipts.into_iter().map(|(of, back)| (sha256(&[names[&of].as_bytes()]), back)),
+            );
         }
         let state = Meter::from_state(state, SALT).snapshot();
         sha256(&[&state, format!("{:?}", self.books).as_bytes(), &[self.clock as u8]])
@@ -130,16 +149,17 @@ impl Node {
             later.depth += 1;
             reached.push(later);
         }
-        for command in scenario.commands(self.books.subscription()) {
+        for command in self.commands(scenario) {
             match self.take(scenario, &command) {
                 Ok((mut next, outcome)) => {
-                    next.books.note(scenario, self, &command, &outcome);
+                    next.note(scenario, self, &command, &outcome);
                     next.check_again(scenario, &command, &outcome);
                     reached.push(next);
                 }
                 Err(error) => assert!(
                     scenario.refusals.contains(&error.code()),
-                    "{error:?} for {command:?} after\n  {}",
+                    "{error:?} for {} after\n  {}",
+                    short(&command),
                     self.trace()
                 ),
             }
@@ -147,11 +167,30 @@ impl Node {
         reached
     }
 
+    fn commands(&self, scenario: &Scenario) -> Vec<Command> {
+        let subscriptions = self.books.subscriptions();
+        let mut commands = scenario.commands(&subscriptions);
+        commands.extend(scenario.credits(subscriptions[0], &self.charged));
+        commands
+    }
+
+    /// Keeps what a command did from `before` on.
+    fn note(&mut self, scenario: &Scenario, before: &Node, command: &Command, outcome: &Outcome) {
+        self.books.note(scenario, before, command, outcome);
+        if let (Command::Settle(_) | Command::SettlePart(_), Outcome::Receipt { receipt, .. }) =
+            (command, outcome)
+            && scenario.gives_back
+        {
+            let ReceiptEntry { head, body, digest, .. } = (**receipt).clone();
+            let signature = Some(scenarios::key().sign(&digest));
+            let name = name_of(&head, &body.items);
+            self.charged.insert(name, Receipt { head, signature, body: Some(body) });
+        }
+    }
+
     /// A command that was recorded and comes again changes nothing.
     fn check_again(&self, scenario: &Scenario, command: &Command, outcome: &Outcome) {
-        if !matches!(command, Command::Authorize(_) | Command::Settle(_) | Command::SettlePart(_))
-            || matches!(outcome, Outcome::Denied(_))
-        {
+        if !happens_once(command) || matches!(outcome, Outcome::Denied(_)) {
             return;
         }
         let again = self.take(scenario, command);
@@ -183,6 +222,22 @@ impl Node {
     }
 }
 
+/// A command as a trace says it. A plan is long, and so is a receipt that is given back.
+fn short(command: &dyn core::fmt::Debug) -> String {
+    let mut command = format!("{command:?}");
+    let end = ["canonical", "receipt: "].iter().filter_map(|part| command.find(part)).min();
+    command.truncate(end.unwrap_or(command.len()));
+    command
+}
+
+/// Whether a command that is recorded is a replay when it comes again.
+fn happens_once(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Authorize(_) | Command::Settle(_) | Command::SettlePart(_) | Command::Credit(_)
+    )
+}
+
 /// Explores a scenario; how many states were reached.
 fn explore(scenario: &Scenario, depth: usize) -> usize {
     let mut seen = BTreeSet::new();
@@ -192,6 +247,9 @@ fn explore(scenario: &Scenario, depth: usize) -> usize {
     let mut open = VecDeque::from(vec![(key, first)]);
     while let Some((key, node)) = open.pop_front() {
         node.check(scenario);
+        if scenario.loses_writes {
+            node.lose_writes(scenario);
+        }
         // Every state at the bound, and with it its whole path, would cost too much: one in 32.
         if node.depth >= depth {
             if key.bytes()[0] < 8 {

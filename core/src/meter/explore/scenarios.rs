@@ -2,6 +2,7 @@
 
 use alloc::{
     boxed::Box,
+    collections::BTreeMap,
     format,
     string::{String, ToString},
     vec,
@@ -10,11 +11,13 @@ use alloc::{
 
 use super::{Node, watch::Books};
 use crate::{
+    amount::{Amount, Exact},
     crypto::{Digest, LocalKey},
     entry::ReleaseReason,
     error::Code,
-    meter::{Command, Meter, Outcome, Request, Settle, Subscribe},
+    meter::{Command, Credit, Meter, Outcome, Request, Settle, Subscribe},
     plan::Plan,
+    receipt::Receipt,
     time::Timestamp,
     usage::{Basis, Surface, Usage},
 };
@@ -30,12 +33,20 @@ pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) plan: Plan,
     pub(super) instants: Vec<Timestamp>,
+    /// How many subscriptions the payer has; calls are theirs in turn.
+    subscriptions: u8,
     /// How many calls there are, and the units that each may hold.
     calls: u8,
     holds: Vec<u64>,
     used: Vec<u64>,
     /// Whether calls may be charged in parts and held for longer.
     running: bool,
+    /// Whether what calls cost may be given back, receipt by receipt: all that is left, and one unit.
+    pub(super) gives_back: bool,
+    /// Whether proposed steps may be lost.
+    pub(super) loses_writes: bool,
+    /// The units of calls that were made before.
+    made: Vec<u64>,
     /// Grants that may be given (terms), and taken back.
     grants: Vec<&'static str>,
     /// When the grant `units` expires.
@@ -56,7 +67,18 @@ pub(super) struct Scenario {
 }
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![rising(), closing(), falling(), granted(), rounded()]
+    vec![
+        rising(),
+        closing(),
+        falling(),
+        granted(),
+        rounded(),
+        given_back(),
+        given_back_surplus(),
+        given_back_true_up(),
+        lost(),
+        shared(),
+    ]
 }
 
 /// Tiers that rise, and a spend limit by the hour.
@@ -129,6 +151,96 @@ fn rounded() -> Scenario {
     Scenario { hourly: Some(6), concurrency: Some(2), price: |_| 0, ..base("rounded up", plan) }
 }
 
+/// Prepaid calls in parts that are given back, while a grant expires.
+fn given_back() -> Scenario {
+    let refusals = [granted().refusals, gives_back_refusals()].concat();
+    let instants = [50, 55].into_iter().map(|minute| instant(minute * MINUTE)).collect();
+    Scenario {
+        name: "given back",
+        instants,
+        calls: 1,
+        holds: vec![4],
+        used: vec![1, 4],
+        running: true,
+        gives_back: true,
+        refusals,
+        depth: 6,
+        states: 500,
+        ..granted()
+    }
+}
+
+/// Volume tiers that fall within a call: its end gives back a surplus.
+fn given_back_surplus() -> Scenario {
+    let instants = [55, 75].into_iter().map(|minute| instant(minute * MINUTE)).collect();
+    let plan =
+        plan(r#""model":"volume","tiers":[{"up_to":2,"price":"10"},{"price":"5"}]"#, "[]", "");
+    Scenario {
+        name: "surplus given back",
+        plan,
+        instants,
+        calls: 1,
+        holds: vec![3],
+        used: vec![1, 2],
+        gives_back: true,
+        made: vec![1],
+        hourly: None,
+        refusals: [falling().refusals, gives_back_refusals()].concat(),
+        depth: 6,
+        states: 200,
+        ..falling()
+    }
+}
+
+/// The same, where calls have left more than their hour costs, and the next hour is charged, too.
+fn given_back_true_up() -> Scenario {
+    let instants = [55, 65, 75].into_iter().map(|minute| instant(minute * MINUTE)).collect();
+    Scenario {
+        name: "given back before a true-up",
+        instants,
+        made: vec![2, 1],
+        used: vec![1],
+        ..given_back_surplus()
+    }
+}
+
+/// Two calls in parts whose writes may be lost.
+fn lost() -> Scenario {
+    Scenario {
+        name: "lost writes",
+        instants: [55, 65].into_iter().map(|minute| instant(minute * MINUTE)).collect(),
+        loses_writes: true,
+        gives_back: true,
+        holds: vec![2],
+        used: vec![1],
+        refusals: [rising().refusals, gives_back_refusals()].concat(),
+        depth: 3,
+        states: 40,
+        ..rising()
+    }
+}
+
+fn gives_back_refusals() -> Vec<Code> {
+    vec![Code::CreditInvalid, Code::CreditExceeded, Code::UsageContradiction]
+}
+
+/// Two subscriptions of one payer, with one budget and two calls at a time.
+fn shared() -> Scenario {
+    let plan = plan(
+        r#""model":"per_unit","price":"1""#,
+        r#"[{"id":"hourly","spend":"3","window":"hour","across":"payer"},
+            {"id":"open","concurrency":2,"across":"payer"}]"#,
+        "",
+    );
+    Scenario {
+        subscriptions: 2,
+        hourly: Some(3),
+        concurrency: Some(2),
+        price: u128::from,
+        ..base("two subscriptions of one payer", plan)
+    }
+}
+
 fn base_refusals() -> Vec<Code> {
     vec![Code::HoldUnknown, Code::RequestConflict, Code::WindowClosed]
 }
@@ -140,10 +252,14 @@ fn base(name: &'static str, plan: Plan) -> Scenario {
         name,
         plan,
         instants: instants.into_iter().map(|minute| instant(minute * MINUTE)).collect(),
+        subscriptions: 1,
         calls: 3,
         holds: vec![1, 2],
         used: vec![0, 1, 2, 3],
         running: false,
+        gives_back: false,
+        loses_writes: false,
+        made: Vec::new(),
         grants: Vec::new(),
         expires: None,
         price: |_| 0,
@@ -160,7 +276,7 @@ fn instant(after: u64) -> Timestamp {
     Timestamp::from_millis(MONDAY + after).expect("an instant")
 }
 
-fn key() -> LocalKey {
+pub(super) fn key() -> LocalKey {
     LocalKey::from_bytes(&[0x11; 32]).expect("a key")
 }
 
@@ -183,51 +299,57 @@ pub(super) fn id(call: u8) -> String {
 }
 
 impl Scenario {
-    /// A meter with its one subscription, at the first instant.
+    /// A meter with its subscriptions, at the first instant.
     pub(super) fn begin(&self) -> Node {
         let state = Meter::new(super::SALT).durable().clone();
-        let mut node = Node { state, books: Books::default(), clock: 0, path: None, depth: 0 };
-        let subscribe = Subscribe {
-            plan: self.plan.id(),
-            payer: None,
-            account: Some("customer".into()),
-            started_at: self.instants[0],
-            rail: Digest::ZERO,
+        let (books, charged) = (Books::default(), BTreeMap::new());
+        let mut node = Node { state, books, charged, clock: 0, path: None, depth: 0 };
+        let since = self.instants[0].millis() - MONDAY;
+        let subscribe = |number: u8| {
+            Command::Subscribe(Subscribe {
+                plan: self.plan.id(),
+                payer: None,
+                account: Some("customer".into()),
+                started_at: instant(since - u64::from(number)),
+                rail: Digest::ZERO,
+            })
         };
-        for command in [
+        let mut commands = vec![
             Command::Begin { origin: "log.example".into(), signer: key().address() },
             Command::AddPlan(Box::new(self.plan.clone())),
-            Command::Subscribe(subscribe),
-        ] {
+        ];
+        commands.extend((0..self.subscriptions).map(subscribe));
+        for command in commands {
             let (next, outcome) = node.take(self, &command).expect("a beginning");
             node = next;
             if let Outcome::Opened { subscription, lane, .. } = outcome {
                 node.books.open(subscription, lane);
             }
         }
+        let subscription = node.books.subscriptions()[0];
+        for (number, units) in self.made.iter().enumerate() {
+            let id = format!("made {number}");
+            let settle = Command::Settle(settle(subscription, id.clone(), *units));
+            for command in [authorize(subscription, id, *units), settle] {
+                let (mut next, outcome) = node.take(self, &command).expect("a beginning");
+                next.note(self, &node, &command, &outcome);
+                node = next;
+            }
+        }
         node.depth = 0;
         node
     }
 
-    /// Everything that may be asked of a meter with this subscription.
-    pub(super) fn commands(&self, subscription: Digest) -> Vec<Command> {
+    /// Everything that may be asked of a meter with these subscriptions.
+    pub(super) fn commands(&self, subscriptions: &[Digest]) -> Vec<Command> {
         let mut commands = vec![Command::Due];
         for call in 0..self.calls {
+            let subscription = subscriptions[usize::from(call) % subscriptions.len()];
             for units in &self.holds {
-                commands.push(Command::Authorize(Request {
-                    subscription,
-                    id: id(call),
-                    created_at: None,
-                    most: usage(*units),
-                }));
+                commands.push(authorize(subscription, id(call), *units));
             }
             for units in &self.used {
-                let settle = Settle {
-                    subscription,
-                    id: id(call),
-                    usage: usage(*units),
-                    content: Digest::ZERO,
-                };
+                let settle = settle(subscription, id(call), *units);
                 if self.running {
                     commands.push(Command::SettlePart(settle.clone()));
                 }
@@ -240,12 +362,42 @@ impl Scenario {
                 commands.push(Command::Release { subscription, id: id(call), reason });
             }
         }
+        let subscription = subscriptions[0];
         for terms in &self.grants {
             commands.push(Command::Grant { subscription, terms: (*terms).into() });
             commands.push(Command::Void { subscription, grant: "top_up".into() });
         }
         commands
     }
+
+    /// What may be given back of these receipts, by name: all that is left, and one unit.
+    pub(super) fn credits(
+        &self,
+        subscription: Digest,
+        charged: &BTreeMap<String, Receipt>,
+    ) -> Vec<Command> {
+        let mut commands = Vec::new();
+        for (name, receipt) in charged {
+            for amount in [None, Some(Exact::from_amount(Amount::from_atomic(1)))] {
+                commands.push(Command::Credit(Box::new(Credit {
+                    subscription,
+                    id: format!("{name}/{}", amount.is_some()),
+                    receipt: receipt.clone(),
+                    amount,
+                    reason: "did not help".into(),
+                })));
+            }
+        }
+        commands
+    }
+}
+
+fn authorize(subscription: Digest, id: String, units: u64) -> Command {
+    Command::Authorize(Request { subscription, id, created_at: None, most: usage(units) })
+}
+
+fn settle(subscription: Digest, id: String, units: u64) -> Settle {
+    Settle { subscription, id, usage: usage(units), content: Digest::ZERO }
 }
 
 fn usage(units: u64) -> Usage {

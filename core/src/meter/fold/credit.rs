@@ -4,7 +4,10 @@ use alloc::sync::Arc;
 
 use super::{line_index, misplaced, receipt::lines};
 use crate::{
-    account::returns, entry::ReceiptEntry, error::Result, meter::State, receipt::charged_part,
+    account::{Corrected, returns},
+    entry::ReceiptEntry,
+    error::Result,
+    meter::State,
 };
 
 impl State {
@@ -18,13 +21,14 @@ impl State {
         if !self.has_receipt(&id, &of.lane, of.sequence) || of.digest() != e.head.subject {
             return Err(misplaced("a credit of another receipt"));
         }
+        if self.subscription(&id)?.is_running(&corrected.head) {
+            return Err(misplaced("a credit of a part whose call goes on"));
+        }
         let subscription = self.subscription_mut(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &body.items, line_index)?;
-        let (before, after) = charged_part(of, &body.items)?;
-        let cost = after.checked_sub(before)?;
-        let digests = (e.digest, e.head.subject);
-        let back = subscription.given_back.record(digests, &e.body.items, &body.items, cost)?;
+        let of = Corrected::of(e.head.subject, of, &body.items)?;
+        let back = subscription.given_back.record(e.digest, &e.body.items, &of)?;
         let account = &mut subscription.account;
         for (grant, given_at, amount) in returns(&e.body.items) {
             account.grants.give_back(grant, given_at, amount, e.head.issued_at)?;

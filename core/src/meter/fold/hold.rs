@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::{advance_rates, misplaced};
+use super::misplaced;
 use crate::{
     crypto::Digest,
     entry::{Extended, HoldEntry, Release, ReleaseReason},
@@ -23,10 +23,12 @@ impl State {
         let plan = Arc::clone(&subscription.plan);
         check_limited(&plan, e)?;
         let hold = Hold::of(e);
-        subscription.account.open_hold(&plan, &hold)?;
+        self.open_hold(&subscription_id, &hold)?;
+        let subscription = self.subscription_mut(&subscription_id)?;
         let grants = &mut subscription.account.grants;
         grants.reserve(&plan, &e.reserved, e.authorized_at, issued_at)?;
-        advance_rates(&plan, &mut subscription.account, &e.attributes, e.authorized_at)?;
+        self.advance_rates(&subscription_id, &e.attributes, e.authorized_at)?;
+        let subscription = self.subscription_mut(&subscription_id)?;
         forget_requests(subscription, e.authorized_at);
         subscription.forgetting.insert((forgotten_at(&plan, e.authorized_at), e.subject));
         subscription.remembered.insert(
@@ -53,7 +55,6 @@ impl State {
     pub(super) fn apply_release(&mut self, e: &Release) -> Result<()> {
         let id = self.lane(&e.lane)?.open.root();
         let subscription = self.subscription_mut(&id)?;
-        let plan = Arc::clone(&subscription.plan);
         let hold = subscription
             .holds
             .get_mut(&e.subject)
@@ -78,7 +79,10 @@ impl State {
         }
         let at = was.authorized_at;
         if reserved {
-            subscription.account.end_hold(&plan, &was)?;
+            self.end_hold(&id, &was)?;
+        }
+        let subscription = self.subscription_mut(&id)?;
+        if reserved {
             subscription.account.grants.free(&was.reserved)?;
         }
         if e.reason == ReleaseReason::Released {

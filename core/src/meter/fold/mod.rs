@@ -16,13 +16,12 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc};
 pub(crate) use self::lease::reclaimable;
 use self::receipt::used_digest;
 use crate::{
-    account::Account,
     crypto::Digest,
     entry::{Collected, Denied, Entry, Granted, ImportMark, Instance, Voided},
     error::{Code, Error, Result},
     json::{self, Limits},
     log::{Checkpoint, Frontier, leaf_hash},
-    meter::State,
+    meter::{State, Subscription},
     plan::{Grant, LimitRule, Plan, Term},
     receipt::import_subject,
     time::Timestamp,
@@ -193,6 +192,34 @@ impl State {
         Ok(())
     }
 
+    /// Advances the rates that cover a call.
+    fn advance_rates(
+        &mut self,
+        id: &Digest,
+        attributes: &BTreeMap<String, String>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let State { subscriptions, shared, .. } = self;
+        let subscription = subscriptions.get_mut(id).ok_or_else(|| misplaced("no subscription"))?;
+        let Subscription { plan, payer, account, .. } = subscription;
+        for (limit, own) in plan.limits().iter().zip(&mut account.rates) {
+            let LimitRule::Rate(rate) = limit.rule else { continue };
+            let Some(value) = limit.value(attributes) else { continue };
+            let pace = match limit.across {
+                None => own,
+                Some(_) => match shared.pace_mut(payer, limit) {
+                    Some(pace) => pace,
+                    None => continue,
+                },
+            };
+            match pace.decide(rate, limit.values, value, at.millis()) {
+                Ok(next) => pace.advance(rate, value, next, at.millis()),
+                Err(_) => return Err(misplaced("a call faster than the rate allows")),
+            }
+        }
+        Ok(())
+    }
+
     fn mark(&mut self, mark: &ImportMark) -> Result<()> {
         if let Some(before) = self.imports.get(&mark.input)
             && (mark.ordinal <= before.ordinal || mark.offset <= before.offset)
@@ -222,21 +249,4 @@ pub(crate) fn line_index(plan: &Plan, id: &str) -> Result<usize> {
         Some(place) => Ok(plan.charges().len().saturating_add(place)),
         None => charge_index(plan, id),
     }
-}
-
-fn advance_rates(
-    plan: &Plan,
-    account: &mut Account,
-    attributes: &BTreeMap<String, String>,
-    at: Timestamp,
-) -> Result<()> {
-    for (limit, pace) in plan.limits().iter().zip(account.rates.iter_mut()) {
-        let LimitRule::Rate(rate) = limit.rule else { continue };
-        let Some(value) = limit.value(attributes) else { continue };
-        match pace.decide(rate, limit.values, value, at.millis()) {
-            Ok(next) => pace.advance(rate, value, next, at.millis()),
-            Err(_) => return Err(misplaced("a call faster than the rate allows")),
-        }
-    }
-    Ok(())
 }

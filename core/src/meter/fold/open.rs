@@ -39,7 +39,9 @@ impl State {
                 if let Some(once) = plan.term().once.as_ref().filter(|_| e.lease.is_none()) {
                     self.once.insert((e.lane.payer, once.clone()));
                 }
-                self.subscriptions.insert(root, Subscription::new(plan, e, id, account));
+                let subscription = Subscription::new(plan, e, id, account);
+                self.shared.join(&root, &subscription);
+                self.subscriptions.insert(root, subscription);
             }
         }
         self.note_periods(&root, &[])?;
@@ -77,6 +79,9 @@ impl State {
             (None, None) => self.check_once(e)?,
             (None, Some(_)) => {}
             (Some(_), Some(_)) => return Err(misplaced("a lane goes on in its own subscription")),
+        }
+        if parent.is_none() {
+            self.check_shared_start(self.plan(&open.plan)?, &open.payer, e.started_at)?;
         }
         if open.parent != parent.unwrap_or(Digest::ZERO) {
             return Err(misplaced("the lane does not continue the subscription's last"));

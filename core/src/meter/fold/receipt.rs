@@ -8,7 +8,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Hashed, advance_rates, charge_index, hold::forget_ended, line_index, misplaced};
+use super::{Hashed, charge_index, hold::forget_ended, line_index, misplaced};
 use crate::{
     account::{Caller, Counted, Grants, Rated, closes_at, pay_lines},
     amount::Exact,
@@ -119,11 +119,19 @@ impl State {
         // Before the hold gives back what it reserved: of a voided grant nothing else is left.
         let grants = &mut subscription.account.grants;
         let unpaid = take_draws(grants, &plan, e, &increases(parts, &rated))?;
+        if let (Some(parts), Some(surplus)) = (parts, surplus(&e.body.items)) {
+            let left = parts.charged.checked_sub(parts.drawn)?.checked_sub(surplus)?;
+            let call = (head.subject, head.authorized_at);
+            subscription.given_back.calls.insert(call, left);
+        }
         let periods = subscription.account.periods(&plan);
         match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
-                    subscription.account.end_hold(&plan, hold)?;
+                    self.end_hold(&id, hold)?;
+                }
+                let subscription = self.subscription_mut(&id)?;
+                if hold.is_reserved() {
                     subscription.account.grants.free(&hold.reserved)?;
                 }
                 if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
@@ -168,14 +176,14 @@ impl State {
             let (drawn, left) = drawn_reserve(&was.reserved, &e.body.items);
             subscription.account.grants.free(&drawn)?;
             hold.reserved = left.into();
-            subscription.account.end_hold(&plan, &was)?;
+            self.end_hold(&id, &was)?;
         }
-        subscription.holds.insert(head.subject, hold.clone());
+        self.subscription_mut(&id)?.holds.insert(head.subject, hold.clone());
         let counted =
             Recorded { rated: &rated, unpaid: &unpaid, attributes: &was.attributes, earlier };
         self.record(&id, e, &counted)?;
         if hold.is_reserved() {
-            self.subscription_mut(&id)?.account.open_hold(&plan, &hold)?;
+            self.open_hold(&id, &hold)?;
         }
         self.note_periods(&id, &periods)
     }
@@ -226,14 +234,17 @@ impl State {
         let caller = Caller { attributes, at: e.head.authorized_at };
         account.advance(&plan, rated, caller, called)?;
         account.note_granted(&increases(earlier, rated), unpaid)?;
-        account.count(&plan, &Counted::of(&plan, e, attributes, earlier)?)?;
-        if e.import.is_some() {
-            advance_rates(&plan, account, attributes, e.head.authorized_at)?;
-        }
+        let counted = Counted::of(&plan, e, attributes, earlier)?;
+        account.count(&plan, &counted)?;
+        self.shared.count(subscription, &counted)?;
         for line in rated {
             note_closing(&mut self.closings, subscription, &plan, *id, line.charge, line.window);
         }
         subscription.account.forget_closed(&plan, e.head.issued_at);
+        self.forget_shared(id, e.head.issued_at);
+        if e.import.is_some() {
+            self.advance_rates(id, attributes, e.head.authorized_at)?;
+        }
         Ok(())
     }
 
@@ -353,6 +364,14 @@ fn take_draws(
         }
     }
     Ok(unpaid)
+}
+
+/// What the end of a call gives back of its parts.
+fn surplus(items: &[Item]) -> Option<Exact> {
+    items.iter().find_map(|item| match item {
+        Item::Surplus { exact, .. } => Some(*exact),
+        _ => None,
+    })
 }
 
 /// The attributes in a body.
