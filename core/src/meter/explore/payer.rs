@@ -240,6 +240,8 @@ impl Payer {
             }
             _ => {}
         }
+        // What comes back may make a call dearer, and a limit that does not cover all cut it.
+        self.loosened[LENDER] |= of.apart && self.came_back;
         Ok(())
     }
 
@@ -347,7 +349,11 @@ impl Payer {
             self.promised.iter().filter(|((meter, _), (_, _, open))| *meter == LENDER && *open);
         let held: u64 = open.map(|(_, (_, units, _))| units).sum();
         let strict = !self.loosened[LENDER];
-        let committed = if strict { billed.max(price(units + held)) } else { billed };
+        let committed = match strict {
+            _ if of.apart => self.own_calls(),
+            true => billed.max(price(units + held)),
+            false => billed,
+        };
         if of.scenario.hourly.is_some_and(|most| committed > atomic(most)) {
             return Err(format!("{committed:?} may be charged in all"));
         }
@@ -380,6 +386,17 @@ impl Payer {
         for charged in self.charged.iter().filter(|charged| charged.meter == meter) {
             add(&mut sum.0, charged.money);
             sum.1 += charged.units;
+        }
+        sum
+    }
+
+    /// What the lender's own calls were charged.
+    fn own_calls(&self) -> Exact {
+        let mut sum = Exact::ZERO;
+        for charged in self.charged.iter().filter(|charged| charged.meter == LENDER) {
+            if charged.receipt.head.kind == Kind::Call {
+                add(&mut sum, charged.money);
+            }
         }
         sum
     }

@@ -16,7 +16,7 @@ use super::{
     Node, Path, SALT, happens_once,
     payer::{Payer, name_of},
     reach,
-    scenarios::{MINUTE, Scenario, authorize, base, id, instant, key, plan, settle},
+    scenarios::{MINUTE, Scenario, base, id, instant, key, plan, request, settle},
     short, trace_of,
     watch::Books,
 };
@@ -58,6 +58,8 @@ pub(super) struct Replicas {
     pub(super) scenario: Scenario,
     /// What may be used in all, by the limit `units`.
     pub(super) units: Option<u64>,
+    /// Whether the spend limit covers the lender's own calls only.
+    pub(super) apart: bool,
     begin: &'static [Act],
 }
 
@@ -84,7 +86,7 @@ fn falling(units: u64) -> u128 {
 }
 
 pub(super) fn replicas() -> Vec<Replicas> {
-    vec![lent(), counted(), coming_back(), retried(), lost()]
+    vec![lent(), counted(), coming_back(), retried(), apart(), lost()]
 }
 
 /// From the first command on, with a spend limit.
@@ -93,11 +95,12 @@ fn lent() -> Replicas {
     let scenario = Scenario {
         hourly: Some(7),
         price: rising,
+        holds: vec![1, 3],
         depth: 5,
         states: 300,
         ..scenario("lent", plan)
     };
-    Replicas { scenario, units: None, begin: &[] }
+    Replicas { scenario, units: None, apart: false, begin: &[] }
 }
 
 /// The same, with a limit on units.
@@ -106,7 +109,7 @@ fn counted() -> Replicas {
     let plan = plan(RISING, limits, "");
     let scenario =
         Scenario { price: rising, depth: 4, states: 100, ..scenario("lent units", plan) };
-    Replicas { scenario, units: Some(3), begin: &[Act::Lease] }
+    Replicas { scenario, units: Some(3), apart: false, begin: &[Act::Lease] }
 }
 
 /// A lease with a call that is used, stated, over, or comes back.
@@ -121,7 +124,7 @@ fn coming_back() -> Replicas {
         ..scenario("a lease comes back", plan)
     };
     let begin = &[Act::Lease, Act::Accept, Act::Authorize(HOLDER, 0, 1)];
-    Replicas { scenario, units: None, begin }
+    Replicas { scenario, units: None, apart: false, begin }
 }
 
 /// A call that the holder charged and the lender holds: the balancer did not hear of the first.
@@ -142,7 +145,29 @@ fn retried() -> Replicas {
         states: 200,
         ..coming_back().scenario
     };
-    Replicas { scenario, units: None, begin }
+    Replicas { scenario, units: None, apart: false, begin }
+}
+
+/// A limit that covers the lender's calls only: what comes back leaves them billed too low.
+fn apart() -> Replicas {
+    let limits = r#"[{"id":"own","match":{"model":["own"]},"spend":"15","window":"hour"}]"#;
+    let begin = &[
+        Act::Lease,
+        Act::Accept,
+        Act::Authorize(LENDER, 0, 1),
+        Act::Settle(LENDER, 0, 1),
+        Act::State { closing: true },
+    ];
+    let scenario = Scenario {
+        hourly: Some(15),
+        price: falling,
+        instants: minutes(&[50, 75]),
+        calls: 2,
+        depth: 4,
+        states: 100,
+        ..scenario("a limit of some calls", plan(FALLING, limits, ""))
+    };
+    Replicas { scenario, units: None, apart: true, begin }
 }
 
 /// Writes of either meter that may be lost.
@@ -158,7 +183,7 @@ fn lost() -> Replicas {
         states: 50,
         ..coming_back().scenario
     };
-    Replicas { scenario, units: None, begin }
+    Replicas { scenario, units: None, apart: false, begin }
 }
 
 fn scenario(name: &'static str, plan: Plan) -> Scenario {
@@ -274,7 +299,12 @@ impl World {
         };
         Some(match act {
             Act::Later => return None,
-            Act::Authorize(m, call, units) => (m, authorize(subscription(m)?, id(call), units)),
+            Act::Authorize(meter, call, units) => {
+                let mut request = request(subscription(meter)?, id(call), units);
+                let model = if meter == LENDER { "own" } else { "lent" };
+                request.most.set_attribute("model", model).expect("an attribute");
+                (meter, Command::Authorize(request))
+            }
             Act::Settle(m, call, units) => {
                 (m, Command::Settle(settle(subscription(m)?, id(call), units)))
             }
@@ -293,7 +323,7 @@ impl World {
                     until: instant(55 * MINUTE),
                     units: [("a".to_string(), units)].into(),
                     limits: limits.into_iter().collect(),
-                    attributes: BTreeMap::new(),
+                    attributes: [("model".to_string(), "lent".to_string())].into(),
                 };
                 (LENDER, Command::Lease(request))
             }

@@ -396,8 +396,12 @@ impl Scenario {
     }
 }
 
-pub(super) fn authorize(subscription: Digest, id: String, units: u64) -> Command {
-    Command::Authorize(Request::new(subscription, id, usage(units)))
+fn authorize(subscription: Digest, id: String, units: u64) -> Command {
+    Command::Authorize(request(subscription, id, units))
+}
+
+pub(super) fn request(subscription: Digest, id: String, units: u64) -> Request {
+    Request::new(subscription, id, usage(units))
 }
 
 pub(super) fn settle(subscription: Digest, id: String, units: u64) -> Settle {
