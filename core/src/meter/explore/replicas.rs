@@ -330,13 +330,13 @@ impl World {
             Act::Lease => return None,
             Act::Accept => {
                 let lent = lease?;
-                let (lease, signature) = (lent.lease.to_bytes(), lent.signature.clone());
+                let (lease, signature) = (lent.lease.to_bytes(), lent.signature);
                 (HOLDER, Command::Accept { lease, signature, rail: Digest::ZERO })
             }
             Act::State { closing } => (HOLDER, Command::Statement { lease: lease?.id, closing }),
             Act::Absorb(number) => {
                 let said = &self.payer.statements[number];
-                let (statement, signature) = (said.statement.to_bytes(), said.signature.clone());
+                let (statement, signature) = (said.statement.to_bytes(), said.signature);
                 (LENDER, Command::Absorb { statement, signature })
             }
             Act::Credit(number) => {
