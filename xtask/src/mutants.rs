@@ -333,4 +333,58 @@ const GUARDS: &[Mutant] = &[
         right: "if self.stalled {",
         wrong: "if false && self.stalled {",
     },
+    Mutant {
+        what: "money that is lent is spent twice",
+        file: "core/src/account/lent.rs",
+        right: "LimitRule::Spend { .. } => Some(money),",
+        wrong: "LimitRule::Spend { .. } => None,",
+    },
+    Mutant {
+        what: "units that are lent are used twice",
+        file: "core/src/account/lent.rs",
+        right: "_ => units.iter().find(|(i, _)| *i == index)",
+        wrong: "_ => units.iter().find(|(i, _)| false && *i == index)",
+    },
+    Mutant {
+        what: "a call uses more than its lease has",
+        file: "core/src/meter/decide/lease.rs",
+        right: "if units > left {",
+        wrong: "if false && units > left {",
+    },
+    Mutant {
+        what: "a lease takes calls at its end",
+        file: "core/src/meter/decide/lease.rs",
+        right: "if at >= lease.until {",
+        wrong: "if false && at >= lease.until {",
+    },
+    Mutant {
+        what: "a lease takes calls after its last word",
+        file: "core/src/meter/state.rs",
+        right: "if self.closed { Err",
+        wrong: "if false && self.closed { Err",
+    },
+    Mutant {
+        what: "a lease that is over is charged",
+        file: "core/src/meter/draft.rs",
+        right: "subscription.account.windows(plan, at).chain(lease)",
+        wrong: "subscription.account.windows(plan, at).chain(lease.take(0))",
+    },
+    Mutant {
+        what: "a lease is taken back while its calls may be charged",
+        file: "core/src/meter/fold/lease.rs",
+        right: "closes_at(crate::time::Window { start: lease.at, end: lease.until }, plan)",
+        wrong: "closes_at(crate::time::Window { start: lease.at, end: lease.until }, plan)\n        .min(Some(lease.until))",
+    },
+    Mutant {
+        what: "a statement falls behind an earlier one",
+        file: "core/src/meter/fold/lease.rs",
+        right: "if let Some(before) = stated {",
+        wrong: "if let Some(before) = stated.as_ref().filter(|_| false) {",
+    },
+    Mutant {
+        what: "what a lease left unbilled has no place in a limit of some calls",
+        file: "core/src/account/reserve.rs",
+        right: "most_held.checked_add(books.counters.short()?)",
+        wrong: "most_held.checked_add(Exact::ZERO)",
+    },
 ];

@@ -176,9 +176,10 @@ fn one_limit(books: Books<'_>, place: Place<'_>, more: Exact) -> Result<Option<R
     }
     let own = books.account.tallies.get(limit);
     let held = own.map_or_else(Cow::default, |own| own.held(window, value));
-    // Nor is what the holds may cost wherever the counters stand.
+    // Nor is what the holds may cost wherever the counters stand, and what leases left unbilled.
     if let Some(most_held) = held.ceiling.and_then(|ceiling| ceiling.most()) {
-        let sum = taken.checked_add(most_held).and_then(|sum| sum.checked_add(more));
+        let most_held = most_held.checked_add(books.counters.short()?);
+        let sum = most_held.and_then(|held| taken.checked_add(held)?.checked_add(more));
         if sum.is_ok_and(|sum| sum <= most) {
             return Ok(None);
         }

@@ -24,7 +24,7 @@ use crate::{
 
 /// 2026-11-02T00:00:00Z, a Monday.
 const MONDAY: u64 = 1_793_577_600_000;
-const MINUTE: u64 = 60_000;
+pub(super) const MINUTE: u64 = 60_000;
 /// How long after its end a window closes.
 pub(super) const GRACE: u64 = 15 * MINUTE;
 
@@ -34,21 +34,21 @@ pub(super) struct Scenario {
     pub(super) plan: Plan,
     pub(super) instants: Vec<Timestamp>,
     /// How many subscriptions the payer has; calls are theirs in turn.
-    subscriptions: u8,
+    pub(super) subscriptions: u8,
     /// How many calls there are, and the units that each may hold.
-    calls: u8,
-    holds: Vec<u64>,
-    used: Vec<u64>,
+    pub(super) calls: u8,
+    pub(super) holds: Vec<u64>,
+    pub(super) used: Vec<u64>,
     /// Whether calls may be charged in parts and held for longer.
-    running: bool,
+    pub(super) running: bool,
     /// Whether what calls cost may be given back, receipt by receipt: all that is left, and one unit.
     pub(super) gives_back: bool,
     /// Whether proposed steps may be lost.
     pub(super) loses_writes: bool,
     /// The units of calls that were made before.
-    made: Vec<u64>,
+    pub(super) made: Vec<u64>,
     /// Grants that may be given (terms), and taken back.
-    grants: Vec<&'static str>,
+    pub(super) grants: Vec<&'static str>,
     /// When the grant `units` expires.
     pub(super) expires: Option<Timestamp>,
     /// What F is, in atomic units, of so many units of a window.
@@ -245,7 +245,7 @@ fn base_refusals() -> Vec<Code> {
     vec![Code::HoldUnknown, Code::RequestConflict, Code::WindowClosed]
 }
 
-fn base(name: &'static str, plan: Plan) -> Scenario {
+pub(super) fn base(name: &'static str, plan: Plan) -> Scenario {
     // A hold of minute 50 expires at 60, extended at 65; the hour ends at 60 and closes at 75.
     let instants = [50, 55, 60, 65, 75, 90];
     Scenario {
@@ -272,7 +272,7 @@ fn base(name: &'static str, plan: Plan) -> Scenario {
     }
 }
 
-fn instant(after: u64) -> Timestamp {
+pub(super) fn instant(after: u64) -> Timestamp {
     Timestamp::from_millis(MONDAY + after).expect("an instant")
 }
 
@@ -281,7 +281,7 @@ pub(super) fn key() -> LocalKey {
 }
 
 /// A plan with one charge on meter `a` by the hour, holds of ten minutes and a grace of fifteen.
-fn plan(charge: &str, limits: &str, more: &str) -> Plan {
+pub(super) fn plan(charge: &str, limits: &str, more: &str) -> Plan {
     let text = format!(
         r#"{{"format":"counterfoil/plan/1","name":"Explored","authority":"{}",
         "currency":{{"network":"eip155:84532","token":"0x036CbD53842c5426634e7929541eC2318f3dCF7e","decimals":0}},
@@ -397,10 +397,14 @@ impl Scenario {
 }
 
 fn authorize(subscription: Digest, id: String, units: u64) -> Command {
-    Command::Authorize(Request::new(subscription, id, usage(units)))
+    Command::Authorize(request(subscription, id, units))
 }
 
-fn settle(subscription: Digest, id: String, units: u64) -> Settle {
+pub(super) fn request(subscription: Digest, id: String, units: u64) -> Request {
+    Request::new(subscription, id, usage(units))
+}
+
+pub(super) fn settle(subscription: Digest, id: String, units: u64) -> Settle {
     Settle { subscription, id, usage: usage(units), content: Digest::ZERO }
 }
 
