@@ -172,12 +172,16 @@ impl Host {
         self.authorize(lane, call, now)
     }
 
-    /// The lane of a meter that takes new calls; where there is none, another lease is asked for.
+    /// The lane of a meter that takes new calls; where a lease is used up or over, it is closed, if its
+    /// calls have ended, and another one asked for.
     fn usable(&self, meter: usize, random: &mut Random, now: Timestamp) -> Option<Arc<Lane>> {
         let newest = self.lanes[meter].lock().unwrap().last().cloned();
         match newest {
             Some(lane) if lane.takes_calls(now.millis()) => Some(lane),
-            _ if meter == 0 => None,
+            Some(lane) if lane.lease.is_some() => {
+                self.state(&lane, true, now);
+                self.lend(meter, random, now)
+            }
             _ => self.lend(meter, random, now),
         }
     }
