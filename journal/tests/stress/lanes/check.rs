@@ -15,7 +15,7 @@ use counterfoil::{Digest, Meter};
 use counterfoil_journal::{CHECKPOINTS, HEADS, Reader, Slots};
 
 use super::lane::Lane;
-use super::plan::{GRACE, SPEND, TOKENS, cost, lease_cost, stated};
+use super::plan::{GRACE, SPEND, TOKENS, cost, lease_cost, stated, whole};
 use crate::SALT;
 use crate::account::{hour, quarters};
 
@@ -95,7 +95,7 @@ impl Check {
                     self.own = Some(e.lane.digest());
                 }
                 let lease = e.lease.as_ref().map(|signed| &signed.lease);
-                let most = lease.map(|lease| lease_cost(lease, lease.charges[0].units));
+                let most = lease.map(|lease| whole(lease).1);
                 let charged = Charged { sums: vec![(0, 0)], most, ..Charged::default() };
                 assert!(self.lanes.insert(e.lane.digest(), charged).is_none(), "opened twice");
             }
@@ -105,11 +105,11 @@ impl Check {
             }
             Entry::Receipt(e) => self.receipt(e),
             Entry::Leased(lease) => {
+                let (tokens, money) = whole(lease);
                 let hour = self.hours.entry(hour(lease.at)).or_default();
-                hour.spend += lease_cost(lease, lease.charges[0].units);
+                hour.spend += money;
                 hour.counted += lease.limits[0].most;
-                hour.out.0 += lease.charges[0].units;
-                hour.out.1 += lease_cost(lease, lease.charges[0].units);
+                hour.out = (hour.out.0 + tokens, hour.out.1 + money);
                 hour.is_within_limits();
                 self.out.insert(lease.digest(), (Arc::clone(lease), None));
             }
@@ -145,11 +145,11 @@ impl Check {
     /// From here on a lease counts as it was stated.
     fn take_back(&mut self, id: Digest) {
         let (lease, last) = self.out.remove(&id).unwrap();
+        let (tokens, money) = whole(&lease);
         let hour = self.hours.get_mut(&hour(lease.at)).unwrap();
-        hour.spend -= lease_cost(&lease, lease.charges[0].units);
+        hour.spend -= money;
         hour.counted -= lease.limits[0].most;
-        hour.out.0 -= lease.charges[0].units;
-        hour.out.1 -= lease_cost(&lease, lease.charges[0].units);
+        hour.out = (hour.out.0 - tokens, hour.out.1 - money);
         let Some(last) = last else { return };
         hour.spend += stated(&last);
         hour.billed += stated(&last);

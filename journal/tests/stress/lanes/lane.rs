@@ -9,7 +9,7 @@ use counterfoil::entry::ReceiptEntry;
 use counterfoil::lease::{Lease, Statement};
 use counterfoil::receipt::Item;
 
-use super::plan::lease_cost;
+use super::plan::whole;
 use crate::account::quarters;
 use crate::call::Call;
 
@@ -107,7 +107,7 @@ impl Lane {
         assert_eq!(receipt.head.lane, self.lane);
         let sum = self.charged.fetch_add(money, Ordering::SeqCst) + money;
         if let Some(lease) = &self.lease {
-            let most = lease_cost(lease, lease.charges[0].units);
+            let (_, most) = whole(lease);
             assert!(sum <= most, "{sum} charged under a lease of {most}");
         }
         (used, uncollected, expired)

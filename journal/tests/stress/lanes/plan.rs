@@ -47,6 +47,12 @@ pub(crate) fn lease_cost(lease: &Lease, tokens: u64) -> u64 {
     if tokens == 0 { 0 } else { cost(from + tokens).saturating_sub(quarters(billed)) }
 }
 
+/// All tokens of a lease, and what they cost at most, in quarters.
+pub(crate) fn whole(lease: &Lease) -> (u64, u64) {
+    let tokens = lease.charges[0].units;
+    (tokens, lease_cost(lease, tokens))
+}
+
 /// What a statement says that its lane charged, in quarters.
 pub(crate) fn stated(statement: &counterfoil::lease::Statement) -> u64 {
     let remainder = statement.cumulative_remainder;
