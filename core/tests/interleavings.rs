@@ -730,9 +730,9 @@ proptest! {
                 Act::Authorize(a, b) | Act::Import(a, b) => (*a, *b),
                 _ => (n as u64 % 20, 3),
             };
-            let most = usage(&[("a", a), ("b", b)]);
+            let (sub, id) = (story.subs[n % story.subs.len()], format!("dropped {n}"));
             let request =
-                counterfoil::meter::Request::new(story.subs[n % story.subs.len()], format!("dropped {n}"), most);
+                counterfoil::meter::Request::new(sub, id, usage(&[("a", a), ("b", b)]));
             if let Ok(step) = story.host.meter.propose(&Command::Authorize(request), at(story.now)) {
                 first.get_or_insert(step.ticket);
             }

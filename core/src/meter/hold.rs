@@ -156,6 +156,12 @@ impl Hold {
         self.parts.as_ref().map_or(&[], |parts| &parts.lines)
     }
 
+    /// The units of a charge that it holds beside those that its parts used.
+    pub(crate) fn units_left(&self, charge: usize) -> u64 {
+        let held = self.units.iter().find(|(held, _)| *held == charge).map_or(0, |held| held.1);
+        held.saturating_sub(PartLine::used(self.lines(), charge))
+    }
+
     /// When and by which attributes it was authorised.
     pub(crate) fn caller(&self) -> Caller<'_> {
         Caller { attributes: &self.attributes, at: self.authorized_at }

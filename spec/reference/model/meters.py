@@ -1250,9 +1250,19 @@ def deny_by_room(sub, holds, short):
 def deny_wider(state, id_, hold, held):
     """Why a hold may not hold so much, if it may not."""
     sub, lane = current(state, id_)
-    need_whole(sub)
     plan, at, attributes = sub["plan"], hold["at"], hold["attributes"]
+    need(not sub["closed"], "lease_closed")
     check_windows(sub, at, lane["issued_at"])
+    used = hold["parts"]["lines"] if hold["parts"] else {}
+
+    def left(units):
+        return {i: max(0, n - used.get(i, (0, 0))[0]) for i, n in units}
+
+    before = left(hold["units"])
+    added = [(i, n - before.get(i, 0)) for i, n in left(held["units"]).items()]
+    denial = leases.deny(sub, {**hold, "units": [(i, n) for i, n in added if n > 0]})
+    if denial:
+        return denial
     denial = deny_by_unique(plan, sub["account"], held["units"], attributes, at)
     if denial:
         return denial

@@ -93,13 +93,13 @@ impl State {
         if let Some(denial) = deny_before_money(&plan, subscription, attributes, at)? {
             return Ok(Err(denial));
         }
-        if let Some(denial) = deny_by_lease(subscription, entry) {
+        let caller = Caller { attributes, at };
+        if let Some(denial) = deny_by_lease(subscription, &entry.units, caller) {
             return Ok(Err(denial));
         }
         if let Some(denial) = deny_by_values(self, subscription, attributes, at) {
             return Ok(Err(denial));
         }
-        let caller = Caller { attributes, at };
         if let Some(denial) = deny_by_unique(&plan, &subscription.account, &entry.units, caller) {
             return Ok(Err(denial));
         }

@@ -13,6 +13,7 @@ use crate::{
             Decision,
             admit::{deny_by_unique, deny_by_units},
             authorize::held_units,
+            lease::deny_by_lease,
         },
         draft::check_windows,
     },
@@ -40,7 +41,6 @@ impl State {
         let mut units = None;
         if let Some(most) = most.map(|most| hold.wider(most)).transpose()?.flatten() {
             let (_, lane) = self.current(id)?;
-            subscription.need_whole()?;
             let instants = (hold.authorized_at, lane.issued_at);
             let (held, usable) = held_units(subscription, &most, instants, Some(hold))?;
             if let Some(denial) = self.deny_wider(id, hold, &held, &usable)? {
@@ -66,7 +66,7 @@ impl State {
         usable: &[Given],
     ) -> Result<Option<Denial>> {
         let (subscription, lane) = self.current(id)?;
-        subscription.need_whole()?;
+        subscription.need_open()?;
         check_windows(self, subscription, hold.authorized_at, lane.issued_at)?;
         let denial = self.deny_more(id, hold, held, usable)?;
         // The call stays in its windows: no time alone makes room in them.
@@ -82,11 +82,17 @@ impl State {
     ) -> Result<Option<Denial>> {
         let subscription = self.subscription(id)?;
         let (plan, owed) = (Arc::clone(&subscription.plan), self.owed(subscription)?);
-        let caller = hold.caller();
+        let (caller, wider) = (hold.caller(), hold.holding(held.clone()));
+        let added = held.units.iter().map(|&(charge, _)| {
+            (charge, wider.units_left(charge).saturating_sub(hold.units_left(charge)))
+        });
+        let added: Vec<_> = added.filter(|(_, units)| *units > 0).collect();
+        if let Some(denial) = deny_by_lease(subscription, &added, caller) {
+            return Ok(Some(denial));
+        }
         if let Some(denial) = deny_by_unique(&plan, &subscription.account, &held.units, caller) {
             return Ok(Some(denial));
         }
-        let wider = hold.holding(held.clone());
         // It is tried on the account and taken out again: entries alone change the state.
         let opened = self.subscription_mut(id)?.put_in_place_of(hold, &wider)?;
         let tried = self.try_hold(id, &wider, owed, usable);

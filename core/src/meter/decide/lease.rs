@@ -11,7 +11,7 @@ use crate::{
     account::Caller,
     amount::{Amount, Rounding},
     crypto::{Digest, Signature, check},
-    entry::{Absorbed, Denial, DenialCode, Entry, HoldEntry, Opening, Reclaimed, SignedLease},
+    entry::{Absorbed, Denial, DenialCode, Entry, Opening, Reclaimed, SignedLease},
     error::{Code, Error, Result},
     lease::{Interval, Lease, Statement, UnitShare},
     meter::{
@@ -277,18 +277,22 @@ fn shares(plan: &Plan, request: &LeaseRequest) -> Vec<UnitShare> {
 }
 
 /// What a lease refuses that its plan would allow.
-pub(super) fn deny_by_lease(subscription: &Subscription, hold: &HoldEntry) -> Option<Denial> {
+pub(super) fn deny_by_lease(
+    subscription: &Subscription,
+    units: &[(usize, u64)],
+    caller: Caller<'_>,
+) -> Option<Denial> {
     let lease = subscription.lease.as_ref()?;
-    let (plan, at) = (&*subscription.plan, hold.authorized_at);
+    let (plan, at) = (&*subscription.plan, caller.at);
     let denied = |rule| Denial::new(DenialCode::LeaseExhausted, rule);
     if at >= lease.until {
         return Some(denied(String::from("lease/until")));
     }
     let names = plan.limits().iter().flat_map(|limit| limit.matches.keys().chain(&limit.per));
-    if let Some(name) = differing(names, &hold.attributes, &lease.attributes) {
+    if let Some(name) = differing(names, caller.attributes, &lease.attributes) {
         return Some(denied(alloc::format!("lease/attributes/{name}")));
     }
-    for &(index, units) in &*hold.units {
+    for &(index, units) in units {
         let Some(charge) = plan.charges().get(index) else { continue };
         let interval = lease.interval(&charge.id, at);
         let counter = interval

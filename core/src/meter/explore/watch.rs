@@ -114,11 +114,10 @@ impl Books {
                 if head.issued_at.millis() >= closes {
                     fail("charged in a window that is closed");
                 }
-                let part = head.kind == Kind::Part;
                 if self.settled.contains(id) {
                     fail("charged after it was settled");
                 }
-                if !part {
+                if head.kind == Kind::Call {
                     self.settled.insert(id.clone());
                 }
                 self.refunds.charged(receipt);
