@@ -117,7 +117,7 @@ const TASKS: &[Task] = &[
     Task(
         "stress",
         stress::OPTIONS,
-        "threads share a ledger and its budgets: never one unit over, nothing charged twice",
+        "threads share a ledger and its budgets, or lanes lease them: never one unit over",
         stress::run,
     ),
     Task(

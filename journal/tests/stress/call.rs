@@ -52,6 +52,11 @@ impl Call {
         Call { id: format!("request {number}"), made, key, most, used, told: Mutex::default() }
     }
 
+    /// The same call, for another lane.
+    pub(crate) fn again(&self) -> Call {
+        Call { id: self.id.clone(), told: Mutex::default(), ..*self }
+    }
+
     pub(crate) fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap()
     }

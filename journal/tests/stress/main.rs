@@ -9,6 +9,7 @@
 mod account;
 mod call;
 mod host;
+mod lanes;
 mod random;
 mod walk;
 
