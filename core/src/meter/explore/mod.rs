@@ -3,7 +3,8 @@
 //! From the first state on, every command of a [`Scenario`] is tried in every state, breadth first, up
 //! to a number of commands. States that can no longer be told apart by anything that follows are one
 //! state. What must always hold is in [`watch`]; it keeps its own books and trusts none of the
-//! meter's. A lost write is no state of its own: [`crash`] shows that it leaves one that is reached
+//! meter's. [`replicas`] are two meters, one of which lends to the other, and [`payer`] has the books
+//! of both. A lost write is no state of its own: [`crash`] shows that it leaves one that is reached
 //! without it. The bounds are small in the tests; `cargo xtask explore` goes further, and takes guards
 //! out of the sources one at a time: each must be missed here.
 

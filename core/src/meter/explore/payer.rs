@@ -282,8 +282,8 @@ impl Payer {
                     self.loosened[meter] |= late;
                     if !uncollected.is_zero() {
                         self.uncollected = true;
-                        let promised = !self.loosened[meter];
-                        (!promised).then_some(()).ok_or("a hold did not get what it promised")?;
+                        let loosened = self.loosened[meter];
+                        loosened.then_some(()).ok_or("a hold did not get what it promised")?;
                     }
                 }
                 _ => {}

@@ -10,7 +10,6 @@ use alloc::{
     vec,
     vec::Vec,
 };
-use core::iter;
 
 use super::{
     Node, Path, SALT, happens_once,
@@ -390,6 +389,7 @@ impl World {
         self.meters[LENDER].charged = names.collect();
     }
 
+    /// Whether a command may be refused for this.
     fn may_refuse(&self, command: &Command, code: Code) -> bool {
         match command {
             Command::Lease(_) => [Code::TimeInvalid, Code::WindowClosed].contains(&code),
@@ -465,8 +465,7 @@ impl World {
             return Err("a call that both charged was not found".into());
         }
         for duplicate in found {
-            let receipts = iter::once(&duplicate.extra).flat_map(|extra| &extra.receipts);
-            for receipt in receipts {
+            for receipt in &duplicate.extra.receipts {
                 if self.payer.is_given_back(&receipt.digest) != Some(duplicate.resolved) {
                     return Err("what is still to be given back is not what the list says".into());
                 }
