@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use counterfoil::crypto::sha256;
 use counterfoil::lease::{Lease, Statement};
 use counterfoil::meter::{Command, Outcome, Subscribe};
-use counterfoil::{Code, Digest, Error, Result, Timestamp};
+use counterfoil::{Code, Digest, Error, Meter, Result, Timestamp};
 
 use crate::files::{io, make_dir, write_atomically};
 use crate::journal::{Journal, Options, exists};
@@ -154,7 +154,7 @@ impl Shards {
             }
             Command::Absorb { statement, .. } => {
                 let statement = Statement::from_bytes(statement)?;
-                let lender = self.home_of_lender(&statement)?;
+                let lender = self.find(|meter| meter.lender(&statement).is_some())?;
                 lender.ok_or_else(|| unknown(Code::LeaseUnknown, &statement.lease))?
             }
             _ => {
@@ -186,7 +186,7 @@ impl Shards {
         self.ledgers.iter().map(|ledger| ledger.submit(command, now)).collect()
     }
 
-    /// The ledger of a subscription or of a lane, to read from or for a [batch](Ledger::batch). Open
+    /// The ledger of a subscription, a lane or a lease that was accepted, to read from or for a [batch](Ledger::batch). Open
     /// subscriptions by [`Shards::submit`]: what a shard's own ledger opens is not known here until the
     /// root is opened again.
     #[must_use]
@@ -218,22 +218,22 @@ impl Shards {
         if let Some(home) = self.home(&lease.digest()) {
             return Ok(home);
         }
-        for (home, ledger) in self.ledgers.iter().enumerate() {
-            if ledger.read(|meter| meter.origin() == Some(&lease.holder))? {
-                return Ok(home);
-            }
-        }
-        Err(Error::new(Code::LeaseInvalid).value(&lease.holder).because("no shard is its holder"))
+        self.find(|meter| meter.origin() == Some(&lease.holder))?.ok_or_else(|| {
+            Error::new(Code::LeaseInvalid).value(&lease.holder).because("no shard is its holder")
+        })
     }
 
-    /// The shard that lent what a statement is about. Any but the holder's own may have.
-    fn home_of_lender(&self, statement: &Statement) -> Result<Option<usize>> {
+    /// The shard of which this is so. One that cannot be read stops nobody whose shard is another.
+    fn find(&self, so: impl Fn(&Meter) -> bool) -> Result<Option<usize>> {
+        let mut unread = None;
         for (home, ledger) in self.ledgers.iter().enumerate() {
-            if ledger.read(|meter| meter.lender(statement).is_some())? {
-                return Ok(Some(home));
+            match ledger.read(&so) {
+                Ok(true) => return Ok(Some(home)),
+                Ok(false) => {}
+                Err(error) => unread = Some(error),
             }
         }
-        Ok(None)
+        unread.map_or(Ok(None), Err)
     }
 
     /// The payer's shard: that of the address, or of the account where there is none.

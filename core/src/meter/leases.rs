@@ -72,9 +72,9 @@ impl Meter {
     pub fn lender(&self, statement: &Statement) -> Option<Digest> {
         let state = self.durable();
         let out = state.leases.get(&statement.lease).map(|out| out.lease.subscription);
-        let last = || state.came_back.get(&statement.lane);
-        let last = || last().filter(|lane| lane.statement == statement.digest());
-        out.or_else(|| last().map(|lane| lane.subscription))
+        let back = state.came_back.get(&statement.lane);
+        let last = back.filter(|lane| lane.statement == statement.digest());
+        out.or(last.map(|lane| lane.subscription))
     }
 }
 
