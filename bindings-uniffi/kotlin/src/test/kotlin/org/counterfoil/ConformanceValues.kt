@@ -41,8 +41,6 @@ class Given(private val members: JsonObject) {
 
     fun flag(name: String): Boolean = get(name).asBoolean
 
-    fun has(name: String): Boolean = name in members
-
     /** A flag that may be absent: then it is off. */
     fun isOn(name: String): Boolean = members[name]?.asBoolean ?: false
 
