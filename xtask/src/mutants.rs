@@ -180,8 +180,8 @@ const GUARDS: &[Mutant] = &[
     Mutant {
         what: "a hold that grows is not asked of the limits on money",
         file: "core/src/meter/decide/extend.rs",
-        right: "if let Some(room) = short {",
-        wrong: "if let Some(room) = short.filter(|_| false) {",
+        right: "if let (_, Some(room)) = tried? {",
+        wrong: "if let (_, Some(room)) = tried.map(|(all, _)| (all, None))? {",
     },
     Mutant {
         what: "one more call may be open",
