@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    account::{Pace, Shared, Tally, closes_at},
+    account::{Pace, Shared, SharedLimits, Tally, closes_at},
     crypto::Digest,
     error::{Code, Error, Result},
     meter::{Hold, State, Subscription},
@@ -111,26 +111,14 @@ impl State {
         Ok(())
     }
 
-    /// A hold reserves from now on.
-    pub(super) fn open_hold(&mut self, id: &Digest, hold: &Hold) -> Result<()> {
-        let subscription = self.subscription_mut(id)?;
-        let plan = subscription.plan.clone();
-        subscription.account.open_hold(&plan, hold)?;
-        if let Some(subscription) = self.subscriptions.get(id) {
-            self.shared.enter(subscription, hold);
-        }
-        Ok(())
-    }
-
-    /// A hold no longer reserves.
-    pub(super) fn end_hold(&mut self, id: &Digest, hold: &Hold) -> Result<()> {
-        let subscription = self.subscription_mut(id)?;
-        let plan = subscription.plan.clone();
-        subscription.account.end_hold(&plan, hold)?;
-        if let Some(subscription) = self.subscriptions.get(id) {
-            self.shared.leave(subscription, hold);
-        }
-        Ok(())
+    /// A subscription, and the limits that it may share.
+    pub(super) fn with_shared(
+        &mut self,
+        id: &Digest,
+    ) -> Result<(&mut Subscription, &mut SharedLimits)> {
+        let found = self.subscriptions.get_mut(id);
+        let found = found.ok_or_else(|| Error::new(Code::SubscriptionUnknown).value(id))?;
+        Ok((found, &mut self.shared))
     }
 
     /// Forgets what shared limits of a subscription counted in windows that are closed at `now` for all
@@ -150,6 +138,22 @@ impl State {
                 tally.forget_closed(plan, limit, now, &earliest);
             }
         }
+    }
+}
+
+impl Subscription {
+    /// A hold reserves from now on.
+    pub(super) fn open_hold(&mut self, shared: &mut SharedLimits, hold: &Hold) -> Result<()> {
+        self.account.open_hold(&self.plan, hold)?;
+        shared.enter(self, hold);
+        Ok(())
+    }
+
+    /// A hold no longer reserves.
+    pub(super) fn end_hold(&mut self, shared: &mut SharedLimits, hold: &Hold) -> Result<()> {
+        self.account.end_hold(&self.plan, hold)?;
+        shared.leave(self, hold);
+        Ok(())
     }
 }
 

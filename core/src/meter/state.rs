@@ -265,9 +265,7 @@ impl State {
     }
 
     pub(crate) fn subscription_mut(&mut self, id: &Digest) -> Result<&mut Subscription> {
-        self.subscriptions
-            .get_mut(id)
-            .ok_or_else(|| Error::new(Code::SubscriptionUnknown).value(id))
+        Ok(self.with_shared(id)?.0)
     }
 
     pub(crate) fn lane(&self, id: &Digest) -> Result<&Lane> {

@@ -16,19 +16,17 @@ impl State {
     pub(super) fn apply_hold(&mut self, e: &HoldEntry) -> Result<()> {
         let lane = self.lane(&e.lane)?;
         let (subscription_id, issued_at) = (lane.open.root(), lane.issued_at);
-        let subscription = self.subscription_mut(&subscription_id)?;
+        let (subscription, shared) = self.with_shared(&subscription_id)?;
         if subscription.holds.contains_key(&e.subject) {
             return Err(misplaced("the request is held already"));
         }
         let plan = Arc::clone(&subscription.plan);
         check_limited(&plan, &e.limited, &e.attributes)?;
         let hold = Hold::of(e);
-        self.open_hold(&subscription_id, &hold)?;
-        let subscription = self.subscription_mut(&subscription_id)?;
+        subscription.open_hold(shared, &hold)?;
         let grants = &mut subscription.account.grants;
         grants.reserve(&plan, &e.reserved, e.authorized_at, issued_at)?;
-        self.advance_rates(&subscription_id, &e.attributes, e.authorized_at)?;
-        let subscription = self.subscription_mut(&subscription_id)?;
+        subscription.advance_rates(shared, &e.attributes, e.authorized_at)?;
         forget_requests(subscription, e.authorized_at);
         subscription.forgetting.insert((forgotten_at(&plan, e.authorized_at), e.subject));
         let request = Remembered {
@@ -46,7 +44,7 @@ impl State {
     pub(super) fn apply_extended(&mut self, e: &Extended) -> Result<()> {
         let id = self.lane(&e.lane)?.open.root();
         let issued_at = self.lane(&self.subscription(&id)?.lane)?.issued_at;
-        let subscription = self.subscription(&id)?;
+        let (subscription, shared) = self.with_shared(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let was = subscription.holds.get(&e.subject).filter(|hold| {
             let grows = hold.deadline < e.deadline || e.units.is_some();
@@ -61,16 +59,16 @@ impl State {
                 return Err(misplaced("a hold that allows no more than before"));
             }
             hold = hold.holding(held.clone());
-            self.end_hold(&id, &was)?;
-            self.open_hold(&id, &hold)?;
+            subscription.end_hold(shared, &was)?;
+            subscription.open_hold(shared, &hold)?;
             // Of a voided grant nothing is left but what is reserved: it must not be free in between.
             let more = more_reserved(&hold.reserved, &was.reserved);
             let less = more_reserved(&was.reserved, &hold.reserved);
-            let grants = &mut self.subscription_mut(&id)?.account.grants;
+            let grants = &mut subscription.account.grants;
             grants.reserve(&plan, &more, hold.authorized_at, issued_at)?;
             grants.free(&less)?;
         }
-        self.subscription_mut(&id)?.holds.insert(e.subject, hold);
+        subscription.holds.insert(e.subject, hold);
         self.expiries.remove(&(was.deadline, id, e.subject));
         self.expiries.insert((e.deadline, id, e.subject));
         Ok(())
@@ -78,7 +76,7 @@ impl State {
 
     pub(super) fn apply_release(&mut self, e: &Release) -> Result<()> {
         let id = self.lane(&e.lane)?.open.root();
-        let subscription = self.subscription_mut(&id)?;
+        let (subscription, shared) = self.with_shared(&id)?;
         let hold = subscription
             .holds
             .get_mut(&e.subject)
@@ -103,10 +101,7 @@ impl State {
         }
         let at = was.authorized_at;
         if reserved {
-            self.end_hold(&id, &was)?;
-        }
-        let subscription = self.subscription_mut(&id)?;
-        if reserved {
+            subscription.end_hold(shared, &was)?;
             subscription.account.grants.free(&was.reserved)?;
         }
         if e.reason == ReleaseReason::Released {

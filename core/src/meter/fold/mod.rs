@@ -16,6 +16,7 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc};
 pub(crate) use self::lease::reclaimable;
 use self::receipt::used_digest;
 use crate::{
+    account::SharedLimits,
     crypto::Digest,
     entry::{Collected, Denied, Entry, Granted, ImportMark, Instance, Voided},
     error::{Code, Error, Result},
@@ -192,22 +193,31 @@ impl State {
         Ok(())
     }
 
+    fn mark(&mut self, mark: &ImportMark) -> Result<()> {
+        if let Some(before) = self.imports.get(&mark.input)
+            && (mark.ordinal <= before.ordinal || mark.offset <= before.offset)
+        {
+            return Err(misplaced("an imported record twice"));
+        }
+        self.imports.insert(mark.input, mark.clone());
+        Ok(())
+    }
+}
+
+impl Subscription {
     /// Advances the rates that cover a call.
     fn advance_rates(
         &mut self,
-        id: &Digest,
+        shared: &mut SharedLimits,
         attributes: &BTreeMap<String, String>,
         at: Timestamp,
     ) -> Result<()> {
-        let State { subscriptions, shared, .. } = self;
-        let subscription = subscriptions.get_mut(id).ok_or_else(|| misplaced("no subscription"))?;
-        let Subscription { plan, payer, account, .. } = subscription;
-        for (limit, own) in plan.limits().iter().zip(&mut account.rates) {
+        for (limit, own) in self.plan.limits().iter().zip(&mut self.account.rates) {
             let LimitRule::Rate(rate) = limit.rule else { continue };
             let Some(value) = limit.value(attributes) else { continue };
             let pace = match limit.across {
                 None => own,
-                Some(_) => match shared.pace_mut(payer, limit) {
+                Some(_) => match shared.pace_mut(&self.payer, limit) {
                     Some(pace) => pace,
                     None => continue,
                 },
@@ -217,16 +227,6 @@ impl State {
                 Err(_) => return Err(misplaced("a call faster than the rate allows")),
             }
         }
-        Ok(())
-    }
-
-    fn mark(&mut self, mark: &ImportMark) -> Result<()> {
-        if let Some(before) = self.imports.get(&mark.input)
-            && (mark.ordinal <= before.ordinal || mark.offset <= before.offset)
-        {
-            return Err(misplaced("an imported record twice"));
-        }
-        self.imports.insert(mark.input, mark.clone());
         Ok(())
     }
 }

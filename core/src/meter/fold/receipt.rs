@@ -111,7 +111,7 @@ impl State {
     fn apply_call(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         let head = &e.head;
         let id = self.lane(&head.lane)?.open.root();
-        let subscription = self.subscription_mut(&id)?;
+        let (subscription, shared) = self.with_shared(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &e.body.items, charge_index)?;
         let hold = subscription.holds.remove(&head.subject);
@@ -128,10 +128,7 @@ impl State {
         match (&hold, &e.import) {
             (Some(hold), None) => {
                 if hold.is_reserved() {
-                    self.end_hold(&id, hold)?;
-                }
-                let subscription = self.subscription_mut(&id)?;
-                if hold.is_reserved() {
+                    subscription.end_hold(shared, hold)?;
                     subscription.account.grants.free(&hold.reserved)?;
                 }
                 if let Some(remembered) = subscription.remembered.get_mut(&head.subject) {
@@ -158,7 +155,7 @@ impl State {
     fn apply_part(&mut self, e: &ReceiptEntry, hashed: &Hashed) -> Result<()> {
         let head = &e.head;
         let id = self.lane(&head.lane)?.open.root();
-        let subscription = self.subscription_mut(&id)?;
+        let (subscription, shared) = self.with_shared(&id)?;
         let plan = Arc::clone(&subscription.plan);
         let rated = lines(&plan, &e.body.items, charge_index)?;
         let Some(was) =
@@ -176,14 +173,15 @@ impl State {
             let (drawn, left) = drawn_reserve(&was.reserved, &e.body.items);
             subscription.account.grants.free(&drawn)?;
             hold.reserved = left.into();
-            self.end_hold(&id, &was)?;
+            subscription.end_hold(shared, &was)?;
         }
-        self.subscription_mut(&id)?.holds.insert(head.subject, hold.clone());
+        subscription.holds.insert(head.subject, hold.clone());
         let counted =
             Recorded { rated: &rated, unpaid: &unpaid, attributes: &was.attributes, earlier };
         self.record(&id, e, &counted)?;
         if hold.is_reserved() {
-            self.open_hold(&id, &hold)?;
+            let (subscription, shared) = self.with_shared(&id)?;
+            subscription.open_hold(shared, &hold)?;
         }
         self.note_periods(&id, &periods)
     }
@@ -237,14 +235,14 @@ impl State {
         let counted = Counted::of(&plan, e, attributes, earlier)?;
         account.count(&plan, &counted)?;
         self.shared.count(subscription, &counted)?;
+        if e.import.is_some() {
+            subscription.advance_rates(&mut self.shared, attributes, e.head.authorized_at)?;
+        }
         for line in rated {
             note_closing(&mut self.closings, subscription, &plan, *id, line.charge, line.window);
         }
         subscription.account.forget_closed(&plan, e.head.issued_at);
         self.forget_shared(id, e.head.issued_at);
-        if e.import.is_some() {
-            self.advance_rates(id, attributes, e.head.authorized_at)?;
-        }
         Ok(())
     }
 
