@@ -4,9 +4,7 @@
 //! something that may end the hold. So the tally is never above what the meter has committed, whatever
 //! order the threads come in, and one unit above a limit is an error of the meter.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use counterfoil::meter::{Outcome, Replay};
 use counterfoil::receipt::Item;
@@ -15,6 +13,7 @@ use counterfoil_journal::Shards;
 
 use crate::call::Call;
 use crate::key;
+use crate::recent::Recent;
 
 pub(crate) const HOUR: u64 = 3_600_000;
 /// How long a hold reserves, in milliseconds.
@@ -27,9 +26,6 @@ pub(crate) const REPLAY: u64 = 7_200_000;
 pub(crate) const OPEN: u64 = 7;
 /// Values of the attribute `key`.
 pub(crate) const KEYS: [&str; 4] = ["a", "b", "c", "d"];
-
-/// How many calls are remembered to come back to.
-const RING: usize = 16;
 
 /// Money is counted in quarters of an atomic unit: the price of one token.
 const QUARTER: u64 = 250_000_000_000_000_000;
@@ -118,7 +114,7 @@ pub(crate) struct Account {
     pub(crate) tokens: AtomicU64,
     pub(crate) charged: AtomicU64,
     pub(crate) receipts: AtomicU64,
-    calls: Mutex<VecDeque<Arc<Call>>>,
+    pub(crate) recent: Recent,
 }
 
 /// Adds to what a limit counts.
@@ -167,7 +163,7 @@ impl Account {
             tokens: AtomicU64::new(0),
             charged: AtomicU64::new(0),
             receipts: AtomicU64::new(0),
-            calls: Mutex::new(VecDeque::new()),
+            recent: Recent::default(),
         }
     }
 
@@ -267,25 +263,9 @@ impl Account {
         all
     }
 
-    /// Remembers a call, to come back to it.
-    pub(crate) fn remember(&self, call: &Arc<Call>) {
-        let mut calls = self.calls.lock().unwrap();
-        calls.push_back(Arc::clone(call));
-        if calls.len() > RING {
-            calls.pop_front();
-        }
-    }
-
-    /// One of the latest calls; all that are remembered are equally likely where `latest` is large.
-    pub(crate) fn recent(&self, random: u64, latest: usize) -> Option<Arc<Call>> {
-        let calls = self.calls.lock().unwrap();
-        let back = usize::try_from(random).unwrap() % latest.min(calls.len()).max(1);
-        calls.iter().rev().nth(back).cloned()
-    }
-
     /// What was told before the ledger was closed is what it says after.
     pub(crate) fn ask_again(&self, shards: &Shards) {
-        for call in self.calls.lock().unwrap().iter() {
+        for call in self.recent.all() {
             let Some((receipt, at)) = call.settled() else { continue };
             let told = shards.submit(&call.authorize(self.id), at).unwrap();
             assert_eq!(told, Outcome::Replayed(Replay::Settled { receipt }), "{call:?}");

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use counterfoil::entry::ReleaseReason;
-use counterfoil::meter::{Command, Request, Settle};
+use counterfoil::meter::{Command, Replay, Request, Settle};
 use counterfoil::usage::{Basis, Surface};
 use counterfoil::{Digest, Timestamp, Usage};
 
@@ -92,6 +92,24 @@ impl Call {
         match told.receipt {
             Some((known, _)) => assert_eq!(known, receipt, "two receipts"),
             None => told.receipt = Some((receipt, now)),
+        }
+    }
+
+    /// An authorize is answered by what came of an earlier one.
+    pub(crate) fn replayed(&self, before: &Told, replay: &Replay, now: Timestamp) -> &'static str {
+        match replay {
+            Replay::Held(_) => {
+                assert!(before.receipt.is_none() && !before.released, "held again: {self:?}");
+                "held"
+            }
+            Replay::Settled { receipt } => {
+                self.receipt(*receipt, now);
+                "settled"
+            }
+            Replay::Released => {
+                assert!(self.told().release_tried, "released by nobody: {self:?}");
+                "released"
+            }
         }
     }
 

@@ -105,14 +105,14 @@ impl Host {
                 now.millis(),
                 random,
             ));
-            account.remember(&call);
+            account.recent.remember(&call);
             return match random.below(8) {
                 0 => self.at_once(number, &call, now),
                 _ => self.authorize(number, &call, now),
             };
         }
         let latest = if choice < 80 { 8 } else { usize::MAX };
-        let Some(call) = account.recent(random.below(1 << 32), latest) else {
+        let Some(call) = account.recent.one(random.below(1 << 32), latest) else {
             return "idle".into();
         };
         match choice {
@@ -176,18 +176,7 @@ impl Host {
                 assert!(denial.spent <= denial.most || denial.meter.is_some(), "{denial:?}");
                 denial.rule
             }
-            Ok(Outcome::Replayed(Replay::Held(_))) => {
-                assert!(before.receipt.is_none() && !before.released, "held again: {call:?}");
-                "held".into()
-            }
-            Ok(Outcome::Replayed(Replay::Settled { receipt })) => {
-                call.receipt(receipt, now);
-                "settled".into()
-            }
-            Ok(Outcome::Replayed(Replay::Released)) => {
-                assert!(call.told().release_tried, "released by nobody: {call:?}");
-                "released".into()
-            }
+            Ok(Outcome::Replayed(replay)) => call.replayed(before, &replay, now).into(),
             Err(e) => self.refused(&e, call),
             Ok(other) => panic!("{other:?}"),
         };

@@ -11,6 +11,7 @@ mod call;
 mod host;
 mod lanes;
 mod random;
+mod recent;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -41,11 +42,35 @@ fn states(shards: &Shards) -> Vec<Vec<u8>> {
     shards.ledgers().iter().map(|ledger| ledger.read(Meter::snapshot).unwrap()).collect()
 }
 
+/// The four numbers of a run, from the environment or as the tests have them.
+fn numbers(name: &str, tests: &str) -> [u64; 4] {
+    let given = env::var(name).unwrap_or_else(|_| tests.into());
+    let numbers: Vec<u64> = given.split(' ').map(|number| number.parse().unwrap()).collect();
+    numbers.try_into().unwrap_or_else(|given| panic!("four numbers: {given:?}"))
+}
+
+/// Runs threads, each with its number; says what they were answered, and returns that and the seconds
+/// that they took.
+fn measure(threads: u64, run: impl Fn(u64) -> Counts + Sync) -> (Counts, f64) {
+    let started = Instant::now();
+    let mut answers = Counts::new();
+    thread::scope(|scope| {
+        let run = &run;
+        let threads: Vec<_> = (0..threads).map(|number| scope.spawn(move || run(number))).collect();
+        for (name, count) in threads.into_iter().flat_map(|thread| thread.join().unwrap()) {
+            *answers.entry(name).or_default() += count;
+        }
+    });
+    let took = started.elapsed().as_secs_f64();
+    for (answer, count) in &answers {
+        println!("{count:>9} {answer}");
+    }
+    (answers, took)
+}
+
 #[test]
 fn threads_that_share_budgets_never_overspend_them() {
-    let given = env::var("COUNTERFOIL_STRESS").unwrap_or_else(|_| "8 1000 1 2".into());
-    let given: Vec<u64> = given.split(' ').map(|number| number.parse().unwrap()).collect();
-    let [threads, operations, seed, shards] = given[..] else { panic!("four numbers: {given:?}") };
+    let [threads, operations, seed, shards] = numbers("COUNTERFOIL_STRESS", "8 1000 1 2");
     println!("{threads} threads, {operations} operations each, seed {seed}");
     let shards = u32::try_from(shards).unwrap();
     let one = run(threads, operations, seed, 1, shards);
@@ -60,24 +85,7 @@ fn threads_that_share_budgets_never_overspend_them() {
 fn run(threads: u64, operations: u64, seed: u64, shards: u32, accounts: u32) -> f64 {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let host = Host::new(open(folder.path(), shards), threads * operations, accounts.into());
-    let started = Instant::now();
-    let answers = thread::scope(|scope| {
-        let host = &host;
-        let threads: Vec<_> = (0..threads)
-            .map(|number| scope.spawn(move || host.run(seed, number, operations)))
-            .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).fold(
-            Counts::new(),
-            |mut sum, counts| {
-                counts.into_iter().for_each(|(name, count)| *sum.entry(name).or_default() += count);
-                sum
-            },
-        )
-    });
-    let took = started.elapsed().as_secs_f64();
-    for (answer, count) in &answers {
-        println!("{count:>9} {answer}");
-    }
+    let (answers, took) = measure(threads, |number| host.run(seed, number, operations));
     let speed = (threads * operations) as f64 / took;
     for ledger in host.shards.ledgers() {
         let journal = ledger.journal();

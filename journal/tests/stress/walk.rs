@@ -42,13 +42,12 @@ struct Sums<'a> {
     charged: u128,
 }
 
-/// Checks every entry and every signature of a ledger, and the sums of its accounts against what threads
-/// were told. Returns the fold of its entries.
-pub(crate) fn check(folder: &Path, accounts: &[Account]) -> Meter {
+/// Audits a ledger with its signatures, and shows each entry. Returns the fold of the entries, and how
+/// many receipts there are.
+pub(crate) fn audit(folder: &Path, mut each: impl FnMut(&Entry)) -> (Meter, u64) {
     let heads = Slots::open_read_only(folder, HEADS).unwrap();
     let checkpoints = Slots::open_read_only(folder, CHECKPOINTS).unwrap();
     let (mut auditor, mut fold) = (Auditor::new(), Meter::new(SALT));
-    let mut lanes = BTreeMap::new();
     for bytes in Reader::open(folder).unwrap().entries(0).unwrap() {
         let (_, bytes) = bytes.unwrap();
         fold.replay(&bytes).unwrap();
@@ -57,34 +56,42 @@ pub(crate) fn check(folder: &Path, accounts: &[Account]) -> Meter {
             let slots = if expected.checkpoint { &checkpoints } else { &heads };
             expected.check(slots.get(expected.slot).unwrap().as_ref()).unwrap();
         }
-        match &entry {
-            Entry::Open(e) => {
-                let lane = e.lane.digest();
-                let account = accounts.iter().find(|account| account.lane == lane).unwrap();
-                lanes.insert(lane, Sums::new(account));
-            }
-            Entry::Hold(e) => lanes.get_mut(&e.lane).unwrap().hold(e),
-            Entry::Receipt(e) => lanes.get_mut(&e.head.lane).unwrap().receipt(e),
-            Entry::Release(e) => lanes.get_mut(&e.lane).unwrap().release(e.subject, e.reason, e.at),
-            Entry::Extended(e) => {
-                let sums = lanes.get_mut(&e.lane).unwrap();
-                sums.holds.get_mut(&e.subject).unwrap().deadline = e.deadline;
-            }
-            Entry::Collected(e) => {
-                let sums = lanes.get_mut(&e.lane).unwrap();
-                sums.given += 4 * u64::try_from(e.amount.atomic() - sums.collected).unwrap();
-                sums.collected = e.amount.atomic();
-                assert!(sums.collected <= sums.charged, "collected what nobody was charged");
-            }
-            Entry::Granted(e) => {
-                let sums = lanes.values_mut().find(|sums| sums.account.id == e.subscription);
-                sums.unwrap().given += GRANT;
-            }
-            _ => {}
-        }
+        each(&entry);
     }
+    (fold, auditor.counts().receipts)
+}
+
+/// Checks every entry and every signature of a ledger, and the sums of its accounts against what threads
+/// were told. Returns the fold of its entries.
+pub(crate) fn check(folder: &Path, accounts: &[Account]) -> Meter {
+    let mut lanes = BTreeMap::new();
+    let (fold, audited) = audit(folder, |entry| match entry {
+        Entry::Open(e) => {
+            let lane = e.lane.digest();
+            let account = accounts.iter().find(|account| account.lane == lane).unwrap();
+            lanes.insert(lane, Sums::new(account));
+        }
+        Entry::Hold(e) => lanes.get_mut(&e.lane).unwrap().hold(e),
+        Entry::Receipt(e) => lanes.get_mut(&e.head.lane).unwrap().receipt(e),
+        Entry::Release(e) => lanes.get_mut(&e.lane).unwrap().release(e.subject, e.reason, e.at),
+        Entry::Extended(e) => {
+            let sums = lanes.get_mut(&e.lane).unwrap();
+            sums.holds.get_mut(&e.subject).unwrap().deadline = e.deadline;
+        }
+        Entry::Collected(e) => {
+            let sums = lanes.get_mut(&e.lane).unwrap();
+            sums.given += 4 * u64::try_from(e.amount.atomic() - sums.collected).unwrap();
+            sums.collected = e.amount.atomic();
+            assert!(sums.collected <= sums.charged, "collected what nobody was charged");
+        }
+        Entry::Granted(e) => {
+            let sums = lanes.values_mut().find(|sums| sums.account.id == e.subscription);
+            sums.unwrap().given += GRANT;
+        }
+        _ => {}
+    });
     let receipts = lanes.values().map(|sums| sums.settled.len() as u64).sum::<u64>();
-    assert_eq!(auditor.counts().receipts, receipts);
+    assert_eq!(audited, receipts);
     lanes.values().for_each(Sums::are_told);
     fold
 }

@@ -6,18 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use counterfoil::audit::Auditor;
 use counterfoil::entry::{Entry, ReceiptEntry};
 use counterfoil::lease::{Lease, Statement};
 use counterfoil::receipt::{Item, Kind};
 use counterfoil::settlement::Duplicates;
 use counterfoil::{Digest, Meter};
-use counterfoil_journal::{CHECKPOINTS, HEADS, Reader, Slots};
 
 use super::lane::Lane;
 use super::plan::{GRACE, SPEND, TOKENS, cost, lease_cost, stated, whole};
-use crate::SALT;
 use crate::account::{hour, quarters};
+use crate::walk::audit;
 
 /// One lane, receipt by receipt.
 #[derive(Default)]
@@ -69,22 +67,12 @@ impl Check {
     /// Audits a ledger with its signatures; the lender's after those of the holders. Returns the fold of
     /// its entries.
     pub(crate) fn ledger(&mut self, folder: &Path) -> Meter {
-        let heads = Slots::open_read_only(folder, HEADS).unwrap();
-        let checkpoints = Slots::open_read_only(folder, CHECKPOINTS).unwrap();
-        let (mut auditor, mut fold) = (Auditor::new(), Meter::new(SALT));
-        for bytes in Reader::open(folder).unwrap().entries(0).unwrap() {
-            let (_, bytes) = bytes.unwrap();
-            fold.replay(&bytes).unwrap();
-            let (entry, expected) = auditor.next(&bytes).unwrap();
-            if let Some(expected) = expected {
-                let slots = if expected.checkpoint { &checkpoints } else { &heads };
-                expected.check(slots.get(expected.slot).unwrap().as_ref()).unwrap();
-            }
-            self.duplicates.add(&entry).unwrap();
-            self.entry(&entry);
+        let (fold, receipts) = audit(folder, |entry| {
+            self.duplicates.add(entry).unwrap();
+            self.entry(entry);
             self.entries += 1;
-        }
-        self.receipts += auditor.counts().receipts;
+        });
+        self.receipts += receipts;
         fold
     }
 

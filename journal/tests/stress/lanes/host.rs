@@ -145,7 +145,7 @@ impl Host {
                 None => "idle".into(),
             };
         }
-        let Some(call) = lane.recent(random.below(1 << 32), if choice < 75 { 4 } else { 16 })
+        let Some(call) = lane.recent.one(random.below(1 << 32), if choice < 75 { 4 } else { 16 })
         else {
             return "idle".into();
         };
@@ -174,7 +174,7 @@ impl Host {
     }
 
     fn first(&self, lane: &Lane, call: &Arc<Call>, now: Timestamp) -> String {
-        lane.remember(call);
+        lane.recent.remember(call);
         self.authorize(lane, call, now)
     }
 
@@ -254,18 +254,7 @@ impl Host {
                 }
                 denial.rule
             }
-            Ok(Outcome::Replayed(Replay::Held(_))) => {
-                assert!(before.receipt.is_none() && !before.released, "held again: {call:?}");
-                "held".into()
-            }
-            Ok(Outcome::Replayed(Replay::Settled { receipt })) => {
-                call.receipt(receipt, now);
-                "settled".into()
-            }
-            Ok(Outcome::Replayed(Replay::Released)) => {
-                assert!(call.told().release_tried, "released by nobody: {call:?}");
-                "released".into()
-            }
+            Ok(Outcome::Replayed(replay)) => call.replayed(&before, &replay, now).into(),
             other => self.refused(lane, call, other, now),
         };
         format!("authorize: {answer}")

@@ -1,6 +1,5 @@
 //! One lane, of the lender or under a lease, and what threads were told of it.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,9 +11,7 @@ use counterfoil::receipt::Item;
 use super::plan::whole;
 use crate::account::quarters;
 use crate::call::Call;
-
-/// How many calls are remembered to come back to.
-const RING: usize = 16;
+use crate::recent::Recent;
 
 pub(crate) struct Lane {
     /// The meter that has it: 0 lends, the others hold.
@@ -34,7 +31,7 @@ pub(crate) struct Lane {
     sent: Mutex<((u64, u64), bool)>,
     /// Charges that threads were told of, in quarters.
     pub(crate) charged: AtomicU64,
-    calls: Mutex<VecDeque<Arc<Call>>>,
+    pub(crate) recent: Recent,
 }
 
 impl Lane {
@@ -49,7 +46,7 @@ impl Lane {
             closing: AtomicBool::new(false),
             sent: Mutex::default(),
             charged: AtomicU64::new(0),
-            calls: Mutex::default(),
+            recent: Recent::default(),
         }
     }
 
@@ -57,21 +54,6 @@ impl Lane {
     pub(crate) fn takes_calls(&self, now: u64) -> bool {
         let over = self.lease.as_ref().is_some_and(|lease| lease.until.millis() <= now);
         !over && !self.used_up.load(Ordering::SeqCst) && !self.closing.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn remember(&self, call: &Arc<Call>) {
-        let mut calls = self.calls.lock().unwrap();
-        calls.push_back(Arc::clone(call));
-        if calls.len() > RING {
-            calls.pop_front();
-        }
-    }
-
-    /// One of the latest calls.
-    pub(crate) fn recent(&self, random: u64, latest: usize) -> Option<Arc<Call>> {
-        let calls = self.calls.lock().unwrap();
-        let back = usize::try_from(random).unwrap() % latest.min(calls.len()).max(1);
-        calls.iter().rev().nth(back).cloned()
     }
 
     /// A statement is on its way to the lender.

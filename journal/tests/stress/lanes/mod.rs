@@ -10,41 +10,23 @@ mod host;
 mod lane;
 mod plan;
 
-use std::time::Instant;
-use std::{env, fs, thread};
+use std::fs;
 
 use counterfoil::Meter;
 
-use crate::Counts;
+use crate::{measure, numbers};
 use check::Check;
 use host::Host;
 
 #[test]
 fn leased_lanes_never_overspend_one_budget() {
-    let given = env::var("COUNTERFOIL_STRESS_LANES").unwrap_or_else(|_| "8 1000 1 20".into());
-    let given: Vec<u64> = given.split(' ').map(|number| number.parse().unwrap()).collect();
-    let [threads, operations, seed, holders] = given[..] else { panic!("four numbers: {given:?}") };
+    let [threads, operations, seed, holders] = numbers("COUNTERFOIL_STRESS_LANES", "8 1000 1 20");
     println!(
         "{threads} threads, {operations} operations each, seed {seed}, {holders} leased lanes"
     );
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let host = Host::new(folder.path(), usize::try_from(holders).unwrap());
-    let started = Instant::now();
-    let answers = thread::scope(|scope| {
-        let host = &host;
-        let threads: Vec<_> = (0..threads)
-            .map(|number| scope.spawn(move || host.run(seed, number, operations)))
-            .collect();
-        let mut sum = Counts::new();
-        for counts in threads.into_iter().map(|thread| thread.join().unwrap()) {
-            counts.into_iter().for_each(|(name, count)| *sum.entry(name).or_default() += count);
-        }
-        sum
-    });
-    let took = started.elapsed().as_secs_f64();
-    for (answer, count) in &answers {
-        println!("{count:>9} {answer}");
-    }
+    let (answers, took) = measure(threads, |number| host.run(seed, number, operations));
     println!("{took:.1} s, {:.0} operations/s", (threads * operations) as f64 / took);
     host.finish();
 
