@@ -216,8 +216,8 @@ const GUARDS: &[Mutant] = &[
     Mutant {
         what: "an expired hold frees what it reserved again",
         file: "core/src/meter/fold/hold.rs",
-        right: "        if reserved {\n            self.end_hold",
-        wrong: "        if true || reserved {\n            self.end_hold",
+        right: "        if reserved {\n            subscription.end_hold",
+        wrong: "        if true || reserved {\n            subscription.end_hold",
     },
     Mutant {
         what: "units of a grant are promised twice",
@@ -388,3 +388,18 @@ const GUARDS: &[Mutant] = &[
         wrong: "most_held.checked_add(Exact::ZERO)",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line that has moved would be noticed hours into a run otherwise.
+    #[test]
+    fn every_line_that_is_made_wrong_stands_once() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for mutant in RATING.iter().chain(GUARDS) {
+            let source = fs::read_to_string(root.join(mutant.file)).unwrap();
+            assert_eq!(source.matches(mutant.right).count(), 1, "{}", mutant.what);
+        }
+    }
+}
