@@ -7,6 +7,7 @@ use crate::{
     codec::{Reader, Writer},
     crypto::{Digest, StructHash, typed_digest},
     error::Result,
+    lease::Lease,
     receipt::head::DOMAIN_SEPARATOR,
     time::Timestamp,
 };
@@ -54,6 +55,26 @@ pub struct LaneOpen {
 }
 
 impl LaneOpen {
+    /// The opening of a lane under a lease whose id is `id`: it starts from nothing, in the holder's log,
+    /// and not before the lease was made.
+    pub(crate) fn under(lease: &Lease, id: Digest, rail: Digest, at: Timestamp) -> LaneOpen {
+        LaneOpen {
+            plan: lease.plan,
+            subscription: lease.subscription,
+            payer: lease.payer,
+            number: lease.number,
+            parent: lease.parent,
+            rail,
+            lease: id,
+            origin: lease.holder.clone(),
+            opened_at: at.max(lease.at),
+            cumulative: Amount::ZERO,
+            cumulative_remainder: 0,
+            credited: Amount::ZERO,
+            credited_remainder: 0,
+        }
+    }
+
     /// The EIP-712 digest, which is the lane's id.
     #[must_use]
     pub fn digest(&self) -> Digest {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     account::Caller,
-    amount::{Amount, Rounding},
+    amount::Rounding,
     crypto::{Digest, Signature, check},
     entry::{Absorbed, Denial, DenialCode, Entry, Opening, Reclaimed, SignedLease},
     error::{Code, Error, Result},
@@ -149,24 +149,9 @@ impl State {
         if lease.until <= now {
             return Err(Error::new(Code::LeaseClosed).value(lease.until));
         }
-        let open = LaneOpen {
-            plan: lease.plan,
-            subscription: lease.subscription,
-            payer: lease.payer,
-            number: lease.number,
-            parent: lease.parent,
-            rail,
-            lease: id,
-            origin: origin.clone(),
-            opened_at: now.max(lease.at),
-            cumulative: Amount::ZERO,
-            cumulative_remainder: 0,
-            credited: Amount::ZERO,
-            credited_remainder: 0,
-        };
         let started_at = lease.started_at;
         self.opening(Opening {
-            lane: open,
+            lane: LaneOpen::under(&lease, id, rail, now),
             account: None,
             payer_salt: Digest::ZERO,
             started_at,

@@ -3,7 +3,6 @@
 use super::misplaced;
 use crate::{
     account::Account,
-    amount::Amount,
     crypto::{Address, Digest, check, sha256},
     entry::{Opening, SignedLease},
     error::Result,
@@ -116,21 +115,7 @@ impl State {
         if subscription_id(&lease.plan, &lease.payer, lease.started_at) != lease.subscription {
             return Err(misplaced("the subscription is not that of plan, payer and start"));
         }
-        let expected = LaneOpen {
-            plan: lease.plan,
-            subscription: lease.subscription,
-            payer: lease.payer,
-            number: lease.number,
-            parent: lease.parent,
-            rail: open.rail,
-            lease: id,
-            origin: lease.holder.clone(),
-            opened_at: open.opened_at.max(lease.at),
-            cumulative: Amount::ZERO,
-            cumulative_remainder: 0,
-            credited: Amount::ZERO,
-            credited_remainder: 0,
-        };
+        let expected = LaneOpen::under(lease, id, open.rail, open.opened_at);
         let bare = e.account.is_none() && e.payer_salt.is_zero();
         if *open != expected || !bare || e.started_at != lease.started_at {
             return Err(misplaced("the lane is not that of its lease"));
