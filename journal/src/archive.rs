@@ -12,7 +12,7 @@ use counterfoil::crypto::sha256;
 use counterfoil::{Code, Digest, Error, Result};
 
 use crate::backup::copy_file;
-use crate::files::{io, make_dir, names, sync_dir, write_atomically};
+use crate::files::{io, is_later, make_dir, names, sync_dir, write_atomically};
 use crate::journal::{Journal, Options, exists};
 use crate::ledger::{CHECKPOINTS, HEADS, Shared, is_missing, slot};
 use crate::reader::Entries;
@@ -27,7 +27,6 @@ pub(crate) const ARCHIVE: &str = "archive";
 /// What [`ARCHIVED`] starts with: a mark, the version and a reserved number, both 0. The SHA-256 of all
 /// that follows is next.
 const HEADER: [u8; 16] = *b"CFARCHIV\0\0\0\0\0\0\0\0";
-const MARK: usize = 8;
 
 /// What a ledger starts from whose first entries are in an archive.
 #[derive(Debug)]
@@ -56,8 +55,8 @@ impl Base {
 
     fn parse(bytes: &[u8]) -> std::result::Result<Base, Code> {
         let Some(rest) = bytes.strip_prefix(&HEADER) else {
-            let marked = bytes.len() >= HEADER.len() && bytes.get(..MARK) == HEADER.get(..MARK);
-            return Err(if marked { Code::BytesVersion } else { Code::LedgerCorrupt });
+            let later = is_later(bytes, &HEADER);
+            return Err(if later { Code::BytesVersion } else { Code::LedgerCorrupt });
         };
         let (checksum, body) = rest.split_first_chunk::<32>().ok_or(Code::LedgerCorrupt)?;
         if sha256(&[body]).bytes() != checksum {

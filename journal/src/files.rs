@@ -83,3 +83,13 @@ pub(crate) fn number_of(name: &str, extension: &str) -> Option<u64> {
     let number = name.strip_suffix(extension)?.strip_suffix('.')?.parse().ok()?;
     (numbered(number, extension) == name).then_some(number)
 }
+
+/// How many bytes of a file's header say what it is; the version follows.
+pub(crate) const MARK: usize = 8;
+
+/// Whether a file has the mark of this header, and another version.
+pub(crate) fn is_later(file: &[u8], header: &[u8]) -> bool {
+    file.len() >= header.len()
+        && file.get(..MARK) == header.get(..MARK)
+        && !file.starts_with(header)
+}

@@ -8,7 +8,7 @@ use counterfoil::entry::frame::{self, Read};
 use counterfoil::{Code, Error, Result};
 
 use crate::archive::archived_entries;
-use crate::files::{at_byte, io, names, number_of, numbered, sync_name};
+use crate::files::{MARK, at_byte, io, is_later, names, number_of, numbered, sync_name};
 
 /// The name of the folder of segments.
 pub(crate) const FOLDER: &str = "segments";
@@ -17,7 +17,6 @@ const EXTENSION: &str = "cfl";
 /// What a segment starts with: a mark, the version and a reserved number, both 0.
 pub(crate) const HEADER: [u8; 16] = *b"CFLEDGER\0\0\0\0\0\0\0\0";
 pub(crate) const HEADER_LEN: u64 = 16;
-const MARK: usize = 8;
 
 /// A segment file, by the index of its first entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,7 +186,7 @@ fn bad_header(all: &[u8], last: bool) -> Error {
     let prefix = all.get(..written).is_some_and(|written| HEADER.starts_with(written));
     let code = if last && cut_off && prefix {
         Code::LedgerTorn
-    } else if all.len() >= HEADER.len() && all.get(..MARK) == HEADER.get(..MARK) {
+    } else if is_later(all, &HEADER) {
         Code::BytesVersion
     } else {
         Code::LedgerCorrupt

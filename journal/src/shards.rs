@@ -11,7 +11,7 @@ use counterfoil::lease::{Lease, Statement};
 use counterfoil::meter::{Command, Outcome, Subscribe};
 use counterfoil::{Code, Digest, Error, Meter, Result, Timestamp};
 
-use crate::files::{io, make_dir, write_atomically};
+use crate::files::{MARK, io, make_dir, write_atomically};
 use crate::journal::{Journal, Options, exists};
 use crate::ledger::{Ledger, Signer};
 use crate::lock::Lock;
@@ -22,7 +22,6 @@ pub(crate) const SHARDS: &str = "shards";
 
 /// What it starts with: a mark and the version, 0. The number follows.
 const HEADER: [u8; 12] = *b"CFSHARDS\0\0\0\0";
-const MARK: usize = 8;
 
 /// So many shards are allowed: each has files of its own and writes by itself.
 const MOST: u32 = 1024;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use counterfoil::crypto::sha256;
 use counterfoil::{Code, Error, Result};
 
-use crate::files::{io, make_dir, names, number_of, numbered, sync_dir, write_atomically};
+use crate::files::{
+    io, is_later, make_dir, names, number_of, numbered, sync_dir, write_atomically,
+};
 
 const FOLDER: &str = "snapshots";
 const EXTENSION: &str = "cfs";
@@ -14,8 +16,6 @@ const EXTENSION: &str = "cfs";
 /// What a snapshot starts with: a mark, the version and a reserved number, both 0. The SHA-256 of
 /// index and content follows, then the content.
 const HEADER: [u8; 16] = *b"CFSNAPSH\0\0\0\0\0\0\0\0";
-
-const MARK: usize = 8;
 
 /// So many are kept: the newest, and one in case that one is damaged.
 const KEPT: usize = 2;
@@ -84,10 +84,7 @@ pub(crate) fn none_beyond(dir: &Path, entries: u64) -> Result<()> {
     for index in &beyond {
         let path = folder.join(numbered(*index, EXTENSION));
         let file = fs::read(&path).map_err(io(&path))?;
-        let later = file.len() >= HEADER.len()
-            && file.get(..MARK) == HEADER.get(..MARK)
-            && !file.starts_with(&HEADER);
-        if later {
+        if is_later(&file, &HEADER) {
             return Err(Error::new(Code::BytesVersion).at(path.display().to_string()));
         }
         if content(*index, file).is_some() {
